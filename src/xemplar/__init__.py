@@ -1,0 +1,1 @@
+"""Xemplar: draft, search and check chest-radiograph reports by precedent."""

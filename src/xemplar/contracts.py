@@ -1,0 +1,121 @@
+"""The protocols between rooms: Encoder, Augmenter, Matcher, VectorIndex, and what a source hands over.
+
+Knows shapes and promises only; who keeps them lives further down the house.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.records import Image, Study, Vectors
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """An image that has no file: it is drawn on demand, in whichever process needs it."""
+
+    def draw(self) -> NDArray[np.uint8]:
+        """(height, width) grey, bone bright."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A study as its source hands it over: own keys, images not yet read, one for each view.
+
+    `split_key` is what must stay in one split (a patient or a group); None falls back on the study.
+    """
+
+    study: Study
+    images: tuple[Path | Drawable, ...]
+    split_key: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.images) != len(self.study.views):
+            raise ValueError(f"{len(self.images)} images for {len(self.study.views)} views")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Images and texts to unit vectors of one space."""
+
+    fingerprint: str
+    """Of weights, preview, tensor, tokenizer and precision."""
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Previews -> (n, dim) unit rows."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Texts -> (n, dim) unit rows."""
+        ...
+
+
+class Augmenter(Protocol):
+    """A query vector enriched by its neighbours (after X-TRA)."""
+
+    def augment(
+        self, queries: Vectors, neighbours: NDArray[np.float32], mask: NDArray[np.bool_]
+    ) -> tuple[Vectors, NDArray[np.float32]]:
+        """(n, dim), (n, k, dim), (n, k) -> augmented (n, dim) and finding probabilities (n, f)."""
+        ...
+
+
+class TextStates(Protocol):
+    """A matcher's texts, encoded once and memory-mapped."""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Image-text matching scores (images, texts) and, on request, what each rests on."""
+
+    scores: NDArray[np.float32]
+    maps: NDArray[np.float32] | None = None
+
+
+class Matcher(Protocol):
+    """Image-text matching: one score for each pair."""
+
+    def prepare(self, texts: Sequence[str]) -> TextStates:
+        """Encode texts once."""
+        ...
+
+    def match(self, images: Sequence[Image], states: TextStates, *, explain: bool = False) -> Matches:
+        """Score every image against every prepared text."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Nearest unit vectors by cosine; one contract and one test suite over every engine.
+
+    Ids are int64, unique. Results are ordered by falling score, equal scores by rising id, so that
+    every engine answers alike; rows short of k are filled with id -1 and score -inf.
+    """
+
+    def add(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
+        """Append rows; a known id, a repeated id or a row that isn't a finite unit vector is refused."""
+        ...
+
+    def remove(self, ids: NDArray[np.int64]) -> None:
+        """Drop rows; an unknown id is refused."""
+        ...
+
+    def search(
+        self, queries: Vectors, k: int, *, allow: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """(q, dim) -> ids (q, k) and scores (q, k); `allow` limits the answer to those ids."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+Json = dict[str, Any]
+"""A JSON object on its way to or from a file."""
