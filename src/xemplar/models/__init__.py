@@ -1,0 +1,1 @@
+"""Encoders and their checkpoints. One of the two rooms that know torch."""

@@ -1,0 +1,216 @@
+"""A corpus folder opened: its studies, sentences, views and previews, as one generation has them.
+
+Knows the folder and checks what it lists; never writes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from xemplar.contracts import Json
+from xemplar.corpus import schema
+from xemplar.corpus.writer import IngestSettings
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.folders import file_sha256, fingerprint, read_manifest
+from xemplar.records import Film, Image, Sentence, Split, Study, View
+
+
+class Corpus:
+    """One generation of a corpus folder.
+
+    Studies, views and sentences are read when first asked for and kept; previews stay on disk,
+    memory-mapped. `name` is what people see: the domain, and how many patients.
+    """
+
+    def __init__(self, folder: Path, manifest: Json) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.settings = IngestSettings.model_validate(manifest["settings"])
+        self.generation: int = manifest["generation"]
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Corpus:
+        """Open the folder's present generation; refuse another version or a file that is missing."""
+        folder = Path(folder)
+        manifest = read_manifest(folder, "corpus.json", kind="corpus", version=schema.VERSION)
+        for segment in manifest["segments"].values():
+            for name, entry in segment["files"].items():
+                path = folder / name
+                size = path.stat().st_size if path.exists() else None
+                if size != entry["bytes"]:
+                    found = "is missing" if size is None else f"has {size} bytes"
+                    raise MismatchError(
+                        f"{name} {found}", wanted=f"{entry['bytes']} bytes", where=str(folder)
+                    )
+        if not manifest["segments"]:
+            raise XemplarError("no study in it", where=str(folder), remedy="run its `xemplar ingest` again")
+        return cls(folder, manifest)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of everything in it: settings and the hash of every file."""
+        files = {
+            name: entry["sha256"]
+            for s in self.manifest["segments"].values()
+            for name, entry in s["files"].items()
+        }
+        return fingerprint([self.manifest["settings"], files])
+
+    @cached_property
+    def studies(self) -> tuple[Study, ...]:
+        """Every study, in the order of ingest."""
+        views: dict[str, list[View]] = {}
+        for _, row in self._view_rows:
+            views.setdefault(row["study_id"], []).append(schema.view_of(row))
+        return tuple(
+            schema.study_of(row, tuple(views.get(row["study_id"], ())))
+            for name in self.manifest["segments"]
+            for row in pq.read_table(self.folder / f"studies/{name}.parquet").to_pylist()
+        )
+
+    @cached_property
+    def by_id(self) -> dict[str, Study]:
+        """study_id -> study."""
+        return {study.study_id: study for study in self.studies}
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """Every distinct sentence with all studies that wrote it, in the order first seen."""
+        first: dict[str, Json] = {}
+        study_ids: dict[str, dict[str, None]] = {}
+        for name in self.manifest["segments"]:
+            for row in pq.read_table(self.folder / f"sentences/{name}.parquet").to_pylist():
+                first.setdefault(row["sentence_id"], row)
+                study_ids.setdefault(row["sentence_id"], {}).update(dict.fromkeys(row["study_ids"]))
+        return tuple(schema.sentence_of(row, tuple(study_ids[key])) for key, row in first.items())
+
+    def part(self, split: Split | None) -> tuple[Study, ...]:
+        """The studies of one split, or all."""
+        return tuple(study for study in self.studies if split is None or study.split == split)
+
+    def preview(self, view_id: str) -> Image:
+        """A view's preview, (size, size) float32."""
+        return self.previews([view_id])[0]
+
+    def previews(self, view_ids: Sequence[str]) -> list[Image]:
+        """Previews of several views, in their order."""
+        return [pixels.astype(np.float32) / np.float32(255) for pixels in self.preview_pixels(view_ids)]
+
+    def preview_pixels(self, view_ids: Iterable[str]) -> list[NDArray[np.uint8]]:
+        """Previews as stored, (size, size) uint8."""
+        places = (self._place(view_id) for view_id in view_ids)
+        return [self._shard(name)[row] for name, row in places]
+
+    def film(self, study: Study, view: View) -> Film:
+        """A view of a study as a film to ask about, which leaves its own study out of the answer."""
+        if view.pixels is None:
+            raise XemplarError(f"view {view.view_id} has no pixels", where=str(self.folder))
+        return Film(
+            image=self.preview(view.view_id),
+            pixels=view.pixels,
+            domain=study.domain,
+            position=view.position,
+            study_id=study.study_id,
+            patient_id=study.patient_id,
+            sha256=view.sha256,
+        )
+
+    @cached_property
+    def patients(self) -> int | None:
+        """How many patients; None where the source did not say."""
+        known = {study.patient_id for study in self.studies}
+        return None if None in known else len(known)
+
+    @property
+    def title(self) -> str:
+        """Domain and number of patients: what every table and plot about it is headed with."""
+        return describe_part(self.settings.domain, self.studies)
+
+    def card(self) -> Json:
+        """Counts that describe the corpus."""
+        studies = self.studies
+        present = Counter(
+            c.finding
+            for s in studies
+            for c in {x.finding: x for x in s.claims if x.presence == "present"}.values()
+        )
+        return {
+            "title": self.title,
+            "folder": str(self.folder),
+            "source": self.settings.source,
+            "domain": self.settings.domain,
+            "texts": self.settings.texts,
+            "generation": self.generation,
+            "complete": self.manifest["complete"],
+            "fingerprint": self.fingerprint,
+            "studies": len(studies),
+            "patients": self.patients,
+            "views": sum(len(study.views) for study in studies),
+            "sentences": len(self.sentences),
+            "rejected": self.manifest["rejected"]["rows"],
+            "splits": dict(Counter(study.split for study in studies)),
+            "split_units": dict(Counter(study.split_unit for study in studies)),
+            "languages": dict(Counter(study.language or "unknown" for study in studies)),
+            "present": dict(present.most_common()),
+            "without_text": sum(not study.text for study in studies),
+            "without_views": sum(not study.views for study in studies),
+        }
+
+    def check(self) -> list[str]:
+        """Every file whose bytes are not those listed; an empty list when all is well."""
+        return [
+            f"{name}: SHA-256 differs from the manifest's"
+            for segment in self.manifest["segments"].values()
+            for name, entry in segment["files"].items()
+            if file_sha256(self.folder / name) != entry["sha256"]
+        ]
+
+    @cached_property
+    def _view_rows(self) -> list[tuple[str, Json]]:
+        return [
+            (name, row)
+            for name in self.manifest["segments"]
+            for row in pq.read_table(self.folder / f"views/{name}.parquet").to_pylist()
+        ]
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[str, int]]:
+        return {row["view_id"]: (name, row["row"]) for name, row in self._view_rows}
+
+    def _place(self, view_id: str) -> tuple[str, int]:
+        try:
+            return self._places[view_id]
+        except KeyError:
+            raise XemplarError(f"no view {view_id}", where=str(self.folder)) from None
+
+    @cached_property
+    def _shards(self) -> dict[str, NDArray[np.uint8]]:
+        return {}
+
+    def _shard(self, name: str) -> NDArray[np.uint8]:
+        if name not in self._shards:
+            path = self.folder / f"previews/{name}.npy"
+            loaded: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            self._shards[name] = loaded
+        return self._shards[name]
+
+
+def describe_part(domain: str, studies: Sequence[Study]) -> str:
+    """Domain, patients, studies, as in: synthetic, 412 patients, 600 studies."""
+    units = {study.split_unit for study in studies}
+    patients = {study.patient_id for study in studies}
+    if None not in patients:
+        who = f"{len(patients)} patients"
+    elif units == {"group"}:
+        who = f"{len({study.facets['cluster'] for study in studies})} groups, patients unknown"
+    else:
+        who = "patients unknown"
+    return f"{domain}, {who}, {len(studies)} studies"

@@ -1,0 +1,450 @@
+"""Arrivals into a corpus folder: keys salted, splits drawn, texts read, previews made, segment by segment.
+
+Knows how a corpus grows and how an interrupted ingest goes on; knows nothing of any source. Each
+segment is complete on disk before the manifest that lists it is swapped in, so a kill loses at most
+the segment in hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import os
+import secrets
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
+
+from xemplar import findings, report
+from xemplar.contracts import Arrival, Json
+from xemplar.corpus import schema
+from xemplar.errors import ImageError, MismatchError, XemplarError
+from xemplar.folders import (
+    describe_file,
+    fingerprint,
+    publish,
+    read_manifest,
+    sync_folder,
+    write_atomic,
+    writing,
+)
+from xemplar.images import Preview, PreviewSpec, read_preview
+from xemplar.records import SPLITS, Domain, Rejected, Sentence, Split, Study, TextKind, View
+
+Report = Callable[[int], None]
+"""Called with the number of arrivals dealt with so far."""
+
+
+class IngestSettings(BaseModel):
+    """What a corpus is made with; fixed at its first ingest."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    domain: Domain
+    texts: TextKind
+    source: str
+    preview: PreviewSpec = PreviewSpec()
+    split_salt: str = "xemplar"
+    """Public: the same patients fall into the same splits wherever this word is the same."""
+    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    segment_size: int = Field(default=256, ge=1, le=100_000)
+
+
+@dataclass
+class IngestSummary:
+    """What an ingest did, by count; `rejected` counts by reason, all of them in rejected.jsonl."""
+
+    added: int = 0
+    already_there: int = 0
+    views: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    generation: int = 0
+    first_rejected: Rejected | None = None
+
+
+def ingest(
+    arrivals: Iterable[Arrival | Rejected],
+    folder: Path,
+    settings: IngestSettings,
+    *,
+    workers: int = 1,
+    key_salt: bytes | None = None,
+    on_progress: Report | None = None,
+) -> IngestSummary:
+    """Bring what a source hands over into `folder`; run again after an interruption, it goes on.
+
+    `workers` above 1 decodes in that many processes. `key_salt` (default: drawn once and kept in the
+    folder's `salt`, readable by its owner alone) hashes patient and study keys.
+    """
+    with writing(folder):
+        writer = _Writer.open(folder, settings, key_salt)
+        with _decoding(settings.preview, workers) as decode:
+            for count, chunk in writer.chunks(arrivals, on_progress):
+                writer.write_segment(decode(chunk))
+                if on_progress is not None:
+                    on_progress(count)
+        writer.finish()
+    return writer.summary
+
+
+def split_of(key: str, settings: IngestSettings) -> Split:
+    """The split of a patient, group or study: a salted hash against the settled fractions."""
+    digest = hashlib.sha256(f"{settings.split_salt}\x1f{key}".encode()).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64 * sum(settings.fractions)
+    for split, fraction in zip(SPLITS, settings.fractions, strict=True):
+        if position < fraction:
+            return split
+        position -= fraction
+    return "test"
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """An arrival whose pixels were read: a preview or an error for each view."""
+
+    arrival: Arrival
+    previews: tuple[Preview | Rejected, ...]
+
+
+class _Writer:
+    """One ingest into one folder: what is already there, and what is added."""
+
+    def __init__(self, folder: Path, settings: IngestSettings, salt: bytes, manifest: Json) -> None:
+        self.folder, self.settings, self.salt, self.manifest = folder, settings, salt, manifest
+        self.summary = IngestSummary(generation=manifest["generation"])
+        self.known: dict[str, str] = {}
+        for name in manifest["segments"]:
+            table = pq.read_table(folder / f"studies/{name}.parquet", columns=["study_id", "content_key"])
+            columns = (table.column(0).to_pylist(), table.column(1).to_pylist())
+            self.known.update(zip(*columns, strict=True))
+        self.seen: set[str] = set()
+        self.refused = self._read_rejected()
+        self.pending: list[Rejected] = []
+
+    @classmethod
+    def open(cls, folder: Path, settings: IngestSettings, key_salt: bytes | None) -> _Writer:
+        """Go on with the corpus in `folder`, or start one."""
+        salt_file = folder / "salt"
+        if (folder / "corpus.json").exists():
+            manifest = read_manifest(folder, "corpus.json", kind="corpus", version=schema.VERSION)
+            cls._check_same(manifest, settings, folder)
+            try:
+                salt = salt_file.read_bytes()
+            except OSError:
+                raise XemplarError(
+                    "its salt is gone, so new studies can't be told from old ones", where=str(folder),
+                    remedy="put the file `salt` back, or ingest into a new folder",
+                ) from None  # fmt: skip
+            return cls(folder, settings, salt, manifest)
+        if any(entry.name not in {".lock", "salt"} for entry in folder.iterdir()):
+            raise XemplarError(
+                "the folder holds other files", wanted="a new or empty folder", where=str(folder)
+            )
+        salt = key_salt if key_salt is not None else secrets.token_bytes(16)
+        write_atomic(salt_file, salt)
+        salt_file.chmod(0o600)
+        manifest = {
+            "kind": "corpus",
+            "version": schema.VERSION,
+            "generation": 0,
+            "complete": False,
+            "settings": settings.model_dump(mode="json"),
+            "preview_fingerprint": settings.preview.fingerprint,
+            "lexicon": findings.LEXICON_VERSION,
+            "segments": {},
+            "rejected": {"rows": 0, "bytes": 0},
+        }
+        publish(folder, "corpus.json", manifest)
+        return cls(folder, settings, salt, manifest)
+
+    @staticmethod
+    def _check_same(manifest: Json, settings: IngestSettings, folder: Path) -> None:
+        wanted = settings.model_dump(mode="json")
+        for name, value in manifest["settings"].items():
+            if name != "segment_size" and wanted.get(name) != value:
+                raise MismatchError(
+                    f"this ingest has {name} {wanted.get(name)}", wanted=f"{value}, as at the first ingest",
+                    where=str(folder), remedy="use the same settings, or ingest into a new folder",
+                )  # fmt: skip
+
+    def key(self, what: str, value: str) -> str:
+        """The salted hash by which a corpus knows a patient, study or view."""
+        return hmac.new(self.salt, f"{what}\x1f{value}".encode(), hashlib.sha256).hexdigest()[:16]
+
+    def chunks(
+        self, arrivals: Iterable[Arrival | Rejected], on_progress: Report | None
+    ) -> Iterator[tuple[int, list[Arrival]]]:
+        """New arrivals, a segment's worth at a time; known ones and rejected ones are counted."""
+        chunk: list[Arrival] = []
+        count = 0
+        for count, arrival in enumerate(arrivals, start=1):
+            if isinstance(arrival, Rejected):
+                self.reject(arrival)
+            elif self._is_new(arrival):
+                chunk.append(arrival)
+            elif on_progress is not None and count % 100 == 0:
+                on_progress(count)
+            if len(chunk) == self.settings.segment_size:
+                yield count, chunk
+                chunk = []
+        if chunk or self.pending:
+            yield count, chunk
+
+    def _is_new(self, arrival: Arrival) -> bool:
+        source_id = arrival.study.study_id
+        key = self.key("study", source_id)
+        if key in self.seen:
+            self.reject(Rejected(source_id, "study twice: the source names it more than once"))
+            return False
+        self.seen.add(key)
+        if key not in self.known:
+            return True
+        if self.known[key] == _content_key(arrival):
+            self.summary.already_there += 1
+        else:
+            self.reject(Rejected(source_id, "changed since it was first ingested: ingest into a new folder"))
+        return False
+
+    def reject(self, rejected: Rejected) -> None:
+        """Count a rejection; one that is already on file is not written twice."""
+        self.summary.rejected[rejected.reason.split(":")[0]] += 1
+        self.summary.first_rejected = self.summary.first_rejected or rejected
+        row = replace(rejected, key=self.key("study", rejected.key))
+        if (row.key, row.reason, row.where) not in self.refused:
+            self.refused.add((row.key, row.reason, row.where))
+            self.pending.append(row)
+
+    def write_segment(self, decoded: Iterable[_Decoded]) -> None:
+        """Write a segment's files, then swap in the manifest that lists them."""
+        name = f"{len(self.manifest['segments']):06d}"
+        studies: list[Json] = []
+        views: list[Json] = []
+        pixels: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        sentences = _Sentences(self.settings.texts)
+        for item in decoded:
+            read = self._read_views(item)
+            if read is None:
+                continue
+            study = self._rekey(item.arrival, tuple(view for view, _ in read))
+            study = sentences.read(study)
+            for view, preview in read:
+                views.append(schema.view_row(view, study.study_id, len(pixels)))
+                pixels.append(preview.pixels)
+            studies.append(schema.study_row(study, _content_key(item.arrival)))
+        if studies:
+            files = {
+                f"studies/{name}.parquet": _parquet(studies, schema.STUDIES),
+                f"views/{name}.parquet": _parquet(views, schema.VIEWS),
+                f"sentences/{name}.parquet": _parquet(sentences.rows(), schema.SENTENCES),
+                f"previews/{name}.npy": _npy(pixels, self.settings.preview.size),
+            }
+            for path, data in files.items():
+                (self.folder / path).parent.mkdir(exist_ok=True)
+                write_atomic(self.folder / path, data)
+            self.manifest["segments"][name] = {
+                "studies": len(studies),
+                "views": len(views),
+                "files": {path: describe_file(self.folder / path) for path in files},
+            }
+        self.summary.added += len(studies)
+        self.summary.views += len(views)
+        self._append_rejected()
+        self._publish()
+
+    def _read_views(self, item: _Decoded) -> list[tuple[View, Preview]] | None:
+        """The readable views of a study; None where it has views and none can be read."""
+        study, read = item.arrival.study, []
+        for view, preview in zip(study.views, item.previews, strict=True):
+            if isinstance(preview, Rejected):
+                self.reject(preview)
+                continue
+            filled = View(
+                view_id=self.key("view", f"{study.study_id}\x1f{view.view_id}"),
+                sop_instance_uid=view.sop_instance_uid or preview.sop_instance_uid,
+                position=view.position or preview.position,
+                laterality=view.laterality or preview.laterality,
+                pixel_spacing=view.pixel_spacing or preview.pixel_spacing,
+                pixels=preview.history,
+                path=view.path,
+                sha256=preview.sha256,
+            )
+            read.append((filled, preview))
+        if study.views and not read:
+            return None
+        return read
+
+    def _rekey(self, arrival: Arrival, views: tuple[View, ...]) -> Study:
+        study = arrival.study
+        unit = arrival.split_key if arrival.split_key is not None else study.study_id
+        return replace(
+            study,
+            study_id=self.key("study", study.study_id),
+            patient_id=None if study.patient_id is None else self.key("patient", study.patient_id),
+            prior_id=None if study.prior_id is None else self.key("study", study.prior_id),
+            split=study.split or split_of(unit, self.settings),
+            split_unit=study.split_unit or ("patient" if arrival.split_key is not None else "study"),
+            facets={**study.facets, "cluster": self.key("split", unit)},
+            views=views,
+        )
+
+    def _read_rejected(self) -> set[tuple[str, str, str]]:
+        """What earlier runs rejected; a torn tail beyond the manifest's length is cut off."""
+        path, size = self.folder / "rejected.jsonl", self.manifest["rejected"]["bytes"]
+        if not path.exists():
+            return set()
+        with path.open("rb+") as stream:
+            data = stream.read(size)
+            stream.truncate(size)
+        rows = [json.loads(line) for line in data.decode().splitlines()]
+        return {(row["key"], row["reason"], row["where"]) for row in rows}
+
+    def _append_rejected(self) -> None:
+        if not self.pending:
+            return
+        lines = [
+            json.dumps({"key": r.key, "reason": r.reason, "where": r.where}) + "\n" for r in self.pending
+        ]
+        path = self.folder / "rejected.jsonl"
+        with path.open("ab") as stream:
+            stream.write("".join(lines).encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        self.manifest["rejected"]["rows"] += len(lines)
+        self.manifest["rejected"]["bytes"] = path.stat().st_size
+        self.pending = []
+
+    def _publish(self) -> None:
+        self.manifest["generation"] += 1
+        sync_folder(self.folder)
+        publish(self.folder, "corpus.json", self.manifest)
+        self.summary.generation = self.manifest["generation"]
+
+    def finish(self) -> None:
+        """Mark the corpus as complete, unless it already is and nothing came."""
+        if not self.manifest["segments"]:
+            reasons = "; ".join(f"{count} {reason}" for reason, count in self.summary.rejected.most_common(3))
+            first = self.summary.first_rejected
+            raise XemplarError(
+                f"no study could be read ({reasons or 'the source is empty'})", where=str(self.folder),
+                remedy=f"first: {first.where or first.key}: {first.reason}" if first else "",
+            )  # fmt: skip
+        if not self.manifest["complete"]:
+            self.manifest["complete"] = True
+            self._publish()
+
+
+class _Sentences:
+    """The sentences of one segment: equal text is one, with every study that wrote it."""
+
+    def __init__(self, texts: TextKind) -> None:
+        self.texts = texts
+        self.by_id: dict[str, tuple[str, dict[str, None]]] = {}
+
+    def read(self, study: Study) -> Study:
+        """Add a study's sentences; returns it with its language and claims filled in."""
+        if not study.text:
+            return study
+        if self.texts == "captions":
+            self._add(" ".join(study.text.split()), study.study_id)
+            return study
+        english = study.language in (None, "en") and report.is_english(study.text)
+        if not english:
+            return replace(study, language=study.language if study.language not in (None, "en") else "other")
+        claims = {}
+        for part in (study.findings, study.impression):
+            for sentence in report.sentences(part or ""):
+                self._add(sentence, study.study_id)
+                claims.update({claim.meaning: claim for claim in findings.read_claims(sentence)})
+        return replace(study, language="en", claims=tuple(claims.values()))
+
+    def _add(self, text: str, study_id: str) -> None:
+        if report.normalise(text):
+            self.by_id.setdefault(report.text_key(text), (text, {}))[1][study_id] = None
+
+    def rows(self) -> list[Json]:
+        """One row a sentence, in the order first seen."""
+        reads = self.texts == "reports"
+        return [
+            schema.sentence_row(
+                Sentence(
+                    sentence_id=key,
+                    text=text,
+                    study_ids=tuple(study_ids),
+                    claims=findings.read_claims(text) if reads else (),
+                    compares_with_prior=reads and report.compares_with_prior(text),
+                )
+            )
+            for key, (text, study_ids) in self.by_id.items()
+        ]
+
+
+def _content_key(arrival: Arrival) -> str:
+    study = arrival.study
+    texts = [study.indication, study.comparison, study.findings, study.impression]
+    return fingerprint([texts, [view.path for view in study.views], study.patient_id, arrival.split_key])
+
+
+def _decode(arrival: Arrival, spec: PreviewSpec) -> _Decoded:
+    previews: list[Preview | Rejected] = []
+    for view, source in zip(arrival.study.views, arrival.images, strict=True):
+        try:
+            previews.append(read_preview(source, spec))
+        except ImageError as error:
+            reason = str(error).removeprefix(f"{error.where}: ")
+            previews.append(
+                Rejected(
+                    f"{arrival.study.study_id}/{view.view_id}", f"unreadable image: {reason}", view.path or ""
+                )
+            )
+    return _Decoded(arrival, tuple(previews))
+
+
+Decode = Callable[[list[Arrival]], Iterable[_Decoded]]
+
+
+@contextmanager
+def _decoding(spec: PreviewSpec, workers: int) -> Iterator[Decode]:
+    """A function that decodes a chunk, in this process or in several."""
+    decode = partial(_decode, spec=spec)
+    if workers <= 1:
+        yield lambda chunk: map(decode, chunk)
+        return
+    context = get_context("forkserver")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
+        try:
+            yield lambda chunk: pool.map(decode, chunk, chunksize=8)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _ignore_interrupts() -> None:
+    # Ctrl-C is for the parent, which lets the chunk go and keeps what is on disk.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _parquet(rows: list[Json], table_schema: pa.Schema) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=table_schema), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _npy(pixels: list[np.ndarray[Any, np.dtype[np.uint8]]], size: int) -> bytes:
+    stacked = np.stack(pixels) if pixels else np.empty((0, size, size), np.uint8)
+    sink = io.BytesIO()
+    np.save(sink, stacked, allow_pickle=False)
+    return sink.getvalue()

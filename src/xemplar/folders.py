@@ -1,0 +1,126 @@
+"""What every folder of ours has in common: one manifest, swapped atomically, that lists its files.
+
+Knows manifests, fingerprints, hashes and locks; knows nothing of what a folder is for. A manifest is
+a JSON object with `kind`, `version` and `generation`; whatever it does not list does not exist.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xemplar.contracts import Json
+from xemplar.errors import MismatchError, XemplarError
+
+
+def fingerprint(value: object) -> str:
+    """16 hex digits of the SHA-256 of a value's canonical JSON."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def describe_file(path: Path) -> Json:
+    """The entry by which a manifest lists a file: its size and SHA-256."""
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that a kill at any moment leaves the old bytes or the new ones."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def publish(folder: Path, name: str, manifest: Json) -> None:
+    """Swap a folder's manifest; from here on the new generation is the one that readers see."""
+    write_atomic(folder / name, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> Json:
+    """Read a manifest of the wanted kind and version, or say which of both it isn't."""
+    path = folder / name
+    if not folder.is_dir():
+        raise XemplarError(f"no such {kind} folder", where=str(folder))
+    try:
+        manifest = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise XemplarError(
+            f"no {name} in it", wanted=f"a {kind} folder", where=str(folder), remedy=_MADE_BY.get(kind, "")
+        ) from None
+    except (OSError, ValueError) as error:
+        raise XemplarError(
+            f"{name} is not readable JSON ({type(error).__name__})", where=str(folder)
+        ) from None
+    if not isinstance(manifest, dict) or manifest.get("kind") != kind:
+        raise MismatchError(
+            f"{name} does not describe a {kind}", wanted=f"a {kind} folder", where=str(folder)
+        )
+    if manifest.get("version") != version:
+        raise MismatchError(
+            f"{kind} of version {manifest.get('version')}",
+            wanted=f"version {version}",
+            where=str(folder),
+            remedy="make it again with this program, or open it with the one that made it",
+        )
+    return manifest
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold a folder for writing; a second writer is told so at once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise XemplarError(
+                "another process is writing here", where=str(folder), remedy="wait for it to end, or stop it"
+            ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+_MADE_BY = {
+    "corpus": "`xemplar ingest` makes one",
+    "model": "`xemplar train` makes one",
+    "index": "`xemplar index` makes one",
+    "calibration": "`xemplar calibrate` makes one",
+}
+
+
+def _unwritable(path: Path, error: OSError) -> XemplarError:
+    reason = error.strerror or type(error).__name__
+    return XemplarError(f"cannot be written ({reason})", where=str(path))

@@ -1,0 +1,125 @@
+"""The dual encoder: an image tower and a text tower, each projected to unit vectors of one space.
+
+Knows tensors; knows nothing of files, corpora or how it is trained.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel
+
+from xemplar.errors import XemplarError
+from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
+
+MAX_SCALE = 100.0
+"""Upper bound of the logit scale (Radford et al., CLIP, 2021)."""
+
+
+class DualEncoder(nn.Module):
+    """Two towers and a learnt logit scale.
+
+    Freshly built from a configuration it has random weights; a pretrained tower has its
+    checkpoint's. `config` is the configuration as built, complete enough to build it again.
+    """
+
+    def __init__(self, config: ModelConfig, *, load_pretrained: bool = True) -> None:
+        super().__init__()
+        image, image_dim, image_config = _backbone(config.image, load_pretrained)
+        text, text_dim, text_config = _backbone(config.text, load_pretrained)
+        self.config = config.model_copy(
+            update={
+                "image": config.image.model_copy(update={"config": image_config}),
+                "text": config.text.model_copy(update={"config": text_config}),
+            }
+        )
+        self.image_tower, self.text_tower = image, text
+        positions = config.image.grid**2 if config.image.pool == "grid" else 1
+        self.image_projection = _projection(image_dim * positions, config.dim, config.image.dropout)
+        self.text_projection = _projection(text_dim, config.dim, config.text.dropout)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / config.temperature)))
+        self.register_buffer("mean", _channels(config.image.mean), persistent=False)
+        self.register_buffer("std", _channels(config.image.std), persistent=False)
+
+    mean: Tensor
+    std: Tensor
+
+    @property
+    def scale(self) -> Tensor:
+        """The logit scale, at most 100."""
+        return self.log_scale.exp().clamp(max=MAX_SCALE)
+
+    def image_vectors(self, images: Tensor) -> Tensor:
+        """(n, 1, size, size) in [0, 1] -> (n, dim), rows of length 1."""
+        channels = int(getattr(self.image_tower.config, "num_channels", 3))
+        pixels = (images.expand(-1, channels, -1, -1) - self.mean) / self.std
+        hidden = self.image_tower(pixel_values=pixels).last_hidden_state
+        pooled = _pool_image(hidden, self.config.image)
+        return functional.normalize(self.image_projection(pooled).float(), dim=-1)
+
+    def text_vectors(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(n, length) token ids and attention mask -> (n, dim), rows of length 1."""
+        hidden = self.text_tower(input_ids=tokens, attention_mask=mask).last_hidden_state
+        if self.config.text.pool == "cls":
+            pooled = hidden[:, 0]
+        else:
+            weights = mask.unsqueeze(-1).to(hidden.dtype)
+            pooled = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+        return functional.normalize(self.text_projection(pooled).float(), dim=-1)
+
+
+def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str, Any]]:
+    """A Hugging Face backbone, the width of its last hidden state, and its configuration."""
+    extra = {"add_pooling_layer": False} if isinstance(tower, TextTower) else {}
+    try:
+        if tower.pretrained is not None and load_pretrained:
+            model = AutoModel.from_pretrained(tower.pretrained, **extra)
+        else:
+            values = dict(tower.config or {})
+            kind = values.pop("model_type", None)
+            if kind is None:
+                raise XemplarError(
+                    "a tower's config has no model_type", wanted="for instance resnet, vit or bert"
+                )
+            model = AutoModel.from_config(AutoConfig.for_model(kind, **values), **extra)
+    except (OSError, ValueError) as error:
+        name = tower.pretrained or (tower.config or {}).get("model_type")
+        first = str(error).strip().splitlines()[0]
+        raise XemplarError(
+            f"backbone {name!r} can't be loaded ({first})",
+            remedy="give a local folder with config.json and model.safetensors, or a name that your cache holds",
+        ) from error
+    config = model.config.to_dict()
+    sizes = getattr(model.config, "hidden_sizes", None)
+    width = sizes[-1] if sizes else model.config.hidden_size
+    kept = {key: value for key, value in config.items() if key not in _NOT_KEPT and value is not None}
+    return model, int(width), kept
+
+
+_NOT_KEPT = {"_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"}
+
+
+def _pool_image(hidden: Tensor, tower: ImageTower) -> Tensor:
+    """Last hidden states, (n, c, h, w) of a CNN or (n, tokens, c) of a transformer, to (n, features)."""
+    if tower.pool == "cls":
+        if hidden.ndim != 3:
+            raise XemplarError("pool = cls with a convolutional image tower", wanted="mean or grid")
+        return hidden[:, 0]
+    if hidden.ndim == 3:
+        side = math.isqrt(hidden.shape[1])
+        hidden = hidden[:, -side * side :].transpose(1, 2).reshape(len(hidden), -1, side, side)
+    if tower.pool == "mean":
+        return hidden.mean((2, 3))
+    return functional.adaptive_avg_pool2d(hidden, tower.grid).flatten(1)
+
+
+def _projection(width: int, dim: int, dropout: float) -> nn.Module:
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, dim, bias=False))
+
+
+def _channels(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)

@@ -1,0 +1,43 @@
+"""Training images moved and re-exposed a little; never mirrored, since side is a finding.
+
+Knows tensors and one explicit generator.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from xemplar.training.recipe import Augmentation
+
+
+def augment(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
+    """(n, 1, size, size) in [0, 1] -> the same, each turned, shifted, scaled and re-exposed."""
+    count = len(images)
+
+    def draw(spread: float) -> Tensor:
+        return (torch.rand(count, generator=generator) * 2 - 1) * spread
+
+    angle, zoom = draw(math.radians(settings.rotation)), 1 + draw(settings.zoom)
+    shift_x, shift_y = draw(2 * settings.shift), draw(2 * settings.shift)
+    cosine, sine = angle.cos() * zoom, angle.sin() * zoom
+    rows = torch.stack([cosine, -sine, shift_x, sine, cosine, shift_y], dim=1).view(count, 2, 3)
+    grid = functional.affine_grid(rows, list(images.shape), align_corners=False)
+    moved = functional.grid_sample(images, grid, align_corners=False)
+    gain = (1 + draw(settings.contrast)).view(-1, 1, 1, 1)
+    lift = draw(settings.brightness).view(-1, 1, 1, 1)
+    exposed = ((moved - 0.5) * gain + 0.5 + lift).clamp(0, 1)
+    return _erase(exposed, settings.erase, generator) if settings.erase else exposed
+
+
+def _erase(images: Tensor, largest: float, generator: torch.Generator) -> Tensor:
+    count, _, height, width = images.shape
+    side = torch.rand(count, 1, 1, generator=generator) * largest
+    middle = torch.rand(count, 2, 1, generator=generator)
+    y = (torch.arange(height) + 0.5).view(1, -1, 1) / height
+    x = (torch.arange(width) + 0.5).view(1, 1, -1) / width
+    inside = ((y - middle[:, :1]).abs() < side / 2) & ((x - middle[:, 1:]).abs() < side / 2)
+    return images.masked_fill(inside.unsqueeze(1), 0.0)
