@@ -1,0 +1,26 @@
+"""Bytes -> preview: one canonical image, bone bright, and what was done to it.
+
+Everything is ever encoded from previews alone: `read_preview` makes one at ingest and at query, and
+`model_input` makes a model's input of it. Knows PNG, JPEG and single-frame DICOM; knows nothing of
+corpora, models or reports.
+"""
+
+from xemplar.images.preview import (
+    Preview,
+    PreviewSpec,
+    image_of,
+    load_film,
+    model_input,
+    preview_from_array,
+    read_preview,
+)
+
+__all__ = [
+    "Preview",
+    "PreviewSpec",
+    "image_of",
+    "load_film",
+    "model_input",
+    "preview_from_array",
+    "read_preview",
+]

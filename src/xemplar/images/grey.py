@@ -1,0 +1,103 @@
+"""The later half, pure arrays: colour to grey, stretched, fitted into a black square.
+
+Knows numbers only; doesn't know where an array comes from. Every file format and every drawn image
+passes through here, which is what makes one image one preview.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.errors import ImageError
+from xemplar.images.decoded import check_size
+
+TAIL = 0.005
+"""Share of the pixels beyond either end of a percentile stretch."""
+
+
+def stretch_ends(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[float, float]:
+    """Values between which lie all but `TAIL` of the pixels at either end.
+
+    The lower end is the smallest value with at least that share of pixels at or below it, the upper
+    end its mirror image, so that a negative stretches exactly as its positive. Falls back on the
+    extremes where nearly all pixels are equal.
+
+    values: (n,) in any order; counts: (n,) pixels of each value, at least one of them > 0.
+    """
+    present = counts > 0
+    order = np.argsort(values[present], kind="stable")
+    values, counts = values[present][order], counts[present][order]
+    rank = max(1, int(np.ceil(TAIL * counts.sum())))
+    low = values[np.searchsorted(np.cumsum(counts), rank)]
+    high = values[::-1][np.searchsorted(np.cumsum(counts[::-1]), rank)]
+    if low >= high:
+        low, high = values[0], values[-1]
+    return float(low), float(high)
+
+
+def ramp(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float32]:
+    """Values to [0, 1], clipped outside low..high; all 0 where low equals high."""
+    if high <= low:
+        return np.zeros(values.shape, np.float32)
+    return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
+
+
+def to_grey(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """(h, w) or (h, w, 3) of uint8, uint16 or float in [0, 1] -> (h, w) uint8 or float32, and steps.
+
+    8 bits and floats are taken as displayed, 16 bits are stretched. Colour is weighed 0.299, 0.587,
+    0.114 (ITU-R BT.601).
+    """
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
+        raise ImageError(
+            f"an array of shape {array.shape}", wanted="(height, width) or (height, width, 3)", where=where
+        )
+    check_size(array.shape[0], array.shape[1], where)
+    if np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float32)
+        # NaN fails both comparisons.
+        if not (array.min() >= 0.0 and array.max() <= 1.0):
+            raise ImageError("floating-point pixels outside [0, 1]", wanted="finite in [0, 1]", where=where)
+    elif array.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"pixels of {array.dtype}", wanted="uint8, uint16 or float", where=where)
+    steps: tuple[str, ...] = ()
+    array = np.ascontiguousarray(array)
+    if array.ndim == 3:
+        array = np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY))
+        steps += ("grey from colour",)
+    if array.min() == array.max():
+        return np.zeros(array.shape, np.uint8), (*steps, "blank")
+    if array.dtype == np.uint16:
+        counts = np.bincount(array.ravel(), minlength=1 << 16)
+        values = np.arange(1 << 16, dtype=np.float64)
+        array = ramp(values, *stretch_ends(values, counts))[array]
+        steps += ("percentile-stretched",)
+    return array, steps
+
+
+def resized(grey: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """Area-averaged where it shrinks, linear where it grows, the same array where it does neither."""
+    if grey.shape == (height, width):
+        return grey
+    shrinks = height * width < grey.shape[0] * grey.shape[1]
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=interpolation))
+
+
+def fitted(grey: NDArray[Any], size: int) -> NDArray[np.uint8]:
+    """Aspect kept, longer side `size`, centred in a black (size, size) square of uint8."""
+    height, width = grey.shape
+    longer = max(height, width)
+    # Rounded in integers: the same on every machine.
+    inner = [max(1, (2 * side * size + longer) // (2 * longer)) for side in (height, width)]
+    small = resized(grey, *inner)
+    if small.dtype != np.uint8:
+        small = np.rint(np.clip(small, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
+    square = np.zeros((size, size), np.uint8)
+    top, left = (size - inner[0]) // 2, (size - inner[1]) // 2
+    square[top : top + inner[0], left : left + inner[1]] = small
+    return square

@@ -1,0 +1,136 @@
+"""PNG and JPEG bytes -> pixels as they are displayed.
+
+Knows the two formats, their turns, palettes and transparency, and the mark that a drawn image
+carries; doesn't know DICOM, and stretches nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageFile, ImageOps
+
+from xemplar.errors import ImageError
+from xemplar.images.decoded import Decoded, check_size, decoder_border
+from xemplar.records import DOMAINS, Domain, PixelHistory
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+JPEG_MAGIC = b"\xff\xd8\xff"
+DOMAIN_KEY = "xemplar-domain"
+ORIENTATION = 0x0112
+
+
+def decode_picture(data: bytes, size: int, where: str) -> Decoded:
+    """A PNG's or JPEG's bytes -> Decoded; `size` is the preview's, which a big JPEG needn't exceed much.
+
+    A file that is cut short or damaged is refused, never filled with grey; so is one with more than
+    one frame.
+    """
+    is_png = data.startswith(PNG_MAGIC)
+    kind = "PNG" if is_png else "JPEG"
+    _refuse_damage(data, is_png, where)
+    with (
+        decoder_border(f"a {kind} that can't be decoded", where),
+        Pillow.open(io.BytesIO(data), formats=(kind,)) as film,
+    ):
+        width, height = film.size
+        check_size(height, width, where)
+        if is_png and getattr(film, "n_frames", 1) > 1:
+            raise ImageError("an animated PNG", wanted="one frame", where=where)
+        mode, steps = film.mode, []
+        if not is_png:
+            _draft(film, size)
+            steps += ["draft decoded"] * (film.size != (width, height))
+            steps += ["grey from colour"] * (film.mode == "L" != mode)
+        film.load()
+        domain = _domain(film, where) if is_png else None
+        turned = ImageOps.exif_transpose(film)
+        if film.getexif().get(ORIENTATION, 1) in range(2, 9):
+            steps.append("exif turn")
+        pixels, flattened = _array(turned)
+    steps += flattened
+    history = PixelHistory(
+        format=kind,
+        height=height,
+        width=width,
+        bits_stored=data[24] if is_png else 8,
+        photometric=_photometric(mode),
+        steps=tuple(steps),
+    )
+    return Decoded(pixels, history, domain)
+
+
+def _draft(film: Pillow.Image, size: int) -> None:
+    """Let libjpeg decode at 1/2, 1/4 or 1/8, longer side still >= size, and only the luminance."""
+    width, height = film.size
+    longer = max(width, height)
+    film.draft("L", (max(1, width * size // longer), max(1, height * size // longer)))
+
+
+def _array(film: Pillow.Image) -> tuple[NDArray[Any], list[str]]:
+    """(h, w) uint8 or uint16, or (h, w, 3) uint8; transparency laid on black."""
+    if film.mode.startswith("I"):
+        return np.asarray(film).astype(np.uint16), []
+    if "A" in film.mode or "transparency" in film.info:
+        film = film.convert("RGBA")
+        black = Pillow.new("RGB", film.size)
+        black.paste(film, mask=film.getchannel("A"))
+        return np.asarray(black), ["flattened on black"]
+    return np.asarray(film.convert("L" if film.mode in ("1", "L") else "RGB")), []
+
+
+def _photometric(mode: str) -> str:
+    if mode == "P":
+        return "PALETTE COLOR"
+    return "MONOCHROME2" if mode[:1] in ("1", "L", "I") else "RGB"
+
+
+def _domain(film: Pillow.Image, where: str) -> Domain | None:
+    """What the image says of itself in its text chunk."""
+    mark = getattr(film, "text", {}).get(DOMAIN_KEY)
+    if mark is None:
+        return None
+    if mark not in DOMAINS:
+        raise ImageError(f"an unknown {DOMAIN_KEY} mark", wanted=" or ".join(DOMAINS), where=where)
+    return cast(Domain, str(mark))
+
+
+def _refuse_damage(data: bytes, is_png: bool, where: str) -> None:
+    """What Pillow forgives (or can be told to by anyone in the process): ends that are missing."""
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise ImageError(
+            "Pillow is set to fill in what is missing of an image",
+            wanted="PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False",
+            where=where,
+        )
+    if is_png:
+        if len(data) >= 24:
+            width, height = struct.unpack_from(">II", data, 16)
+            check_size(height, width, where)
+        _walk_chunks(data, where)
+    # Within compressed data 0xff is always followed by 0 or a restart mark, so that the last scan is
+    # whole only if an end mark follows its start.
+    elif data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
+        raise ImageError("a JPEG that is cut short", wanted="its end mark", where=where)
+
+
+def _walk_chunks(data: bytes, where: str) -> None:
+    """Every chunk up to IEND is there and keeps its checksum."""
+    at = len(PNG_MAGIC)
+    while at + 12 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            break
+        if zlib.crc32(memoryview(data)[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise ImageError("a damaged PNG: a chunk breaks its checksum", where=where)
+        if name == b"IEND":
+            return
+        at = end
+    raise ImageError("a PNG that is cut short", wanted="its IEND chunk", where=where)

@@ -1,0 +1,201 @@
+"""The preview, the two functions that everything is encoded through, and what they were set to.
+
+Knows which decoder a file's first bytes call for; doesn't know how any of them works.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from xemplar.contracts import Drawable
+from xemplar.errors import ImageError
+from xemplar.images.decoded import MAX_BYTES, Decoded, decoder_border
+from xemplar.images.grey import fitted, resized, to_grey
+from xemplar.images.picture import JPEG_MAGIC, PNG_MAGIC, decode_picture
+from xemplar.records import Domain, Film, Image, PixelHistory
+
+DECODER = 1
+"""Raised whenever the same bytes would give other pixels than before."""
+
+LOOKS_LIKE = (
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"\0\0\0\x0cjP", "a JPEG 2000 file"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 stream"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x02\0\0\0", "DICOM without its preamble"),
+    (b"\x08\0", "DICOM without its preamble and file meta"),
+)
+
+
+class PreviewSpec(BaseModel):
+    """How previews are made: pixels a side, and the version of the procedure."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: int = Field(default=384, ge=64, le=2048)
+    version: int = Field(default=1, ge=1, le=1)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change with any setting and with the decoder."""
+        settings = json.dumps({**self.model_dump(), "decoder": DECODER}, sort_keys=True)
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preview:
+    """One canonical image and what is known of it.
+
+    `pixels` is (size, size) uint8, bone bright, black where the film doesn't reach, not writeable.
+    `patient_id`, `accession` and the uids are the source's own and stay None for anything but
+    DICOM. `sha256` is of the original's bytes, None for an array.
+    """
+
+    pixels: NDArray[np.uint8]
+    history: PixelHistory
+    sop_instance_uid: str | None = None
+    position: str | None = None
+    laterality: str | None = None
+    pixel_spacing: tuple[float, float] | None = None
+    modality: str | None = None
+    study_uid: str | None = None
+    accession: str | None = None
+    patient_id: str | None = None
+    acquired_at: datetime | None = None
+    domain: Domain | None = None
+    sha256: str | None = None
+
+    @property
+    def image(self) -> Image:
+        """(size, size) float32 in [0, 1]."""
+        return image_of(self.pixels)
+
+
+def image_of(pixels: NDArray[np.uint8]) -> Image:
+    """A preview's uint8 pixels, fresh or from a corpus -> float32 in [0, 1]."""
+    return pixels.astype(np.float32) / np.float32(255)
+
+
+def read_preview(source: Path | Drawable, spec: PreviewSpec) -> Preview:
+    """A file (known by its content, not its name) or a drawn image -> its preview.
+
+    A Drawable is "synthetic". Raises ImageError, in one line that holds the file's name and nothing
+    else of it, for whatever isn't one readable image.
+    """
+    if not isinstance(source, Path):
+        return _preview_of_drawn(source, spec)
+    data, where = _read(source), source.name
+    decoded = _decode(data, spec.size, where)
+    return _finish(decoded, spec, sha256=hashlib.sha256(data).hexdigest(), where=where)
+
+
+def preview_from_array(
+    array: NDArray[Any], spec: PreviewSpec, *, domain: Domain | None = None, where: str = "array"
+) -> Preview:
+    """Pixels -> preview, by the same later half that files go through.
+
+    array: (h, w) grey, bone bright, or (h, w, 3) RGB. uint8 is taken as displayed, uint16 is
+    stretched between its 0.5th and 99.5th percentile, floats are as displayed in [0, 1]. A constant
+    image gives an all-black preview with the step "blank". Raises ImageError for other arrays.
+    """
+    if array.ndim < 2 or 0 in array.shape:
+        raise ImageError(f"an array of shape {array.shape}", wanted="(height, width)", where=where)
+    bits = 16 if array.dtype == np.uint16 else 8
+    photometric = "RGB" if array.ndim == 3 else "MONOCHROME2"
+    history = PixelHistory("array", array.shape[0], array.shape[1], bits, photometric)
+    return _finish(Decoded(array, history, domain), spec, sha256=None, where=where)
+
+
+def load_film(path: Path, spec: PreviewSpec) -> Film:
+    """A file as a query: the image is bit for bit what a corpus of this spec would store of it."""
+    preview = read_preview(path, spec)
+    return Film(
+        image=preview.image,
+        pixels=preview.history,
+        domain=preview.domain,
+        position=preview.position,
+        sha256=preview.sha256,
+    )
+
+
+def model_input(image: Image, size: int) -> Image:
+    """A preview -> (size, size) float32 in [0, 1]: area-averaged down, linear up, always a copy.
+
+    Raises ImageError for an array that isn't a square float32 preview.
+    """
+    if image.ndim != 2 or image.shape[0] != image.shape[1] or image.dtype != np.float32:
+        raise ImageError(f"{image.dtype} pixels of shape {image.shape}", wanted="a square float32 preview")
+    if size < 1:
+        raise ImageError(f"a model input of {size} pixels a side", wanted="at least 1")
+    clipped: Image = np.clip(resized(image, size, size), np.float32(0), np.float32(1))
+    return clipped
+
+
+def _finish(decoded: Decoded, spec: PreviewSpec, *, sha256: str | None, where: str) -> Preview:
+    grey, steps = to_grey(decoded.pixels, where)
+    pixels = fitted(grey, spec.size)
+    pixels.flags.writeable = False
+    history = replace(decoded.history, steps=decoded.history.steps + steps)
+    tags = {name: getattr(decoded.tags, name) for name in decoded.tags.__slots__}
+    return Preview(pixels, history, **tags, domain=decoded.domain, sha256=sha256)
+
+
+def _preview_of_drawn(source: Drawable, spec: PreviewSpec) -> Preview:
+    preview = preview_from_array(source.draw(), spec, domain="synthetic", where="drawn image")
+    return replace(preview, history=replace(preview.history, format="drawn"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise ImageError("no such file", wanted="an image file", where=path.name)
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ImageError(f"a file of {size} bytes", wanted=f"at most {MAX_BYTES}", where=path.name)
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"can't be read: {error.strerror}", where=path.name) from error
+    if not data:
+        raise ImageError("an empty file (0 bytes)", wanted="a PNG, JPEG or DICOM image", where=path.name)
+    return data
+
+
+def _decode(data: bytes, size: int, where: str) -> Decoded:
+    if data.startswith((PNG_MAGIC, JPEG_MAGIC)):
+        return decode_picture(data, size, where)
+    if data[128:132] == b"DICM":
+        from xemplar.images.dicom import decode_dicom
+
+        with decoder_border("DICOM that can't be read", where):
+            return decode_dicom(data, where)
+    raise ImageError(f"looks like {_looks_like(data)}", wanted="a PNG, JPEG or DICOM image", where=where)
+
+
+def _looks_like(data: bytes) -> str:
+    """What the first bytes say, in words of ours: a text is never quoted."""
+    for magic, name in LOOKS_LIKE:
+        if data.startswith(magic):
+            return name
+    start = data[:512]
+    if not any(start):
+        return "nothing but zero bytes"
+    if PNG_MAGIC.startswith(data[:8]) or JPEG_MAGIC.startswith(data[:3]):
+        return "an image cut off in its first bytes"
+    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
+        return "text"
+    return f"unknown binary data (first bytes {start[:4].hex(' ')})"

@@ -1,0 +1,97 @@
+"""The few DICOM tags that may leave a header: which film this is, of what, when.
+
+Knows how each is written; an optional tag that can't be read is None, never an error. Doesn't know
+pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from xemplar.images.decoded import Tags
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+POSITIONS = {
+    "PA": "frontal",
+    "AP": "frontal",
+    "FRONTAL": "frontal",
+    "LL": "lateral",
+    "RL": "lateral",
+    "LAT": "lateral",
+    "LATERAL": "lateral",
+    "LLD": "lateral",
+    "RLD": "lateral",
+}
+MOMENTS = (
+    ("AcquisitionDateTime", ""),
+    ("AcquisitionDate", "AcquisitionTime"),
+    ("ContentDate", "ContentTime"),
+    ("StudyDate", "StudyTime"),
+)
+
+
+def read_tags(dataset: Dataset) -> Tags:
+    """A pydicom data set -> Tags."""
+    laterality = _word(dataset, "ImageLaterality") or _word(dataset, "Laterality")
+    return Tags(
+        sop_instance_uid=_word(dataset, "SOPInstanceUID"),
+        position=_position(_word(dataset, "ViewPosition")),
+        laterality=laterality if laterality in ("L", "R", "B", "U") else None,
+        pixel_spacing=_spacing(dataset, "PixelSpacing") or _spacing(dataset, "ImagerPixelSpacing"),
+        modality=_word(dataset, "Modality"),
+        study_uid=_word(dataset, "StudyInstanceUID"),
+        accession=_word(dataset, "AccessionNumber"),
+        patient_id=_word(dataset, "PatientID"),
+        acquired_at=next((when for pair in MOMENTS if (when := _moment(dataset, *pair))), None),
+    )
+
+
+def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever the value representation says
+    """A tag's value; None where it is absent, empty, or not what its representation demands."""
+    try:
+        return dataset.get(keyword)
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, NotImplementedError):
+        return None
+
+
+def _word(dataset: Dataset, keyword: str) -> str | None:
+    value = _value(dataset, keyword)
+    return None if value is None else str(value).strip() or None
+
+
+def _position(word: str | None) -> str | None:
+    """Frontal, lateral, or the source's own word where it is spelt as a code is."""
+    if word is None or not re.fullmatch(r"[A-Z0-9_ ]{1,16}", word.upper()):
+        return None
+    return POSITIONS.get(word.upper(), word)
+
+
+def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
+    """(row, column) millimetres, both finite and above 0."""
+    value = _value(dataset, keyword)
+    if value is None or isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+        return None
+    try:
+        pair = (float(value[0]), float(value[1]))
+    except (TypeError, ValueError):
+        return None
+    return pair if all(math.isfinite(side) and side > 0 for side in pair) else None
+
+
+def _moment(dataset: Dataset, date: str, time: str) -> datetime | None:
+    """The local time of the source, to the second; midnight where only the day is known."""
+    text = _word(dataset, date) or ""
+    if time and len(text) == 8:
+        text += _word(dataset, time) or ""
+    found = re.match(r"(\d{8})(\d{6}|\d{4}|\d{2})?", text)
+    if not found:
+        return None
+    try:
+        return datetime.strptime(found[1] + (found[2] or "").ljust(6, "0"), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None

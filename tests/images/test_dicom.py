@@ -1,0 +1,355 @@
+"""DICOM -> preview: hand-made data sets whose displayed pixels are worked out by hand."""
+
+import csv
+import io
+import os
+from datetime import datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+)
+
+from xemplar.errors import ImageError
+from xemplar.images import PreviewSpec, preview_from_array, read_preview
+
+SPEC = PreviewSpec(size=64)
+CR = "1.2.840.10008.5.1.4.1.1.1"
+
+
+def film(pixels, *, bits=12, syntax=ExplicitVRLittleEndian, **tags):
+    """A small radiograph; `tags` overrides or, with None, leaves out."""
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = syntax
+    data.file_meta.MediaStorageSOPClassUID = CR
+    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    data.SOPClassUID, data.SOPInstanceUID = CR, "1.2.3.4"
+    data.Rows, data.Columns = pixels.shape[:2]
+    data.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.BitsAllocated = 8 * pixels.dtype.itemsize
+    data.BitsStored, data.HighBit = min(bits, data.BitsAllocated), min(bits, data.BitsAllocated) - 1
+    data.PixelRepresentation = int(np.issubdtype(pixels.dtype, np.signedinteger))
+    data.PixelData = pixels.tobytes()
+    for keyword, value in tags.items():
+        if value is None:
+            del data[keyword]
+        else:
+            setattr(data, keyword, value)
+    return data
+
+
+def written(path, data):
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.fixture
+def preview(tmp_path):
+    def make(pixels, *, spec=SPEC, **settings):
+        return read_preview(written(tmp_path / "film.dcm", film(pixels, **settings)), spec)
+
+    return make
+
+
+def noise(dtype=np.uint16, low=0, high=4096, shape=(64, 64), seed=1):
+    return np.random.default_rng(seed).integers(low, high, shape).astype(dtype)
+
+
+def test_window_linear_by_hand(preview):
+    # 64 x 64 and size 64: no resampling. Centre 100, width 51: black up to 74.5, white above 124.5.
+    row = np.repeat([0, 74, 75, 99, 100, 124, 125, 4095], 8)
+    shown = preview(np.tile(row, (64, 1)).astype(np.uint16), WindowCenter=100, WindowWidth=51)
+    by_hand = [0, 0, 0.5 / 50, 24.5 / 50, 25.5 / 50, 49.5 / 50, 1, 1]
+    assert shown.pixels[0, ::8].tolist() == [round(255 * value) for value in by_hand]
+
+
+def test_window_agrees_with_pydicom(preview):
+    pixels = noise()
+    data = film(pixels, WindowCenter=1800, WindowWidth=2200)
+    theirs = pydicom.pixels.apply_windowing(pixels, data) / 4095 * 255
+    ours = preview(pixels, WindowCenter=1800, WindowWidth=2200).pixels
+    assert np.abs(ours - theirs).max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("function", ["LINEAR_EXACT", "SIGMOID"])
+def test_other_window_functions_agree_with_pydicom(preview, function):
+    pixels, tags = noise(), {"WindowCenter": 1800, "WindowWidth": 900, "VOILUTFunction": function}
+    theirs = pydicom.pixels.apply_windowing(pixels, film(pixels, **tags)) / 4095 * 255
+    assert np.abs(preview(pixels, **tags).pixels - theirs).max() <= 0.5 + 1e-3
+
+
+def test_first_of_several_windows_counts(preview):
+    pixels = noise()
+    one = preview(pixels, WindowCenter=1000, WindowWidth=500)
+    many = preview(pixels, WindowCenter=[1000, 3000], WindowWidth=[500, 10])
+    assert many.history.window == (1000.0, 500.0)
+    assert np.array_equal(one.pixels, many.pixels)
+
+
+def test_window_of_width_one_is_a_step(preview):
+    row = np.repeat([98, 99, 100, 101], 16)
+    shown = preview(np.tile(row, (64, 1)).astype(np.uint16), WindowCenter=100, WindowWidth=1)
+    assert shown.pixels[0, ::16].tolist() == [0, 0, 255, 255]
+
+
+@pytest.mark.parametrize("width", [0, -5])
+def test_unusable_window_falls_back_on_percentiles(preview, width):
+    assert "percentile-stretched" in preview(noise(), WindowCenter=9, WindowWidth=width).history.steps
+
+
+def test_monochrome1_by_window_gives_the_same_preview(preview):
+    pixels = noise()
+    bright = preview(pixels, WindowCenter=2000, WindowWidth=3000)
+    # A window covers centre - 0.5 +- (width - 1) / 2, so its mirror image in 4095 is centred on 2096.
+    dark = preview(
+        4095 - pixels, WindowCenter=2096, WindowWidth=3000, PhotometricInterpretation="MONOCHROME1"
+    )
+    assert np.array_equal(bright.pixels, dark.pixels)
+    assert "inverted" in dark.history.steps and "inverted" not in bright.history.steps
+
+
+def test_monochrome1_by_percentiles_gives_the_same_preview(preview):
+    pixels = (noise(high=64) ** 2).astype(np.uint16)
+    dark = preview(4095 - pixels, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(preview(pixels).pixels, dark.pixels)
+
+
+def test_percentiles_without_a_window(preview):
+    pixels = (noise(high=64) ** 2).astype(np.uint16)
+    low = np.percentile(pixels, 0.5, method="inverted_cdf")
+    high = -np.percentile(-pixels.astype(int), 0.5, method="inverted_cdf")
+    wanted = np.rint(255 * np.clip((pixels - low) / (high - low), 0, 1))
+    assert np.abs(preview(pixels).pixels - wanted).max() == 0
+
+
+def test_padding_stays_out_of_the_percentiles(preview):
+    pixels = noise(np.int16, 100, 200)
+    pixels[:, :20] = -2000
+    inner = pixels[:, 20:].astype(int)
+    low = np.percentile(inner, 0.5, method="inverted_cdf")
+    high = -np.percentile(-inner, 0.5, method="inverted_cdf")
+    shown = preview(pixels, bits=16, PixelPaddingValue=-2000).pixels
+    assert np.array_equal(shown, np.rint(255 * np.clip((pixels - low) / (high - low), 0, 1)))
+
+
+def test_rescale_comes_before_the_window(preview):
+    pixels = noise()
+    plain = preview(pixels, WindowCenter=2000, WindowWidth=1001)
+    rescaled = preview(pixels, RescaleSlope=2, RescaleIntercept=-1000, WindowCenter=2999.5, WindowWidth=2001)
+    assert rescaled.history.rescale == (2.0, -1000.0)
+    assert np.array_equal(plain.pixels, rescaled.pixels)
+
+
+def test_negative_slope_turns_the_picture(preview):
+    pixels = noise()
+    assert np.array_equal(
+        preview(pixels, RescaleSlope=-1, RescaleIntercept=4095).pixels, preview(4095 - pixels).pixels
+    )
+
+
+def test_modality_table_is_looked_up(preview):
+    table = Dataset()
+    entries = (np.arange(4096, dtype=np.uint32) ** 2 // 4096).astype(np.uint16)
+    table.LUTDescriptor, table.LUTData, table.ModalityLUTType = [4096, 0, 16], entries.tolist(), "US"
+    table["LUTDescriptor"].VR = table["LUTData"].VR = "US"
+    pixels = noise()
+    shown = preview(pixels, ModalityLUTSequence=Sequence([table]))
+    assert "modality table" in shown.history.steps
+    assert np.array_equal(shown.pixels, preview(entries[pixels]).pixels)
+
+
+def test_bits_beyond_those_stored_are_ignored(preview):
+    pixels = noise()
+    junk = pixels | (noise(high=16, seed=2) << 12).astype(np.uint16)
+    assert np.array_equal(preview(pixels).pixels, preview(junk).pixels)
+
+
+def test_signed_pixels_keep_their_order(preview):
+    pixels = noise(np.int16, -2048, 2048)
+    assert np.array_equal(preview(pixels).pixels, preview((pixels + 2048).astype(np.uint16)).pixels)
+
+
+def test_signed_bits_beyond_those_stored_are_ignored(preview):
+    pixels = noise(np.int16, -2048, 2048)
+    assert np.array_equal(preview(pixels).pixels, preview(pixels & 0x0FFF).pixels)
+
+
+def test_blank_film_is_black_and_says_so(preview):
+    shown = preview(np.full((64, 64), 7, np.uint16))
+    assert not shown.pixels.any() and "blank" in shown.history.steps
+
+
+def test_colour_is_weighed_into_grey(preview):
+    pixels = noise(np.uint8, 0, 256, (64, 64, 3))
+    shown = preview(pixels, bits=8, PhotometricInterpretation="RGB", PlanarConfiguration=0)
+    assert np.abs(shown.pixels - pixels @ [0.299, 0.587, 0.114]).max() < 1
+    assert shown.history.steps == ("grey from colour",)
+
+
+def test_ybr_full_is_read_as_its_luminance(preview):
+    pixels = np.full((64, 64, 3), 128, np.uint8)
+    pixels[..., 0] = noise(np.uint8, 20, 230)
+    shown = preview(pixels, bits=8, PhotometricInterpretation="YBR_FULL", PlanarConfiguration=0)
+    assert np.abs(shown.pixels.astype(int) - pixels[..., 0]).max() <= 1
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_other_uncompressed_syntaxes_give_the_same_preview(preview, syntax):
+    assert np.array_equal(preview(noise()).pixels, preview(noise(), syntax=syntax).pixels)
+
+
+def test_jpeg_baseline_inside_dicom(preview):
+    pixels = cv2.GaussianBlur(noise(np.uint8, 0, 256), (0, 0), 4)
+    encoded = cv2.imencode(".jpg", pixels)[1].tobytes()
+    data = {"PixelData": pydicom.encaps.encapsulate([encoded]), "WindowCenter": 128, "WindowWidth": 256}
+    shown = preview(pixels, syntax=JPEGBaseline8Bit, **data)
+    theirs = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.abs(shown.pixels.astype(int) - theirs).max() <= 1
+
+
+def test_tags_that_may_leave(preview):
+    shown = preview(
+        noise(),
+        ViewPosition="PA",
+        ImageLaterality="L",
+        PixelSpacing=["0", "0"],
+        ImagerPixelSpacing=["0.14", "0.15"],
+        Modality="CR",
+        StudyInstanceUID="1.2.9",
+        AccessionNumber="A1 ",
+        PatientID="P1",
+        StudyDate="20200131",
+        StudyTime="1405",
+    )
+    assert (shown.position, shown.laterality, shown.pixel_spacing) == ("frontal", "L", (0.14, 0.15))
+    assert (shown.modality, shown.study_uid, shown.accession, shown.patient_id) == ("CR", "1.2.9", "A1", "P1")
+    assert (shown.sop_instance_uid, shown.acquired_at) == ("1.2.3.4", datetime(2020, 1, 31, 14, 5))
+
+
+@pytest.mark.parametrize(
+    ("word", "position"),
+    [
+        ("AP", "frontal"),
+        ("LL", "lateral"),
+        ("RL", "lateral"),
+        ("LATERAL", "lateral"),
+        ("LLO", "LLO"),
+        ("", None),
+    ],
+)
+def test_view_positions(preview, word, position):
+    assert preview(noise(), ViewPosition=word).position == position
+
+
+@pytest.mark.parametrize("moment", ["20201399", "someday"])
+def test_unreadable_date_is_no_date(preview, moment):
+    with pytest.warns(UserWarning, match="Invalid value for VR DA"):
+        assert preview(noise(), StudyDate=moment).acquired_at is None
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"NumberOfFrames": 3}, "multi-frame object of 3 frames"),
+        ({"PixelData": None}, r"Computed Radiography Image Storage: no pixel data \(7FE0,0010\)"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.66.4"}, "Segmentation Storage: its pixels"),
+        ({"Rows": 4}, "an image of 4 x 64 pixels"),
+        ({"Rows": 40000}, "an image of 40000 x 64 pixels"),
+        ({"Rows": None}, "pixel data without its Rows"),
+        ({"Rows": 65}, "of 8192 bytes, cut short; wanted 8320"),
+        ({"BitsAllocated": 32}, "12 bits stored in 32"),
+    ],
+)
+def test_what_is_refused(preview, tags, message):
+    with pytest.raises(ImageError, match=f"^film.dcm: .*{message}"):
+        preview(noise(), **tags)
+
+
+def test_compression_without_a_decoder_is_named(preview):
+    data = pydicom.encaps.encapsulate([b"\xff\xd8" + bytes(50)])
+    with pytest.raises(ImageError, match="compressed as JPEG-LS Lossless Image Compression: no decoder"):
+        preview(noise(), syntax=JPEGLSLossless, PixelData=data)
+
+
+def test_error_never_quotes_a_tag(tmp_path):
+    data = film(noise())
+    data.SOPClassUID = "9.8.7.65432"
+    data.add_new(0x00100010, "PN", "Doe^Jane")
+    data.add_new(0x00280008, "IS", "1")
+    path = written(tmp_path / "film.dcm", data)
+    path.write_bytes(path.read_bytes().replace(b"IS\x02\x001 ", b"IS\x02\x00D^"))
+    with pytest.raises(ImageError) as caught:
+        read_preview(path, SPEC)
+    assert str(caught.value) == "film.dcm: a DICOM header that can't be read (ValueError)"
+
+
+def test_nothing_is_warned_of_a_value(tmp_path, recwarn):
+    path = written(tmp_path / "film.dcm", film(noise(), AccessionNumber="short"))
+    data = path.read_bytes().replace(b"short ", b"J\\Doe\n")
+    path.write_bytes(data)
+    recwarn.clear()
+    read_preview(path, SPEC)
+    assert not [str(warning.message) for warning in recwarn if "Doe" in str(warning.message)]
+
+
+def test_every_cut_is_refused(tmp_path):
+    whole = io.BytesIO()
+    film(noise(), WindowCenter=5, WindowWidth=9).save_as(whole, enforce_file_format=True)
+    data = whole.getvalue()
+    for end in [*range(1, 400, 13), *range(400, len(data), 997), len(data) - 1]:
+        cut = tmp_path / "cut.dcm"
+        cut.write_bytes(data[:end])
+        with pytest.raises(ImageError, match=r"^cut\.dcm: "):
+            read_preview(cut, SPEC)
+
+
+def test_damage_gives_a_preview_or_one_error(tmp_path):
+    whole = io.BytesIO()
+    film(noise(), WindowCenter=5, WindowWidth=9, PatientID="P").save_as(whole, enforce_file_format=True)
+    draw, path, refused = np.random.default_rng(3), tmp_path / "film.dcm", 0
+    for _ in range(300):
+        data = bytearray(whole.getvalue())
+        for at in draw.integers(132, 700, 3):
+            data[at] = draw.integers(256)
+        path.write_bytes(data)
+        try:
+            read_preview(path, SPEC)
+        except ImageError:
+            refused += 1
+    assert 0 < refused < 300
+
+
+def _shared():
+    root = os.environ.get("XEMPLAR_DATA")
+    if not root:
+        return [pytest.param(None, None, marks=pytest.mark.skip(reason="XEMPLAR_DATA is not set"))]
+    with (Path(root) / "dicom/metadata.csv").open() as rows:
+        return [
+            pytest.param(Path(root) / "dicom" / row["file"], row, id=Path(row["file"]).stem)
+            for row in csv.DictReader(rows)
+        ]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("path", "row"), _shared())
+def test_real_files_give_a_picture_or_one_error(path, row):
+    good = row["decodes_here"] == "yes" and row["modality"] != "SEG" and row["frames"] in ("", "1")
+    if good:
+        shown = read_preview(path, PreviewSpec())
+        assert (shown.history.height, shown.history.width) == (int(row["rows"]), int(row["columns"]))
+        assert shown.pixels.std() > 5
+    else:
+        with pytest.raises(ImageError, match=f"^{path.name}: "):
+            read_preview(path, PreviewSpec())
