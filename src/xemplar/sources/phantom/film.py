@@ -1,0 +1,90 @@
+"""A drawn view: anatomy and pathology in order, then exposure, noise and the marks burned in.
+
+Knows how densities become grey values. The same view always draws the same pixels; disease changes
+none of the random parts, so that films with and without it differ by the disease alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.sources.phantom import frontal, lateral, pathology
+from xemplar.sources.phantom.canvas import Canvas
+from xemplar.sources.phantom.truth import Body, Pathology, Shot
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnView:
+    """One view that is drawn when asked: small, picklable, and a `contracts.Drawable`."""
+
+    body: Body
+    pathology: Pathology
+    shot: Shot
+
+    def draw(self) -> NDArray[np.uint8]:
+        """(height, width) grey, bone bright; about 10 ms."""
+        shot = self.shot
+        across = shot.scale * (self.body.width if shot.position == "frontal" else 1.0)
+        canvas = Canvas(
+            (shot.height, shot.width), scale=(across, shot.scale), tilt=shot.tilt, shift=shot.shift
+        )
+        if shot.position == "frontal":
+            _draw_frontal(canvas, self.body, self.pathology, shot)
+        else:
+            lateral.draw(canvas, self.body, self.pathology, shot)
+        return _expose(canvas, shot)
+
+
+def _draw_frontal(canvas: Canvas, body: Body, disease: Pathology, shot: Shot) -> None:
+    frontal.torso(canvas, body)
+    lungs = frontal.lungs(canvas, body, shot)
+    frontal.spine(canvas, body)
+    frontal.mediastinum(canvas, body, shot, disease.heart.ratio)
+    air = disease.pneumothorax
+    for side, lung in lungs.items():
+        markings = frontal.vessels(canvas, body, side)
+        aerated = lung.mask
+        if air and air.side == side:
+            aerated = pathology.pneumothorax(canvas, lung, air)
+        canvas.add(markings, 0.27, blur=0.7, within=aerated)
+    for opacity in disease.consolidations:
+        pathology.consolidation(canvas, lungs[opacity.side], opacity)
+    for fluid in disease.effusions:
+        pathology.effusion(canvas, lungs[fluid.side], fluid)
+    frontal.granuloma(canvas, body)
+    frontal.ribs(canvas, body)
+    frontal.shoulders(canvas, body, shot)
+    for thing in disease.devices:
+        pathology.device(canvas, thing, body, shot, lungs["left"].dome)
+
+
+def _expose(canvas: Canvas, shot: Shot) -> NDArray[np.uint8]:
+    """Densities -> grey: scatter, uneven exposure, noise, window, gamma, marks."""
+    rng = np.random.default_rng(shot.seed)
+    density = canvas.density
+    if shot.blur > 0.25:
+        density = cv2.GaussianBlur(density, (0, 0), shot.blur)
+    height, width = canvas.shape
+    density = density + np.linspace(-0.5, 0.5, width, dtype=np.float32) * shot.cast[0]
+    density += np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * shot.cast[1]
+    density += rng.standard_normal((height, width), dtype=np.float32) * shot.noise
+    black, white = shot.window
+    level = np.clip((density - black) / (white - black), 0, 1)
+    grey = (np.power(level, np.float32(shot.gamma)) * 250).astype(np.uint8)
+    _mark(grey, shot)
+    return grey
+
+
+def _mark(grey: NDArray[np.uint8], shot: Shot) -> None:
+    """The side marker (a letter on the side it names) and the small word DRAWN at the foot."""
+    height, width = grey.shape
+    font: Any = cv2.FONT_HERSHEY_SIMPLEX
+    if shot.position == "frontal":
+        x = 10 if shot.marker == "right" else width - 24
+        cv2.putText(grey, shot.marker[0].upper(), (x, 26), font, 0.6, 240, 2, cv2.LINE_AA)
+    cv2.putText(grey, "DRAWN", (width - 41, height - 5), font, 0.33, 205, 1, cv2.LINE_AA)

@@ -1,0 +1,146 @@
+"""Disease and devices on the frontal film: fluid, air, opacity, tubes, lines and pacemakers.
+
+Knows how each looks on top of the healthy chest that `frontal` draws. Doesn't know words or labels.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from xemplar.sources.phantom.canvas import Canvas, Mask, Points, clouds, curve, mirrored, soften
+from xemplar.sources.phantom.frontal import ZONES, Lung
+from xemplar.sources.phantom.truth import (
+    SIGN,
+    Body,
+    Consolidation,
+    Effusion,
+    Pneumothorax,
+    Shot,
+    SupportDevice,
+)
+
+FLUID = 0.62
+"""Density that fluid adds to air: it looks like the abdomen below it."""
+
+
+def effusion(canvas: Canvas, lung: Lung, fluid: Effusion) -> None:
+    """Fluid from the costophrenic corner up to a meniscus that climbs along the lateral wall."""
+    sign = SIGN[lung.side]
+    top = lung.corner - fluid.fill * (lung.corner - 42)
+    # Beyond the small ones the meniscus also stands in front of the whole dome.
+    medial = lung.corner - (1.25 * fluid.fill - 0.12) * (lung.corner - 42) * 0.72
+    across = np.linspace(0, 1, 12)
+    level = medial + (top - medial) * across**2.4
+    edge = np.stack([4 + across * 110, level], axis=1)
+    below = np.concatenate([edge, [(118, top - 6), (118, 330), (4, 330)]])
+    mask = canvas.fill(mirrored(below, sign))
+    canvas.add(mask, FLUID, blur=2.6, within=soften(lung.mask, 1.2))
+
+
+def collapsed(lung: Lung, air: Pneumothorax) -> Points:
+    """Outline of the lung drawn back towards its hilum, most at the apex and the side."""
+    root = np.array([SIGN[lung.side] * 24.0, 140.0])
+    away = lung.outline - root
+    # Upper and lateral parts leave the wall first; the mediastinal border stays.
+    lateral = np.clip(np.abs(lung.outline[:, 0]) / 100, 0, 1)
+    high = np.clip((lung.corner - 10 - lung.outline[:, 1]) / (lung.corner - 60), 0, 1)
+    gap = min(0.82, air.gap)
+    pull = gap * lateral**0.6 * (0.45 + 0.75 * high if gap > 0.3 else 0.15 + 1.15 * high**2)
+    return root + away * (1 - np.clip(pull, 0, 0.85))[:, None]
+
+
+def pneumothorax(canvas: Canvas, lung: Lung, air: Pneumothorax) -> Mask:
+    """Darken the free pleural space, draw the pleural line; returns the lung that is left."""
+    points = collapsed(lung, air)
+    rest = canvas.fill(points)
+    rest = cv2.min(rest, lung.mask)
+    space = cv2.subtract(lung.mask, rest)
+    canvas.add(space, -0.11, blur=0.6)
+    canvas.add(rest, 0.03 + 0.24 * air.gap**1.5, blur=1.0)
+    line = canvas.stroke(points, 1.7, closed=True)
+    inside = cv2.erode(lung.mask, np.ones((7, 7), np.uint8))
+    canvas.add(line, 0.3, blur=0.5, within=inside)
+    return rest
+
+
+def consolidation(canvas: Canvas, lung: Lung, opacity: Consolidation) -> None:
+    """A lumpy, soft-edged opacity of one zone, with air-filled bronchi through the dense ones."""
+    rng = np.random.default_rng(opacity.seed)
+    low = min(ZONES[opacity.zone], lung.dome - 18)
+    centre = np.array([SIGN[opacity.side] * rng.uniform(52, 68), low + rng.uniform(-8, 8)])
+    sheet = canvas.empty()
+    for _ in range(8):
+        spot = centre + rng.normal(0, 0.48, 2) * opacity.radius
+        size = opacity.radius * rng.uniform(0.35, 0.7, 2)
+        canvas.blob(spot, size, onto=sheet)
+    soft = soften(sheet, 6.0).astype(np.float32) / 255
+    soft *= np.clip(1 + 0.28 * clouds(rng, canvas.shape, 7), 0.2, 1.8)
+    if opacity.degree != "faint":
+        root = np.array([SIGN[opacity.side] * 24.0, 132.0])
+        tubes = canvas.empty()
+        for _ in range(3):
+            end = centre + rng.normal(0, 0.4, 2) * opacity.radius
+            canvas.stroke(
+                curve([root, (root + end) / 2 + rng.normal(0, 4, 2), end], rounds=2), 2.2, onto=tubes
+            )
+        soft *= 1 - 0.45 / 255 * soften(tubes, 0.8).astype(np.float32)
+    canvas.add(soft * (soften(lung.mask, 1.2).astype(np.float32) / 255), opacity.density)
+
+
+def device(canvas: Canvas, thing: SupportDevice, body: Body, shot: Shot, dome: float) -> None:
+    """One support device: bright, thin, where such a thing runs."""
+    slip = 0.6 * shot.turn
+    wires, metal = canvas.empty(), canvas.empty()
+    sign = SIGN[thing.side] if thing.side else 1.0
+    slack = thing.slack
+    if thing.kind == "pacemaker":
+        _pacemaker(canvas, wires, metal, sign, slack=slack, slip=slip)
+    elif thing.kind == "endotracheal tube":
+        tip = 76 + 12 * slack
+        canvas.stroke(
+            curve([(slip * 0.5 + 3, -20), (slip * 0.5, 30), (slip, tip)]), 3.6, value=120, onto=wires
+        )
+        canvas.stroke(
+            curve([(slip * 0.5 + 4.5, -20), (slip * 0.5 + 1.5, 30), (slip + 1.5, tip)]), 1.2, onto=wires
+        )
+    elif thing.kind == "nasogastric tube":
+        path = [(slip - 6, -20), (slip - 5, 60), (slip + 4, 150), (slip + 8, 215), (26, dome + 14)]
+        canvas.stroke(curve([*path, (44 + 14 * slack, dome + 34), (38, dome + 48)]), 2.4, onto=wires)
+    elif thing.kind == "jugular line":
+        end = (slip - 20, 108 + 22 * slack)
+        path = [(sign * 36, -20), (sign * 30, 30), (sign * 22 + slip, 64), (slip - 17, 82), end]
+        canvas.stroke(curve(path), 2.2, onto=wires)
+    elif thing.kind == "picc":
+        path = [
+            (sign * 170, 150),
+            (sign * 142, 96),
+            (sign * 104, 58),
+            (sign * 56, 62),
+            (sign * 16 + slip, 72),
+        ]
+        canvas.stroke(curve([*path, (slip - 19, 86), (slip - 20, 112 + 20 * slack)]), 1.7, onto=wires)
+    else:
+        path = [
+            (sign * 150, 215 + 20 * slack),
+            (sign * 108, 186),
+            (sign * 84, 140),
+            (sign * 62, 82),
+            (sign * 48, 62),
+        ]
+        canvas.stroke(curve(path), 4.6, value=110, onto=wires)
+        canvas.stroke(curve(np.asarray(path) + (1.8 * sign, 0)), 1.3, onto=wires)
+    canvas.add(wires, 0.52, blur=0.5)
+    canvas.add(metal, 0.9, blur=0.6)
+
+
+def _pacemaker(canvas: Canvas, wires: Mask, metal: Mask, sign: float, *, slack: float, slip: float) -> None:
+    middle = np.array([sign * (76 + 8 * slack), 80 + 10 * slack])
+    can = curve(
+        middle + np.array([(-15, -11), (13, -12), (15, 4), (6, 13), (-13, 12)]), closed=True, rounds=2
+    )
+    canvas.fill(can, value=215, onto=metal)
+    canvas.blob(middle + (0, -3), (7, 5), value=255, onto=metal)
+    vein = [middle + (0, -12), (sign * 58, 56), (sign * 28, 66), (slip - 16, 84), (slip - 20, 130)]
+    canvas.stroke(curve([*vein, (slip - 16, 190), (14, 214), (46 + 10 * slack, 218)]), 1.8, onto=wires)
+    canvas.stroke(curve([*vein, (slip - 30, 168), (slip - 14, 178 - 8 * slack)]), 1.8, onto=wires)
