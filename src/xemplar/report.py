@@ -204,29 +204,42 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(" ".join(text[start:end].split()) for start, end in split_sentences(text))
 
 
-_IMAGE = r"(?:stud(?:y|ies)|exams?|examinations?|films?|radiographs?|x-?rays?|images?|imaging|ct|scans?|comparisons?)"
+_IMAGE = (
+    r"(?:stud(?:y|ies)|exams?|examinations?|films?|radiographs?|x-?rays?|images?|imaging|ct|scans?"
+    r"|comparisons?)"
+)
 _NO_PRIOR = re.compile(
-    rf"\bno(?:ne)?\s+(?:\w+\s+){{0,3}}?(?:comparisons?|(?:prior|previous)\s+(?:\w+\s+)?{_IMAGE})\b[^.;,]*"
-    rf"|\b(?:comparisons?|priors?|(?:prior|previous)\s+(?:\w+\s+)?{_IMAGE})\s+(?:\w+\s+){{0,2}}?"
-    r"(?:none|(?:not|un)\s*available|recommended|suggested)\b"
-    r"|\bcomparison\s*:\s*none\b|\bnone\s+available\b[^.;]*"
-    r"|\bcomparison\s+with\s+(?:any\s+)?(?:prior|previous|outside|old)\b[^.;]*\b(?:recommend|suggest|help|useful)\w*",
-    re.IGNORECASE,
+    rf"""
+    \bno(?:ne)?\s+(?:\w+\s+){{0,3}}?
+        (?:comparisons?|(?:prior|previous)\s+(?:\w+\s+)?{_IMAGE})\b[^.;,]*
+    | \b(?:comparisons?|priors?|(?:prior|previous)\s+(?:\w+\s+)?{_IMAGE})\s+(?:\w+\s+){{0,2}}?
+        (?:none|(?:not|un)\s*available|recommended|suggested)\b
+    | \bcomparison\s*:\s*none\b
+    | \bnone\s+available\b[^.;]*
+    | \bcomparison\s+with\s+(?:any\s+)?(?:prior|previous|outside|old)\b
+        [^.;]*\b(?:recommend|suggest|help|useful)\w*
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _PRIOR = re.compile(
-    r"\b(?:unchanged|interval(?:ly)?|stable|stability|newly|new(?!\s+york)|previously|again|redemonstrat\w+"
-    r"|re-demonstrat\w+|worsen\w*|worse|improv(?:ed|ing|ement)|persist(?:s|ent|ing|ently)?|no\s+longer|resol(?:ved|ving|ution)"
-    r"|progress(?:ed|ion|ive|ively|ing)|regress\w+|enlarging|comparison|compar(?:ed|ing|able)|similar|remains?|continues?"
-    r"|still|heretofore|follow-?up)\b"
-    r"|\b(?:no|not|without)\s+(?:\w+\s+){0,3}?chang(?:e|ed)\b"
-    rf"|\b(?:since|from|than|to|with|on|the)\s+(?:the\s+)?(?:\w+\s+)?(?:prior|previous|last|earlier|preceding)\b"
-    rf"|\b(?:prior|previous|last|earlier)\s+(?:\w+\s+){{0,2}}?{_IMAGE}\b"
-    r"|\bsince\s+(?:the\s+)?(?:\d|january|february|march|april|may|june|july|august|september|october|november"
-    r"|december|yesterday|study|exam)"
-    r"|\b(?:increas|decreas|diminish|reduc|enlarg)(?:ed|es|ing|e)\s+(?:\w+\s+){0,3}?(?:since|from|compared|than|interval|in\s+size)\b"
-    r"|\b(?:has|have|had)\s+(?:\w+\s+){0,2}?(?:increased|decreased|enlarged|diminished|cleared|grown|developed|changed)\b"
-    r"|\b(?:larger|smaller|greater|less|more)\s+(?:\w+\s+){0,2}?than\s+(?:on|in|before|prior|previous)",
-    re.IGNORECASE,
+    rf"""
+    \b(?:unchanged|interval(?:ly)?|stable|stability|newly|new(?!\s+york)|previously|again
+        |re-?demonstrat\w+|worsen\w*|worse|improv(?:ed|ing|ement)|persist(?:s|ent|ing|ently)?
+        |no\s+longer|resol(?:ved|ving|ution)|progress(?:ed|ion|ive|ively|ing)|regress\w+|enlarging
+        |comparison|compar(?:ed|ing|able)|similar|remains?|continues?|still|heretofore)\b
+    | \b(?:no|not|without)\s+(?:\w+\s+){{0,3}}?chang(?:e|ed)\b
+    | \b(?:since|from|than|to|with|on|the)\s+(?:the\s+)?(?:\w+\s+)?
+        (?:prior|previous|last|earlier|preceding)\b
+    | \b(?:prior|previous|last|earlier)\s+(?:\w+\s+){{0,2}}?{_IMAGE}\b
+    | \bsince\s+(?:the\s+)?(?:\d|january|february|march|april|may|june|july|august|september|october
+        |november|december|yesterday|study|exam)
+    | \b(?:increas|decreas|diminish|reduc|enlarg)(?:ed|es|ing|e)\s+(?:\w+\s+){{0,3}}?
+        (?:since|from|compared|than|interval|in\s+size)\b
+    | \b(?:has|have|had)\s+(?:\w+\s+){{0,2}}?
+        (?:increased|decreased|enlarged|diminished|cleared|grown|developed|changed)\b
+    | \b(?:larger|smaller|greater|less|more)\s+(?:\w+\s+){{0,2}}?than\s+(?:on|in|before|prior|previous)
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -263,7 +276,7 @@ _FOREIGN = {
         "esquerda esquerdo coração tórax de da o que e"
     ),
     "italian": _words(
-        "il gli della del dei con senza una nel non di è per versamento cuore polmone destra sinistra"
+        "il gli della del dei con senza una nel non di è versamento cuore polmone destra sinistra"
     ),
     "dutch": _words("het een van met geen niet naar rechts links hart long de en bij zonder"),
 }
