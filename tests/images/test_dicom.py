@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from xemplar.errors import ImageError
-from xemplar.images import PreviewSpec, preview_from_array, read_preview
+from xemplar.images import PreviewSpec, read_preview
 
 SPEC = PreviewSpec(size=64)
 CR = "1.2.840.10008.5.1.4.1.1.1"
@@ -253,6 +253,11 @@ def test_view_positions(preview, word, position):
     assert preview(noise(), ViewPosition=word).position == position
 
 
+def test_patient_is_not_printed(preview):
+    shown = preview(noise(), PatientID="SECRET", AccessionNumber="HIDDEN")
+    assert "SECRET" not in repr(shown) and "HIDDEN" not in repr(shown)
+
+
 @pytest.mark.parametrize("moment", ["20201399", "someday"])
 def test_unreadable_date_is_no_date(preview, moment):
     with pytest.warns(UserWarning, match="Invalid value for VR DA"):
@@ -296,12 +301,25 @@ def test_error_never_quotes_a_tag(tmp_path):
 
 
 def test_nothing_is_warned_of_a_value(tmp_path, recwarn):
-    path = written(tmp_path / "film.dcm", film(noise(), AccessionNumber="short"))
-    data = path.read_bytes().replace(b"short ", b"J\\Doe\n")
-    path.write_bytes(data)
+    path = written(tmp_path / "film.dcm", film(noise(), ViewPosition="JANE_DOE"))
+    path.write_bytes(path.read_bytes().replace(b"JANE_DOE", b"jane:doe"))
     recwarn.clear()
-    read_preview(path, SPEC)
-    assert not [str(warning.message) for warning in recwarn if "Doe" in str(warning.message)]
+    assert read_preview(path, SPEC).position is None
+    assert not recwarn.list
+
+
+def test_inflation_is_bounded(preview, monkeypatch):
+    monkeypatch.setattr("xemplar.images.dicom.MAX_BYTES", 5000)
+    with pytest.raises(ImageError, match="a DICOM file that inflates; wanted at most 5000 bytes"):
+        preview(noise(), syntax=DeflatedExplicitVRLittleEndian)
+
+
+def test_cut_within_compressed_pixels_is_told(tmp_path):
+    fragment = pydicom.encaps.encapsulate([bytes(4000)])
+    whole = written(tmp_path / "film.dcm", film(noise(), syntax=JPEGBaseline8Bit, PixelData=fragment))
+    whole.write_bytes(whole.read_bytes()[:-1000])
+    with pytest.raises(ImageError, match="a DICOM file that is cut short"):
+        read_preview(whole, SPEC)
 
 
 def test_every_cut_is_refused(tmp_path):

@@ -176,6 +176,12 @@ def test_fingerprint_follows_the_settings():
     assert len(SPEC.fingerprint) == 16 and int(SPEC.fingerprint, 16)
 
 
+def test_fingerprint_follows_the_decoder(monkeypatch):
+    before = SPEC.fingerprint
+    monkeypatch.setattr("xemplar.images.preview.DECODER", 99)
+    assert SPEC.fingerprint != before
+
+
 @pytest.mark.parametrize("settings", [{"size": 63}, {"size": 2049}, {"version": 2}, {"depth": 8}])
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValidationError):

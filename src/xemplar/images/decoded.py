@@ -32,8 +32,8 @@ class Tags:
     pixel_spacing: tuple[float, float] | None = None
     modality: str | None = None
     study_uid: str | None = None
-    accession: str | None = None
-    patient_id: str | None = None
+    accession: str | None = field(default=None, repr=False)
+    patient_id: str | None = field(default=None, repr=False)
     acquired_at: datetime | None = None
 
 

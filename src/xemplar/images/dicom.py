@@ -75,6 +75,9 @@ def _refuse_inflation(data: bytes, where: str) -> None:
 
 
 def _refuse_non_images(dataset: Dataset, where: str) -> None:
+    # pydicom answers the end of a file within an element with an empty data set.
+    if not len(dataset):
+        raise ImageError("a DICOM file that is cut short", wanted="a whole data set", where=where)
     sop_class = dataset.get("SOPClassUID")
     name = _named(sop_class) if sop_class else "object of no stated class"
     if "PixelData" not in dataset:

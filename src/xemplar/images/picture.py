@@ -121,16 +121,42 @@ def _refuse_damage(data: bytes, is_png: bool, where: str) -> None:
 
 
 def _walk_chunks(data: bytes, where: str) -> None:
-    """Every chunk up to IEND is there and keeps its checksum."""
-    at = len(PNG_MAGIC)
+    """Every chunk up to IEND is there and keeps its checksum, and the pixels are all there."""
+    at, inflater, missing = len(PNG_MAGIC), zlib.decompressobj(), 0
     while at + 12 <= len(data):
         length, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end > len(data):
             break
-        if zlib.crc32(memoryview(data)[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        body = memoryview(data)[at + 8 : end - 4]
+        if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(data[end - 4 : end], "big"):
             raise ImageError("a damaged PNG: a chunk breaks its checksum", where=where)
-        if name == b"IEND":
+        if name == b"IHDR":
+            missing = _png_bytes(body)
+        elif name == b"IDAT":
+            with decoder_border("a PNG that can't be inflated", where):
+                missing -= _inflated(inflater, body, missing)
+        elif name == b"IEND":
+            if missing > 0:
+                raise ImageError("a PNG short of pixels", where=where)
             return
         at = end
     raise ImageError("a PNG that is cut short", wanted="its IEND chunk", where=where)
+
+
+def _png_bytes(header: memoryview) -> int:
+    """How many bytes the pixels inflate to; at least so many where they are interlaced."""
+    width, height, depth, colour = struct.unpack_from(">IIBB", header)
+    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
+    if header[12]:
+        return int(width * height * bits // 8)
+    return int(height * (1 + (width * bits + 7) // 8))
+
+
+def _inflated(inflater: zlib._Decompress, body: memoryview, most: int) -> int:
+    """How many bytes come out of a chunk, kept nowhere, counted no further than `most`."""
+    count, rest = 0, bytes(body)
+    while rest and count < most and not inflater.eof:
+        count += len(inflater.decompress(rest, 1 << 20))
+        rest = inflater.unconsumed_tail
+    return count

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,8 @@ class Preview:
     """One canonical image and what is known of it.
 
     `pixels` is (size, size) uint8, bone bright, black where the film doesn't reach, not writeable.
-    `patient_id`, `accession` and the uids are the source's own and stay None for anything but
-    DICOM. `sha256` is of the original's bytes, None for an array.
+    `patient_id`, `accession` and the uids are the source's own, None for anything but DICOM; the
+    first two are never printed. `sha256` is of the original's bytes, None for an array.
     """
 
     pixels: NDArray[np.uint8]
@@ -74,8 +74,8 @@ class Preview:
     pixel_spacing: tuple[float, float] | None = None
     modality: str | None = None
     study_uid: str | None = None
-    accession: str | None = None
-    patient_id: str | None = None
+    accession: str | None = field(default=None, repr=False)
+    patient_id: str | None = field(default=None, repr=False)
     acquired_at: datetime | None = None
     domain: Domain | None = None
     sha256: str | None = None
