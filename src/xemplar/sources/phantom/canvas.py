@@ -5,7 +5,6 @@ Knows points, masks and sums. Knows nothing of what a shape stands for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -15,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 Points = NDArray[np.float64]
 """(n, 2) x right, y down, in nominal pixels; x is measured from the midline."""
 Mask = NDArray[np.uint8]
+Path = list[tuple[float, float]]
+"""Points as they are written down, before they are made smooth."""
 
 _SHIFT = 4  # sub-pixel bits of OpenCV's fixed-point coordinates
 
@@ -30,6 +31,12 @@ def curve(points: ArrayLike, *, closed: bool = False, rounds: int = 3) -> Points
         cut[1::2] = 0.25 * before + 0.75 * after
         line = cut if closed else np.concatenate([line[:1], cut, line[-1:]])
     return line
+
+
+def moved(points: ArrayLike, x: float, y: float = 0.0) -> Points:
+    """The points, `x` to the right and `y` down."""
+    shifted: Points = np.asarray(points, dtype=np.float64) + np.array([x, y])
+    return shifted
 
 
 def mirrored(points: ArrayLike, sign: float) -> Points:
@@ -85,12 +92,23 @@ class Canvas:
         cv2.polylines(mask, [self._fixed(points)], closed, (value,), thick, cv2.LINE_AA, _SHIFT)
         return mask
 
+    def strokes(
+        self, lines: ArrayLike, width: float, *, value: int, onto: Mask, closed: bool = False
+    ) -> None:
+        """Many polylines (n, points, 2) of one thickness at once."""
+        thick = max(1, round(width * self.unit))
+        cv2.polylines(onto, list(self._fixed(lines)), closed, (value,), thick, cv2.LINE_AA, _SHIFT)
+
+    def fills(self, rings: ArrayLike, *, value: int, onto: Mask) -> None:
+        """Many polygons (n, points, 2) that do not overlap."""
+        cv2.fillPoly(onto, list(self._fixed(rings)), (value,), cv2.LINE_AA, _SHIFT)
+
     def blob(
-        self, centre: Sequence[float], radii: Sequence[float], *, value: int = 255, onto: Mask | None = None
+        self, centre: ArrayLike, radii: ArrayLike, *, value: int = 255, onto: Mask | None = None
     ) -> Mask:
         """A filled ellipse along the axes of the body."""
         turn = np.linspace(0, 2 * np.pi, 28, endpoint=False)
-        ring = np.stack([np.cos(turn) * radii[0], np.sin(turn) * radii[1]], axis=1) + np.asarray(centre)
+        ring = np.stack([np.cos(turn), np.sin(turn)], axis=1) * np.asarray(radii) + np.asarray(centre)
         return self.fill(ring, value=value, onto=onto)
 
     def add(
@@ -111,11 +129,13 @@ def soften(mask: NDArray[Any], blur: float) -> NDArray[Any]:
     if blur <= 0:
         return mask
     if blur < 6:
-        return cv2.GaussianBlur(mask, (0, 0), blur)
+        near: NDArray[Any] = cv2.GaussianBlur(mask, (0, 0), blur)
+        return near
     height, width = mask.shape
     small = cv2.resize(mask, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), blur / 4)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    wide: NDArray[Any] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return wide
 
 
 def clouds(rng: np.random.Generator, shape: tuple[int, int], cell: int) -> NDArray[np.float32]:

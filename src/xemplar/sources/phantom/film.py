@@ -17,6 +17,9 @@ from xemplar.sources.phantom import frontal, lateral, pathology
 from xemplar.sources.phantom.canvas import Canvas
 from xemplar.sources.phantom.truth import Body, Pathology, Shot
 
+SHOULDER = 1.15
+"""Of the film's curve, 1 - exp(-SHOULDER * density)."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrawnView:
@@ -44,18 +47,18 @@ def _draw_frontal(canvas: Canvas, body: Body, disease: Pathology, shot: Shot) ->
     frontal.torso(canvas, body)
     lungs = frontal.lungs(canvas, body, shot)
     frontal.spine(canvas, body)
-    frontal.mediastinum(canvas, body, shot, disease.heart.ratio)
-    air = disease.pneumothorax
-    for side, lung in lungs.items():
-        markings = frontal.vessels(canvas, body, side)
-        aerated = lung.mask
-        if air and air.side == side:
-            aerated = pathology.pneumothorax(canvas, lung, air)
-        canvas.add(markings, 0.27, blur=0.7, within=aerated)
+    both = np.maximum(lungs["right"].mask, lungs["left"].mask)
+    heart = frontal.mediastinum(canvas, body, shot, disease.heart.ratio, both)
     for opacity in disease.consolidations:
         pathology.consolidation(canvas, lungs[opacity.side], opacity)
+    aerated = {side: lung.mask for side, lung in lungs.items()}
+    if air := disease.pneumothorax:
+        aerated[air.side] = pathology.pneumothorax(canvas, lungs[air.side], air)
     for fluid in disease.effusions:
-        pathology.effusion(canvas, lungs[fluid.side], fluid)
+        under = pathology.effusion(canvas, lungs[fluid.side], fluid, heart)
+        aerated[fluid.side] = cv2.subtract(aerated[fluid.side], under)
+    for side in lungs:
+        canvas.add(frontal.vessels(canvas, body, side), 0.21, blur=0.7, within=aerated[side])
     frontal.granuloma(canvas, body)
     frontal.ribs(canvas, body)
     frontal.shoulders(canvas, body, shot)
@@ -72,10 +75,12 @@ def _expose(canvas: Canvas, shot: Shot) -> NDArray[np.uint8]:
     height, width = canvas.shape
     density = density + np.linspace(-0.5, 0.5, width, dtype=np.float32) * shot.cast[0]
     density += np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * shot.cast[1]
-    density += rng.standard_normal((height, width), dtype=np.float32) * shot.noise
+    # What is dense anyway gains little by more: the film's shoulder.
+    shown = 1 - cv2.exp(-SHOULDER * density)
+    shown += rng.standard_normal((height, width), dtype=np.float32) * shot.noise
     black, white = shot.window
-    level = np.clip((density - black) / (white - black), 0, 1)
-    grey = (np.power(level, np.float32(shot.gamma)) * 250).astype(np.uint8)
+    level = np.clip((shown - black) / (white - black), 0, 1)
+    grey: NDArray[np.uint8] = (cv2.pow(level, shot.gamma) * 250).astype(np.uint8)
     _mark(grey, shot)
     return grey
 
@@ -87,4 +92,5 @@ def _mark(grey: NDArray[np.uint8], shot: Shot) -> None:
     if shot.position == "frontal":
         x = 10 if shot.marker == "right" else width - 24
         cv2.putText(grey, shot.marker[0].upper(), (x, 26), font, 0.6, 240, 2, cv2.LINE_AA)
-    cv2.putText(grey, "DRAWN", (width - 41, height - 5), font, 0.33, 205, 1, cv2.LINE_AA)
+    grey[height - 14 :, :44] = 0
+    cv2.putText(grey, "DRAWN", (3, height - 4), font, 0.33, 200, 1, cv2.LINE_AA)

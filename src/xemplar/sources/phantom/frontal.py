@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xemplar.sources.phantom.canvas import Canvas, Mask, Points, curve, mirrored
+from xemplar.sources.phantom.canvas import Canvas, Mask, Path, Points, curve, mirrored, moved, soften
 from xemplar.sources.phantom.truth import SIGN, Body, Shot, Side
 
 SIDES: tuple[Side, Side] = ("right", "left")
@@ -38,7 +38,7 @@ def outline(body: Body, shot: Shot, side: Side) -> tuple[Points, float, float]:
     flat = 0.45 if body.hyperinflated else 1.0
     corner = dome + 12 + 18 * flat + (10 if body.raised == side else 0)
     inner = 15 if side == "right" else 13
-    points = [(22, 62), (32, 44), (48, 42), (64, 56), (83, 88), (96, 130), (103, 175), (106, dome - 12)]
+    points: Path = [(22, 62), (32, 44), (48, 42), (64, 56), (83, 88), (96, 130), (103, 175), (106, dome - 12)]
     points += [(106, corner - 8), (103, corner), (96, dome + 16 * flat), (82, dome + 5 * flat), (62, dome)]
     points += [(40, dome + 3 * flat), (inner + 4, dome + 11 * flat), (inner, dome - 20), (inner + 1, 165)]
     points += [(inner + 2, 125), (inner + 5, 95), (inner + 4, 76)]
@@ -48,7 +48,16 @@ def outline(body: Body, shot: Shot, side: Side) -> tuple[Points, float, float]:
 def torso(canvas: Canvas, body: Body) -> None:
     """Trunk, neck and arms as soft tissue, denser with girth; breasts where there are any."""
     fat = body.girth
-    half = [(30, -40), (31, 8), (40, 24), (92, 38 - 6 * fat), (126, 52), (150, 86), (190, 150), (190, 190)]
+    half: Path = [
+        (30, -40),
+        (31, 8),
+        (40, 24),
+        (92, 38 - 6 * fat),
+        (126, 52),
+        (150, 86),
+        (190, 150),
+        (190, 190),
+    ]
     half += [
         (150, 150),
         (118 + 16 * fat, 122),
@@ -59,9 +68,8 @@ def torso(canvas: Canvas, body: Body) -> None:
     right = curve(half, rounds=2)
     whole = np.concatenate([right, mirrored(right[::-1], -1)])
     mask = canvas.fill(whole)
-    canvas.add(mask, 0.82 + 0.2 * fat, blur=2.0)
-    middle = canvas.fill([(-60, 20), (60, 20), (80, 340), (-80, 340)])
-    canvas.add(middle, 0.12, blur=24)
+    canvas.add(mask, 0.55 + 0.14 * fat, blur=1.5)
+    canvas.add(mask, 0.36 + 0.08 * fat, blur=14, within=mask)
     if body.sex == "F":
         rng = np.random.default_rng(body.seed)
         size = 30 + 16 * fat + rng.uniform(-5, 8)
@@ -77,7 +85,7 @@ def lungs(canvas: Canvas, body: Body, shot: Shot) -> dict[Side, Lung]:
     for side in SIDES:
         points, dome, corner = outline(body, shot, side)
         mask = canvas.fill(points)
-        canvas.add(mask, -0.66 - (0.06 if body.hyperinflated else 0), blur=1.6)
+        canvas.add(mask, -0.72 - (0.05 if body.hyperinflated else 0), blur=1.6)
         made[side] = Lung(side, points, mask, dome, corner)
     right, left = made["right"].dome, made["left"].dome
     belly = curve(
@@ -109,71 +117,68 @@ def bend(body: Body, y: float) -> float:
 def spine(canvas: Canvas, body: Body) -> None:
     """Vertebral bodies with gaps, pedicles, and bridging spurs where there is spondylosis."""
     sheet = canvas.empty()
-    for k, y in enumerate(np.arange(-8, 340, 18.5)):
-        x, half = bend(body, float(y) + 8), 11.5 + 0.2 * k
-        box = [(x - half, y), (x + half, y), (x + half, y + 15.5), (x - half, y + 15.5)]
-        canvas.fill(box, value=150, onto=sheet)
-        canvas.stroke(box, 1.4, value=215, onto=sheet, closed=True)
-        for sign in (-1, 1):
-            canvas.blob((x + sign * half * 0.62, y + 6), (2.2, 3.4), value=225, onto=sheet)
-        if body.spondylosis and k % 2 and y > 100:
-            for sign in (-1, 1):
-                tip = [(x + sign * half, y + 10), (x + sign * (half + 7), y + 16), (x + sign * half, y + 22)]
-                canvas.fill(tip, value=255, onto=sheet)
-    canvas.add(sheet, 0.3, blur=0.8)
+    tops = np.arange(-8, 340, 18.5)
+    half = 11.5 + 0.2 * np.arange(len(tops))
+    middle = np.array([bend(body, float(y) + 8) for y in tops])
+    corner = np.array([(-1, 0), (1, 0), (1, 1), (-1, 1)], dtype=np.float64)
+    box = corner * np.stack([half, np.full_like(half, 15.5)], axis=1)[:, None]
+    box += np.stack([middle, tops], axis=1)[:, None]
+    canvas.fills(box, value=150, onto=sheet)
+    canvas.strokes(box, 1.4, value=210, onto=sheet, closed=True)
+    for sign in (-1, 1):
+        pedicle = (
+            np.array([(0, 4.5), (0, 8)]) + np.stack([middle + sign * half * 0.62, tops], axis=1)[:, None]
+        )
+        canvas.strokes(pedicle, 4, value=215, onto=sheet)
+        if body.spondylosis:
+            spur = (
+                np.array([(0, 10), (sign * 7, 16), (0, 22)])
+                + np.stack([middle + sign * half, tops], 1)[:, None]
+            )
+            canvas.fills(spur[7::2], value=255, onto=sheet)
+    canvas.add(sheet, 0.24, blur=0.8)
 
 
 def ribs(canvas: Canvas, body: Body) -> None:
     """Ten pairs: posterior parts fall outwards, anterior parts fall inwards and are fainter."""
     back, front = canvas.empty(), canvas.empty()
-    step = 19.5
+    arcs, fores = [], []
     for k in range(10):
-        top = 46 + k * step
+        top = 46 + k * 19.5
         lateral = top + 22 + 2.4 * k
         wall = float(np.interp(lateral, _WALL[:, 0], _WALL[:, 1])) + 1
+        arc: Path = [(9, top), (0.35 * wall, top - 6), (0.7 * wall, top + 2), (0.95 * wall, lateral - 8)]
+        fore: Path = [(wall, lateral + 5), (0.98 * wall, lateral + 13), (0.78 * wall, lateral + 32)]
         for side in SIDES:
-            sign = SIGN[side]
-            shift = bend(body, top)
-            arc = [
-                (9, top),
-                (0.35 * wall, top - 6),
-                (0.7 * wall, top + 2),
-                (0.95 * wall, lateral - 8),
-                (wall, lateral),
-            ]
-            path = curve(mirrored(arc, sign) + (shift, 0), rounds=2)
-            canvas.stroke(path, 8.4, value=205, onto=back)
-            canvas.stroke(path, 5.2, value=130, onto=back)
-            if body.fracture == side and k == 6:
-                canvas.blob((sign * 0.93 * wall, lateral - 10), (6.5, 8.5), value=255, onto=back)
+            sign, shift = SIGN[side], bend(body, top)
+            arcs.append(moved(mirrored(curve([*arc, (wall, lateral)], rounds=2), sign), shift))
             if k < 8:
-                fore = [
-                    (wall, lateral),
-                    (0.97 * wall, lateral + 12),
-                    (0.78 * wall, lateral + 32),
-                    (0.5 * wall, lateral + 40),
-                ]
-                path = curve(mirrored(fore, sign), rounds=2)
-                canvas.stroke(path, 8.6, value=150, onto=front)
-                canvas.stroke(path, 5.4, value=100, onto=front)
-    canvas.add(back, 0.21, blur=0.8)
-    canvas.add(front, 0.15, blur=1.1)
+                fores.append(mirrored(curve([*fore, (0.5 * wall, lateral + 40)], rounds=2), sign))
+    # A rib is a tube: its two cortical edges are brighter than what lies between them.
+    canvas.strokes(arcs, 8.4, value=205, onto=back)
+    canvas.strokes(arcs, 5.2, value=130, onto=back)
+    canvas.strokes(fores, 8.6, value=150, onto=front)
+    canvas.strokes(fores, 5.4, value=100, onto=front)
+    if body.fracture:
+        canvas.blob((SIGN[body.fracture] * 99, 186), (6.5, 8.5), value=255, onto=back)
+    canvas.add(back, 0.22, blur=0.8)
+    canvas.add(front, 0.13, blur=1.2)
 
 
 def shoulders(canvas: Canvas, body: Body, shot: Shot) -> None:
     """Clavicles and shoulder blades; a turned patient's clavicles slip sideways."""
     sheet, blade = canvas.empty(), canvas.empty()
-    lift = -6.0 if shot.projection == "AP" else 2.0
+    lift = -4.0 if shot.projection == "AP" else 2.0
     for side in SIDES:
         sign = SIGN[side]
-        bone = mirrored([(9, 68), (32, 62 + lift), (62, 58 + lift), (92, 40 + lift), (124, 40 + lift)], sign)
-        path = curve(bone + (shot.turn, 0))
+        bone = mirrored([(9, 68), (32, 62 + lift), (62, 58 + lift), (94, 52 + lift), (120, 53 + lift)], sign)
+        path = curve(moved(bone, shot.turn))
         canvas.stroke(path, 8, value=215, onto=sheet)
         canvas.stroke(path, 4.6, value=150, onto=sheet)
         wing = [(122, 52), (96, 66), (94, 96), (106, 138), (118, 110), (134, 74)]
         canvas.fill(curve(mirrored(wing, sign), closed=True, rounds=2), value=150, onto=blade)
         canvas.stroke(mirrored([(96, 68), (95, 98), (106, 136)], sign), 2, value=230, onto=blade)
-        canvas.blob((sign * 140, 66), (15, 17), value=210, onto=blade)
+        canvas.blob((sign * 133, 68), (13, 15), value=210, onto=blade)
     canvas.add(sheet, 0.27, blur=0.8)
     canvas.add(blade, 0.12, blur=1.5)
 
@@ -193,27 +198,31 @@ def heart_outline(body: Body, shot: Shot, ratio: float) -> Points:
         (left * 1.06, low - 27 + rise),
     ]
     points += [(left * 0.97, low - 48 + rise), (left * 0.7, 164), (left * 0.42, 138), (22, 118)]
-    return curve(np.asarray(points) + (0.6 * shot.turn, 0), closed=True, rounds=3)
+    return curve(moved(points, 0.6 * shot.turn), closed=True, rounds=3)
 
 
-def mediastinum(canvas: Canvas, body: Body, shot: Shot, ratio: float) -> None:
-    """Heart, great vessels with the aortic knob, and the trachea with its two bronchi."""
+def mediastinum(canvas: Canvas, body: Body, shot: Shot, ratio: float, lungs: Mask) -> Mask:
+    """Heart, great vessels with the aortic knob, and the trachea with its two bronchi; returns the heart."""
     slip = 0.6 * shot.turn
-    canvas.add(canvas.fill(heart_outline(body, shot, ratio)), 0.46, blur=2.0)
+    heart = canvas.fill(heart_outline(body, shot, ratio))
     great = canvas.empty()
     wide = 4 if shot.projection == "AP" else 0
-    stem = [(-21 - wide, 66), (-22 - wide, 110), (-25, 140), (20, 140), (25 + wide, 112), (22 + wide, 64)]
-    canvas.fill(curve(np.asarray(stem) + (slip, 0), closed=True, rounds=2), value=200, onto=great)
+    stem = [(-20 - wide, 58), (-23 - wide, 100), (-30, 150), (30, 150), (28 + wide, 112), (21 + wide, 58)]
+    canvas.fill(curve(moved(stem, slip), closed=True, rounds=2), value=200, onto=great)
     knob = 15.5 if body.unfolded_aorta else 10.0
     canvas.blob((17 + slip + knob * 0.5, 93), (knob, knob * 1.1), value=235, onto=great)
     if body.unfolded_aorta:
         canvas.stroke(curve([(31, 96), (38, 130), (34, 180), (16, 240)]), 13, value=150, onto=great)
         canvas.stroke(curve([(-22, 140), (-33, 112), (-22, 86)]), 8, value=170, onto=great)
-    canvas.add(great, 0.36, blur=1.8)
+    # Over the lungs they take the place of air; over the trunk they add little.
+    whole = np.maximum(heart, great)
+    canvas.add(whole, 0.1, blur=2.4)
+    canvas.add(whole, 0.52, blur=1.5, within=soften(lungs, 1.6))
     airway = canvas.stroke(curve([(slip * 0.5, -20), (slip, 60), (slip - 1, 104)]), 12)
     for x, y in ((-26, 130), (30, 132)):
         canvas.stroke([(slip - 1, 104), (x + slip, y)], 7, value=170, onto=airway)
     canvas.add(airway, -0.3, blur=1.4)
+    return heart
 
 
 def vessels(canvas: Canvas, body: Body, side: Side) -> Mask:
@@ -221,34 +230,26 @@ def vessels(canvas: Canvas, body: Body, side: Side) -> Mask:
     rng = np.random.default_rng((body.seed, SIDES.index(side)))
     sheet = canvas.empty()
     sign = SIGN[side]
-    root = np.array([26.0, 126.0 if side == "left" else 132.0])
-    canvas.blob(mirrored(root + (1, 2), sign), (9, 15), value=215, onto=sheet)
-    for angle in np.linspace(-1.45, 1.5, 11) + rng.normal(0, 0.09, 11):
-        _branch(canvas, sheet, rng, sign, root=root, angle=float(angle), width=3.6)
+    root = np.array([25.0, 124.0 if side == "left" else 131.0])
+    trunks = _wander(rng, np.repeat(root[None], 12, 0), np.linspace(-1.5, 1.5, 12), 84.0)
+    ahead = np.diff(trunks, axis=1)[:, 1:].reshape(-1, 2)
+    aside = rng.choice((-1, 1), len(ahead)) * rng.uniform(0.4, 0.85, len(ahead))
+    twigs = _wander(rng, trunks[:, 1:-1].reshape(-1, 2), np.arctan2(ahead[:, 1], ahead[:, 0]) + aside, 38.0)
+    for lines, width, value in ((twigs, 1.7, 120), (trunks, 3.5, 185)):
+        for k in reversed(range(5)):
+            taper, fade = width * (1 - 0.16 * k), int(value * (1 - 0.11 * k))
+            canvas.strokes(mirrored(lines[:, k : k + 2], sign), taper, value=fade, onto=sheet)
+    canvas.blob(mirrored(moved(root, 0, 3), sign), (8, 14), value=215, onto=sheet)
     return sheet
 
 
-def _branch(
-    canvas: Canvas,
-    sheet: Mask,
-    rng: np.random.Generator,
-    sign: float,
-    *,
-    root: Points,
-    angle: float,
-    width: float,
-) -> None:
-    length = float(rng.uniform(70, 95)) if width > 2.5 else float(rng.uniform(25, 42))
-    turns = angle + np.cumsum(rng.normal(0, 0.16, 5))
-    steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * length / 5
-    path = np.concatenate([root[None], root + np.cumsum(steps, axis=0)])
-    for k in range(5):
-        value = int((190 if width > 2.5 else 150) - 20 * k)
-        canvas.stroke(mirrored(path[k : k + 2], sign), width * (1 - 0.17 * k), value=value, onto=sheet)
-    if width > 2.5:
-        for k in (1, 2, 3):
-            side_angle = float(turns[k] + rng.choice((-1, 1)) * rng.uniform(0.4, 0.8))
-            _branch(canvas, sheet, rng, sign, root=path[k + 1], angle=side_angle, width=1.9)
+def _wander(rng: np.random.Generator, roots: Points, angles: Points, length: float) -> Points:
+    """Five steps from each root (n, 2) in about its direction: (n, 6, 2)."""
+    count = len(roots)
+    turns = (angles + rng.normal(0, 0.1, count))[:, None] + np.cumsum(rng.normal(0, 0.17, (count, 5)), axis=1)
+    steps = np.stack([np.cos(turns), np.sin(turns)], axis=2)
+    steps *= (length * rng.uniform(0.85, 1.15, count) / 5)[:, None, None]
+    return np.concatenate([roots[:, None], roots[:, None] + np.cumsum(steps, axis=1)], axis=1)
 
 
 def granuloma(canvas: Canvas, body: Body) -> None:

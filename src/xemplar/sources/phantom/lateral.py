@@ -8,9 +8,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xemplar.sources.phantom.canvas import Canvas, Mask, Points, clouds, curve, soften
+from xemplar.sources.phantom.canvas import Canvas, Mask, Path, Points, clouds, curve, moved, soften
 from xemplar.sources.phantom.truth import Body, Consolidation, Effusion, Pathology, Shot, SupportDevice
 
+_SPINE = np.array([(-10, 20), (20, 34), (50, 52), (90, 67), (150, 78), (220, 80), (340, 68)])
+"""(y, x) of its middle."""
 ZONES = {"upper": (0.0, 88.0), "mid": (6.0, 142.0), "lower": (30.0, 202.0)}
 
 
@@ -19,14 +21,14 @@ def draw(canvas: Canvas, body: Body, disease: Pathology, shot: Shot) -> None:
     _trunk(canvas, body)
     points, dome = _lung_outline(body, shot)
     lung = canvas.fill(points)
-    canvas.add(lung, -0.66, blur=1.6)
+    canvas.add(lung, -0.7, blur=1.6)
     _bones(canvas, body)
-    _heart(canvas, body, shot, disease.heart.ratio, lung)
+    heart = _heart(canvas, body, shot, disease.heart.ratio, lung)
     _vessels(canvas, body, lung)
     for opacity in disease.consolidations:
         _consolidation(canvas, opacity, lung, dome)
     for fluid in disease.effusions:
-        _effusion(canvas, fluid, lung, dome)
+        _effusion(canvas, fluid, cv2.subtract(lung, heart // 4 * 3), dome)
     air = disease.pneumothorax
     if air and air.degree != "small":
         rim = canvas.stroke(
@@ -42,7 +44,7 @@ def _lung_outline(body: Body, shot: Shot) -> tuple[Points, float]:
     dome = 216 + 12 * shot.breath + (12 if body.hyperinflated else 0)
     flat = 0.45 if body.hyperinflated else 1.0
     deep = 8 if body.hyperinflated else 0
-    points = [
+    points: Path = [
         (6, 40),
         (-22, 52),
         (-44, 82),
@@ -81,19 +83,21 @@ def _trunk(canvas: Canvas, body: Body) -> None:
         (42, -40),
     ]
     whole = np.concatenate([curve(front, rounds=2), curve(back, rounds=2)])
-    canvas.add(canvas.fill(whole), 0.86 + 0.2 * fat, blur=2.0)
-    arm = canvas.fill([(-30, -20), (40, -20), (20, 46), (-16, 50)])
-    canvas.add(arm, 0.25, blur=6)
+    mask = canvas.fill(whole)
+    canvas.add(mask, 0.6 + 0.14 * fat, blur=1.5)
+    canvas.add(mask, 0.34 + 0.08 * fat, blur=14, within=mask)
+    arm = canvas.blob((4, 24), (44, 34))
+    canvas.add(arm, 0.22, blur=8)
     if body.sex == "F":
-        chest = canvas.blob((-84 - 10 * fat, 172), (20 + 14 * fat, 38))
-        canvas.add(chest, 0.16, blur=4)
+        chest = canvas.blob((-82 - 12 * fat, 172), (18 + 12 * fat, 40))
+        canvas.add(chest, 0.22, blur=3)
 
 
 def _bones(canvas: Canvas, body: Body) -> None:
     """Spine behind, breastbone in front, and the ribs' oblique shadows."""
     sheet, faint = canvas.empty(), canvas.empty()
-    for k, y in enumerate(np.arange(20, 340, 18.5)):
-        x = 62 + 20 * np.sin(np.clip((y - 20) / 260, 0, 1) * np.pi) - 2
+    for k, y in enumerate(np.arange(-17, 340, 18.5)):
+        x = float(np.interp(y, _SPINE[:, 0], _SPINE[:, 1]))
         box = [(x - 10, y), (x + 10, y + 1), (x + 10, y + 15.5), (x - 10, y + 14.5)]
         canvas.fill(box, value=140, onto=sheet)
         canvas.stroke(box, 1.4, value=220, onto=sheet, closed=True)
@@ -109,17 +113,19 @@ def _bones(canvas: Canvas, body: Body) -> None:
     canvas.add(faint, 0.12, blur=1.0)
 
 
-def _heart(canvas: Canvas, body: Body, shot: Shot, ratio: float, lung: Mask) -> None:
+def _heart(canvas: Canvas, body: Body, shot: Shot, ratio: float, lung: Mask) -> Mask:
     size = 30 * ratio / 0.45
     dome = 222 + 10 * shot.breath
-    points = [(-70, dome + 8), (-72, dome - 36), (-60, 152), (-30, 132), (-6, 142)]
-    points += [(-40 + size * 1.5, dome - 44), (-40 + size * 1.35, dome - 8), (-30, dome + 12)]
-    canvas.add(canvas.fill(curve(points, closed=True)), 0.4, blur=2.2, within=lung)
+    points: Path = [(-70, dome + 40), (-72, dome - 36), (-60, 152), (-30, 132), (-6, 142)]
+    points += [(-40 + size * 1.5, dome - 44), (-40 + size * 1.35, dome - 8), (-40, dome + 40)]
+    heart = canvas.fill(curve(points, closed=True))
+    canvas.add(heart, 0.46, blur=3.5, within=lung)
     arch = curve([(-26, 138), (-26, 104), (0, 84), (24, 104), (30, 180)])
     canvas.add(canvas.stroke(arch, 18 if body.unfolded_aorta else 12, value=170), 0.22, blur=2.5, within=lung)
     airway = canvas.stroke(curve([(-4, -10), (0, 50), (8, 122)]), 10)
     canvas.add(airway, -0.2, blur=1.5)
     canvas.add(canvas.blob((8, 132), (11, 13)), 0.2, blur=2.5)
+    return heart
 
 
 def _vessels(canvas: Canvas, body: Body, lung: Mask) -> None:
@@ -128,7 +134,7 @@ def _vessels(canvas: Canvas, body: Body, lung: Mask) -> None:
     for angle in np.linspace(0, 2 * np.pi, 17, endpoint=False) + rng.normal(0, 0.1, 17):
         turns = angle + np.cumsum(rng.normal(0, 0.15, 4))
         steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * rng.uniform(15, 21)
-        path = np.concatenate([[(8.0, 130.0)], (8.0, 130.0) + np.cumsum(steps, axis=0)])
+        path = np.concatenate([[(8.0, 130.0)], moved(np.cumsum(steps, axis=0), 8, 130)])
         for k in range(4):
             canvas.stroke(path[k : k + 2], 3 - 0.6 * k, value=185 - 30 * k, onto=sheet)
     canvas.add(sheet, 0.22, blur=0.7, within=lung)
@@ -175,7 +181,7 @@ def _device(canvas: Canvas, thing: SupportDevice, dome: float) -> None:
     if thing.kind == "pacemaker":
         middle = np.array([-58.0, 76 + 10 * slack])
         canvas.fill(middle + np.array([(-4, -13), (4, -12), (3, 13), (-5, 12)]), value=230, onto=metal)
-        vein = [middle + (0, -12), (-36, 50), (-14, 74), (-12, 130)]
+        vein: Path = [(-58, 64 + 10 * slack), (-36, 50), (-14, 74), (-12, 130)]
         canvas.stroke(curve([*vein, (-22, 180), (-60, 205)]), 1.8, onto=wires)
         canvas.stroke(curve([*vein, (-10, 160), (-34, 164)]), 1.8, onto=wires)
     elif thing.kind == "endotracheal tube":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from xemplar.sources.phantom.canvas import Canvas, Mask, Points, clouds, curve, mirrored, soften
+from xemplar.sources.phantom.canvas import Canvas, Mask, Path, Points, clouds, curve, mirrored, moved, soften
 from xemplar.sources.phantom.frontal import ZONES, Lung
 from xemplar.sources.phantom.truth import (
     SIGN,
@@ -20,12 +20,12 @@ from xemplar.sources.phantom.truth import (
     SupportDevice,
 )
 
-FLUID = 0.62
+FLUID = 0.7
 """Density that fluid adds to air: it looks like the abdomen below it."""
 
 
-def effusion(canvas: Canvas, lung: Lung, fluid: Effusion) -> None:
-    """Fluid from the costophrenic corner up to a meniscus that climbs along the lateral wall."""
+def effusion(canvas: Canvas, lung: Lung, fluid: Effusion, heart: Mask) -> Mask:
+    """Fluid from the costophrenic corner up to a meniscus that climbs along the wall; returns its mask."""
     sign = SIGN[lung.side]
     top = lung.corner - fluid.fill * (lung.corner - 42)
     # Beyond the small ones the meniscus also stands in front of the whole dome.
@@ -35,7 +35,9 @@ def effusion(canvas: Canvas, lung: Lung, fluid: Effusion) -> None:
     edge = np.stack([4 + across * 110, level], axis=1)
     below = np.concatenate([edge, [(118, top - 6), (118, 330), (4, 330)]])
     mask = canvas.fill(mirrored(below, sign))
-    canvas.add(mask, FLUID, blur=2.6, within=soften(lung.mask, 1.2))
+    # Where the heart lies in front, fluid adds little to what is white already.
+    canvas.add(mask, FLUID, blur=2.6, within=soften(cv2.subtract(lung.mask, heart // 4 * 3), 1.6))
+    return mask
 
 
 def collapsed(lung: Lung, air: Pneumothorax) -> Points:
@@ -47,20 +49,24 @@ def collapsed(lung: Lung, air: Pneumothorax) -> Points:
     high = np.clip((lung.corner - 10 - lung.outline[:, 1]) / (lung.corner - 60), 0, 1)
     gap = min(0.82, air.gap)
     pull = gap * lateral**0.6 * (0.45 + 0.75 * high if gap > 0.3 else 0.15 + 1.15 * high**2)
-    return root + away * (1 - np.clip(pull, 0, 0.85))[:, None]
+    drawn: Points = root + away * (1 - np.clip(pull, 0, 0.85))[:, None]
+    return drawn
 
 
 def pneumothorax(canvas: Canvas, lung: Lung, air: Pneumothorax) -> Mask:
     """Darken the free pleural space, draw the pleural line; returns the lung that is left."""
     points = collapsed(lung, air)
     rest = canvas.fill(points)
-    rest = cv2.min(rest, lung.mask)
+    rest = np.minimum(rest, lung.mask)
     space = cv2.subtract(lung.mask, rest)
     canvas.add(space, -0.11, blur=0.6)
     canvas.add(rest, 0.03 + 0.24 * air.gap**1.5, blur=1.0)
-    line = canvas.stroke(points, 1.7, closed=True)
-    inside = cv2.erode(lung.mask, np.ones((7, 7), np.uint8))
-    canvas.add(line, 0.3, blur=0.5, within=inside)
+    # The pleural line shows only where air lies on both sides of it.
+    apart = (np.hypot(*(points - lung.outline).T) > 2.5) & (np.abs(points[:, 0]) > 26)
+    start = int(np.argmin(apart))
+    order = np.roll(np.arange(len(points)), -start)
+    free = points[order][apart[order]]
+    canvas.add(canvas.stroke(free, 1.7), 0.3, blur=0.5, within=lung.mask)
     return rest
 
 
@@ -129,18 +135,16 @@ def device(canvas: Canvas, thing: SupportDevice, body: Body, shot: Shot, dome: f
             (sign * 48, 62),
         ]
         canvas.stroke(curve(path), 4.6, value=110, onto=wires)
-        canvas.stroke(curve(np.asarray(path) + (1.8 * sign, 0)), 1.3, onto=wires)
+        canvas.stroke(curve(moved(path, 1.8 * sign)), 1.3, onto=wires)
     canvas.add(wires, 0.52, blur=0.5)
     canvas.add(metal, 0.9, blur=0.6)
 
 
 def _pacemaker(canvas: Canvas, wires: Mask, metal: Mask, sign: float, *, slack: float, slip: float) -> None:
-    middle = np.array([sign * (76 + 8 * slack), 80 + 10 * slack])
-    can = curve(
-        middle + np.array([(-15, -11), (13, -12), (15, 4), (6, 13), (-13, 12)]), closed=True, rounds=2
-    )
+    x, y = sign * (76 + 8 * slack), 80 + 10 * slack
+    can = curve(moved([(-15, -11), (13, -12), (15, 4), (6, 13), (-13, 12)], x, y), closed=True, rounds=2)
     canvas.fill(can, value=215, onto=metal)
-    canvas.blob(middle + (0, -3), (7, 5), value=255, onto=metal)
-    vein = [middle + (0, -12), (sign * 58, 56), (sign * 28, 66), (slip - 16, 84), (slip - 20, 130)]
+    canvas.blob((x, y - 3), (7, 5), value=255, onto=metal)
+    vein: Path = [(x, y - 12), (sign * 58, 56), (sign * 28, 66), (slip - 16, 84), (slip - 20, 130)]
     canvas.stroke(curve([*vein, (slip - 16, 190), (14, 214), (46 + 10 * slack, 218)]), 1.8, onto=wires)
     canvas.stroke(curve([*vein, (slip - 30, 168), (slip - 14, 178 - 8 * slack)]), 1.8, onto=wires)

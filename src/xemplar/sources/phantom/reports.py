@@ -53,7 +53,7 @@ class Report:
 
 
 def write(seed: int, exam: Examination) -> Report:
-    """The report of one examination: findings of four to eight sentences or so, an impression of one to three."""
+    """The report: findings of some four to eight sentences, an impression of one to three."""
     return _Reader(exam, stream("words", seed, exam.number)).report()
 
 

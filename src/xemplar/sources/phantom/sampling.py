@@ -38,10 +38,10 @@ PERSISTENCE = 0.62
 INPATIENTS = 0.35
 CHANCES = {
     "heart": (0.137, 0.26),
-    "effusion": (0.105, 0.32),
+    "effusion": (0.112, 0.33),
     "pneumothorax": (0.043, 0.12),
     "consolidation": (0.106, 0.26),
-    "devices": (0.096, 0.45),
+    "devices": (0.088, 0.43),
 }
 RATIOS = {"mild": (0.535, 0.57), "moderate": (0.585, 0.635), "severe": (0.65, 0.71)}
 FILLS = {"small": (0.15, 0.2), "moderate": (0.33, 0.46), "large": (0.6, 0.78)}
@@ -265,7 +265,7 @@ def _shot(
     rng: np.random.Generator, position: Position, inpatient: bool, *, breath: float, bubble: float
 ) -> Shot:
     frontal = position == "frontal"
-    black = float(rng.uniform(-0.05, 0.2))
+    black = float(rng.uniform(0.0, 0.17))
     return Shot(
         seed=int(rng.integers(2**31)),
         position=position,
@@ -277,9 +277,9 @@ def _shot(
         shift=(float(rng.normal(0, 8)), float(rng.normal(0, 8))),
         turn=float(rng.normal(0, 3.5)),
         breath=breath,
-        window=(black, black + float(rng.uniform(1.05, 1.6))),
+        window=(black, float(rng.uniform(0.8, 0.98))),
         gamma=float(np.exp(rng.normal(0, 0.22))),
-        noise=float(rng.uniform(0.008, 0.035)),
+        noise=float(rng.uniform(0.006, 0.026)),
         cast=(float(rng.normal(0, 0.07)), float(rng.normal(0, 0.07))),
         blur=float(rng.uniform(0.0, 0.7)),
         marker="left" if rng.random() < 0.5 else "right",

@@ -173,7 +173,7 @@ class Shot:
     breath: float
     """Depth of inspiration, -1 to 1; below -0.6 the lung volumes are called low."""
     window: tuple[float, float]
-    """The densities shown black and white."""
+    """The parts of full exposure shown black and white."""
     gamma: float
     noise: float
     cast: tuple[float, float]
