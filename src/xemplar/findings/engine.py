@@ -94,7 +94,7 @@ def _lowered(sentence: str) -> str:
     return text
 
 
-# --- presence --------------------------------------------------------------------------------------------
+# --- presence -----
 
 
 def _judged(scene: _Scene, position: int) -> Presence:
@@ -167,7 +167,7 @@ def _judge_alternatives(scene: _Scene) -> None:
             one.presence = two.presence = "uncertain"
 
 
-# --- structures: "heart size is normal", "clear lungs" -----------------------------------------------------
+# --- structures: "heart size is normal", "clear lungs" -----
 
 
 def _judge_structures(scene: _Scene) -> None:
@@ -246,7 +246,7 @@ def _structure_presence(scene: _Scene, mention: _Mention, predicate: Span) -> Pr
     return "present"
 
 
-# --- claims and their modifiers ----------------------------------------------------------------------------
+# --- claims and their modifiers -----
 
 
 def _claims(scene: _Scene, position: int, mention: _Mention) -> Iterable[Claim]:

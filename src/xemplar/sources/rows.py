@@ -1,0 +1,209 @@
+"""Rows of a CSV, TSV, JSON-lines or Parquet file, every value as text.
+
+Knows file formats and encodings only; what a column means is decided elsewhere. A row that is damaged is
+handed over with its fault; a file that is raises XemplarError. Errors name rows and bytes, never values.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from xemplar.errors import XemplarError
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_JSON_LINES = (".jsonl", ".ndjson")
+_PARQUET = ".parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: its number from 1, its values by column, and its fault if it can't be used."""
+
+    number: int
+    values: Mapping[str, str]
+    fault: str = ""
+
+
+def read_columns(path: Path) -> tuple[str, ...]:
+    """The columns of a table, in order; of JSON lines, every key of every line.
+
+    Raises XemplarError for a missing file, an unknown extension, a repeated column, a bad encoding.
+    """
+    kind = _kind(path)
+    if kind in _DELIMITERS:
+        columns = _csv_header(path, _DELIMITERS[kind])
+    elif kind == _PARQUET:
+        columns = list(_parquet(path).schema_arrow.names)
+    else:
+        columns = list(dict.fromkeys(key for _, record in _json_records(path) for key in record))
+    if not columns:
+        raise XemplarError("the table is empty", wanted="columns and rows", where=path.name)
+    repeated = [column for column, times in Counter(columns).items() if times > 1]
+    if repeated:
+        raise XemplarError(f"column {repeated[0]!r} stands twice", wanted="distinct columns", where=path.name)
+    return tuple(columns)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a table, streamed. Raises XemplarError as `read_columns`, and for a damaged file."""
+    kind = _kind(path)
+    if kind in _DELIMITERS:
+        rows = _csv_rows(path, _DELIMITERS[kind])
+    elif kind == _PARQUET:
+        rows = _parquet_rows(path)
+    else:
+        rows = (
+            Row(number, {key: _as_text(value) for key, value in record.items()})
+            for number, (_, record) in enumerate(_json_records(path), start=1)
+        )
+    for row in rows:
+        damaged = next((column for column, value in row.values.items() if "\0" in value), None)
+        if damaged is None:
+            yield row
+        else:
+            yield Row(row.number, {}, f"a NUL byte in column {damaged!r}")
+
+
+def _kind(path: Path) -> str:
+    if not path.is_file():
+        raise XemplarError("no such file", wanted="a table", where=str(path))
+    kind = path.suffix.lower()
+    if kind not in _DELIMITERS and kind not in _JSON_LINES and kind != _PARQUET:
+        raise XemplarError(
+            f"extension {path.suffix!r}", wanted=".csv, .tsv, .jsonl, .ndjson or .parquet", where=path.name
+        )
+    return kind
+
+
+# --- CSV and TSV -----
+
+
+def _csv_header(path: Path, delimiter: str) -> list[str]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        header = next(_csv_lines(path, file, delimiter), None)
+    return [column.strip() for column in header or []]
+
+
+def _csv_rows(path: Path, delimiter: str) -> Iterator[Row]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = _csv_lines(path, file, delimiter)
+        columns = [column.strip() for column in next(lines, [])]
+        for number, cells in enumerate(lines, start=1):
+            if len(cells) == len(columns):
+                yield Row(number, dict(zip(columns, cells, strict=True)))
+            else:
+                yield Row(number, {}, f"{len(cells)} cells where the header has {len(columns)}")
+
+
+def _csv_lines(path: Path, file: TextIO, delimiter: str) -> Iterator[list[str]]:
+    """Cells line by line, blank lines left out; strict, so that a stray quote swallows nothing unseen."""
+    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise XemplarError(
+                f"not a well-formed line ({error})",
+                where=f"{path.name}, line {reader.line_num}",
+                remedy="check its quotes",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise _encoding_error(path, _bad_byte(path)) from error
+        if cells:
+            yield cells
+
+
+def _bad_byte(path: Path) -> int:
+    try:
+        path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
+
+
+def _encoding_error(path: Path, position: int) -> XemplarError:
+    return XemplarError(
+        f"byte {position} is not UTF-8", wanted="UTF-8", where=path.name, remedy="save the table as UTF-8"
+    )
+
+
+# --- JSON lines -----
+
+
+def _json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number, object) of every line that isn't blank."""
+    position = 0
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            try:
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+            except UnicodeDecodeError as error:
+                raise _encoding_error(path, position + error.start) from error
+            position += len(raw)
+            if line:
+                yield number, _json_object(path, number, line)
+
+
+def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
+    where = f"{path.name}, line {number}"
+
+    def distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        keys = Counter(key for key, _ in pairs)
+        repeated = next((key for key, times in keys.items() if times > 1), None)
+        if repeated is not None:
+            raise XemplarError(f"column {repeated!r} stands twice", wanted="distinct columns", where=where)
+        return dict(pairs)
+
+    try:
+        # Numbers stay as they are written: a patient 007 or 1e5 is not to be reckoned with.
+        record = json.loads(line, object_pairs_hook=distinct, parse_float=str, parse_int=str)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise XemplarError("not a line of JSON", wanted="one object a line", where=where) from error
+    if not isinstance(record, dict):
+        raise XemplarError("not a JSON object", wanted="one object a line", where=where)
+    return record
+
+
+# --- Parquet -----
+
+
+def _parquet(path: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise XemplarError("not a readable Parquet file", wanted="Parquet", where=path.name) from error
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    number = 0
+    try:
+        for batch in _parquet(path).iter_batches(batch_size=4096):
+            for record in batch.to_pylist():
+                number += 1
+                yield Row(number, {column: _as_text(value) for column, value in record.items()})
+    except (pa.ArrowInvalid, OSError) as error:
+        raise XemplarError("damaged", wanted="Parquet", where=f"{path.name}, row {number + 1}") from error
+
+
+def _as_text(value: object) -> str:
+    """A value as the text a person would have typed into the cell."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
