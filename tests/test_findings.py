@@ -14,6 +14,7 @@ from xemplar.findings import FINDINGS, read_claims, summarise
 from xemplar.findings.lexicon import lexicon
 from xemplar.records import Claim
 from xemplar.report import sentences, text_key
+from xemplar.sources import phantom
 
 
 def said(sentence):
@@ -75,6 +76,19 @@ PRESENCE = [
     ("Findings suspicious for pneumonia.", {"Pneumonia": "uncertain"}),
     ("Questionable nodule.", {"Lung Lesion": "uncertain"}),
     ("Borderline cardiomegaly.", {"Cardiomegaly": "uncertain"}),
+    ("Heart size is borderline.", {"Cardiomegaly": "uncertain"}),
+    ("Heart size is at the upper limits of normal.", {"Cardiomegaly": "absent"}),
+    ("The heart size is upper limits normal or mildly enlarged.", {"Cardiomegaly": "uncertain"}),
+    ("The heart is slightly large.", {"Cardiomegaly": "present"}),
+    ("The lungs are clear except for the left base.", {}),
+    ("In the left base there is an opacity.", {"Lung Opacity": "present"}),
+    ("No focal opacity to suggest pneumonia.", {"Lung Opacity": "absent", "Pneumonia": "absent"}),
+    (
+        "Opacity, atelectasis versus pneumonia.",
+        {"Lung Opacity": "present", "Atelectasis": "uncertain", "Pneumonia": "uncertain"},
+    ),
+    ("Pulmonary vascular congestion.", {"Edema": "uncertain"}),
+    ("No pulmonary vascular congestion.", {"Edema": "absent"}),
     ("Likely atelectasis.", {"Atelectasis": "present"}),
     ("Atelectasis or consolidation.", {"Atelectasis": "uncertain", "Consolidation": "uncertain"}),
     ("No change in the left effusion.", {"Pleural Effusion": "present"}),
@@ -296,3 +310,15 @@ def test_agrees_with_human_labels(doubt_counts):
             hits += positive and true
             wrong += positive != true
     assert 2 * hits / (2 * hits + wrong) >= 0.70
+
+
+def test_never_contradicts_what_was_drawn():
+    opposite = {("present", "absent"), ("absent", "present")}
+    compared = 0
+    for arrival in phantom.studies(200):
+        study = arrival.study
+        summary = summarise(claim for one in sentences(study.text) for claim in read_claims(one))
+        pairs = [(study.labels[finding], summary[finding]) for finding in study.labels if finding in summary]
+        compared += len(pairs)
+        assert not opposite & set(pairs)
+    assert compared > 400
