@@ -34,10 +34,9 @@ def frontal(arrival):
     """A plain, centred frontal view of a healthy patient."""
     view = arrival.images[0]
     shot = replace(view.shot, shift=(0.0, 0.0), tilt=0.0, scale=1.0, turn=0.0, breath=0.0, bubble=0.0)
+    shot = replace(shot, width=288, window=(0.1, 0.95), gamma=1.0, cast=(0.0, 0.0), frame=(0, 0, 0, 0))
     body = replace(view.body, width=1.0, raised=None, hyperinflated=False, scoliosis=None)
-    return replace(
-        view, pathology=WELL, shot=replace(shot, width=288, window=(0.1, 0.95), gamma=1.0), body=body
-    )
+    return replace(view, pathology=WELL, shot=replace(shot, noise=0.01), body=body)
 
 
 def difference(view, **disease):

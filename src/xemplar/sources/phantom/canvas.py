@@ -33,7 +33,7 @@ def curve(points: ArrayLike, *, closed: bool = False, rounds: int = 3) -> Points
     return line
 
 
-def moved(points: ArrayLike, x: float, y: float = 0.0) -> Points:
+def moved(points: ArrayLike, x: float, *, y: float = 0.0) -> Points:
     """The points, `x` to the right and `y` down."""
     shifted: Points = np.asarray(points, dtype=np.float64) + np.array([x, y])
     return shifted
@@ -138,7 +138,7 @@ def soften(mask: NDArray[Any], blur: float) -> NDArray[Any]:
     return wide
 
 
-def clouds(rng: np.random.Generator, shape: tuple[int, int], cell: int) -> NDArray[np.float32]:
+def clouds(rng: np.random.Generator, shape: tuple[int, int], *, cell: int) -> NDArray[np.float32]:
     """Smooth noise of mean 0 and deviation about 1, its lumps about `cell` pixels wide."""
     coarse = rng.standard_normal((shape[0] // cell + 3, shape[1] // cell + 3), dtype=np.float32)
     grown: NDArray[np.float32] = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)

@@ -37,33 +37,33 @@ class DrawnView:
             (shot.height, shot.width), scale=(across, shot.scale), tilt=shot.tilt, shift=shot.shift
         )
         if shot.position == "frontal":
-            _draw_frontal(canvas, self.body, self.pathology, shot)
+            _draw_frontal(canvas, self.body, disease=self.pathology, shot=shot)
         else:
-            lateral.draw(canvas, self.body, self.pathology, shot)
+            lateral.draw(canvas, self.body, disease=self.pathology, shot=shot)
         return _expose(canvas, shot)
 
 
-def _draw_frontal(canvas: Canvas, body: Body, disease: Pathology, shot: Shot) -> None:
+def _draw_frontal(canvas: Canvas, body: Body, *, disease: Pathology, shot: Shot) -> None:
     frontal.torso(canvas, body)
-    lungs = frontal.lungs(canvas, body, shot)
+    lungs = frontal.lungs(canvas, body, shot=shot)
     frontal.spine(canvas, body)
     both = np.maximum(lungs["right"].mask, lungs["left"].mask)
-    heart = frontal.mediastinum(canvas, body, shot, disease.heart.ratio, both)
+    heart = frontal.mediastinum(canvas, body, shot=shot, ratio=disease.heart.ratio, lungs=both)
     for opacity in disease.consolidations:
-        pathology.consolidation(canvas, lungs[opacity.side], opacity)
+        pathology.consolidation(canvas, lungs[opacity.side], opacity=opacity)
     aerated = {side: lung.mask for side, lung in lungs.items()}
     if air := disease.pneumothorax:
-        aerated[air.side] = pathology.pneumothorax(canvas, lungs[air.side], air)
+        aerated[air.side] = pathology.pneumothorax(canvas, lungs[air.side], air=air)
     for fluid in disease.effusions:
-        under = pathology.effusion(canvas, lungs[fluid.side], fluid, heart)
+        under = pathology.effusion(canvas, lungs[fluid.side], fluid=fluid, heart=heart)
         aerated[fluid.side] = cv2.subtract(aerated[fluid.side], under)
     for side in lungs:
-        canvas.add(frontal.vessels(canvas, body, side), 0.21, blur=0.7, within=aerated[side])
+        canvas.add(frontal.vessels(canvas, body, side=side), 0.21, blur=0.7, within=aerated[side])
     frontal.granuloma(canvas, body)
     frontal.ribs(canvas, body)
-    frontal.shoulders(canvas, body, shot)
+    frontal.shoulders(canvas, body, shot=shot)
     for thing in disease.devices:
-        pathology.device(canvas, thing, body, shot, lungs["left"].dome)
+        pathology.device(canvas, thing, shot=shot, dome=lungs["left"].dome)
 
 
 def _expose(canvas: Canvas, shot: Shot) -> NDArray[np.uint8]:
@@ -81,6 +81,9 @@ def _expose(canvas: Canvas, shot: Shot) -> NDArray[np.uint8]:
     black, white = shot.window
     level = np.clip((shown - black) / (white - black), 0, 1)
     grey: NDArray[np.uint8] = (cv2.pow(level, shot.gamma) * 250).astype(np.uint8)
+    top, bottom, left, right = shot.frame
+    grey[:top] = grey[height - bottom :] = 0
+    grey[:, :left] = grey[:, width - right :] = 0
     _mark(grey, shot)
     return grey
 

@@ -31,7 +31,7 @@ class Lung:
     corner: float
 
 
-def outline(body: Body, shot: Shot, side: Side) -> tuple[Points, float, float]:
+def outline(body: Body, shot: Shot, *, side: Side) -> tuple[Points, float, float]:
     """The lung's closed outline, its dome's and its costophrenic corner's height."""
     depth = 13 * shot.breath + (12 if body.hyperinflated else 0)
     dome = 219 + depth + (7 if side == "left" else 0) - (24 if body.raised == side else 0)
@@ -52,11 +52,11 @@ def torso(canvas: Canvas, body: Body) -> None:
         (30, -40),
         (31, 8),
         (40, 24),
-        (92, 38 - 6 * fat),
-        (126, 52),
-        (150, 86),
-        (190, 150),
-        (190, 190),
+        (92, 33 - 6 * fat),
+        (128, 44),
+        (156, 78),
+        (235, 225),
+        (205, 255),
     ]
     half += [
         (150, 150),
@@ -79,11 +79,11 @@ def torso(canvas: Canvas, body: Body) -> None:
         canvas.add(sheet, 0.07 + 0.06 * fat, blur=5)
 
 
-def lungs(canvas: Canvas, body: Body, shot: Shot) -> dict[Side, Lung]:
+def lungs(canvas: Canvas, body: Body, *, shot: Shot) -> dict[Side, Lung]:
     """Carve both lungs out of the trunk; what lies below them is denser (liver, stomach)."""
     made: dict[Side, Lung] = {}
     for side in SIDES:
-        points, dome, corner = outline(body, shot, side)
+        points, dome, corner = outline(body, shot, side=side)
         mask = canvas.fill(points)
         canvas.add(mask, -0.72 - (0.05 if body.hyperinflated else 0), blur=1.6)
         made[side] = Lung(side, points, mask, dome, corner)
@@ -165,7 +165,7 @@ def ribs(canvas: Canvas, body: Body) -> None:
     canvas.add(front, 0.13, blur=1.2)
 
 
-def shoulders(canvas: Canvas, body: Body, shot: Shot) -> None:
+def shoulders(canvas: Canvas, body: Body, *, shot: Shot) -> None:
     """Clavicles and shoulder blades; a turned patient's clavicles slip sideways."""
     sheet, blade = canvas.empty(), canvas.empty()
     lift = -4.0 if shot.projection == "AP" else 2.0
@@ -183,9 +183,9 @@ def shoulders(canvas: Canvas, body: Body, shot: Shot) -> None:
     canvas.add(blade, 0.12, blur=1.5)
 
 
-def heart_outline(body: Body, shot: Shot, ratio: float) -> Points:
+def heart_outline(body: Body, shot: Shot, *, ratio: float) -> Points:
     """The heart's closed outline, `ratio` of the chest wide (a little more on AP films)."""
-    width = ratio * THORAX * (1.045 if shot.projection == "AP" else 1.0)
+    width = ratio * THORAX * (1.045 if shot.projection == "AP" else 1.0) * (1 - 0.02 * shot.breath)
     rise = -8 * body.heart_lie
     right, left = -0.33 * width, 0.67 * width
     drop = 10 * shot.breath
@@ -201,10 +201,10 @@ def heart_outline(body: Body, shot: Shot, ratio: float) -> Points:
     return curve(moved(points, 0.6 * shot.turn), closed=True, rounds=3)
 
 
-def mediastinum(canvas: Canvas, body: Body, shot: Shot, ratio: float, lungs: Mask) -> Mask:
+def mediastinum(canvas: Canvas, body: Body, *, shot: Shot, ratio: float, lungs: Mask) -> Mask:
     """Heart, great vessels with the aortic knob, and the trachea with its two bronchi; returns the heart."""
     slip = 0.6 * shot.turn
-    heart = canvas.fill(heart_outline(body, shot, ratio))
+    heart = canvas.fill(heart_outline(body, shot, ratio=ratio))
     great = canvas.empty()
     wide = 4 if shot.projection == "AP" else 0
     stem = [(-20 - wide, 58), (-23 - wide, 100), (-30, 150), (30, 150), (28 + wide, 112), (21 + wide, 58)]
@@ -225,25 +225,26 @@ def mediastinum(canvas: Canvas, body: Body, shot: Shot, ratio: float, lungs: Mas
     return heart
 
 
-def vessels(canvas: Canvas, body: Body, side: Side) -> Mask:
+def vessels(canvas: Canvas, body: Body, *, side: Side) -> Mask:
     """The tree of one lung's vessels, the same on every film of the patient; not yet cut to the lung."""
     rng = np.random.default_rng((body.seed, SIDES.index(side)))
     sheet = canvas.empty()
     sign = SIGN[side]
     root = np.array([25.0, 124.0 if side == "left" else 131.0])
-    trunks = _wander(rng, np.repeat(root[None], 12, 0), np.linspace(-1.5, 1.5, 12), 84.0)
+    trunks = _wander(rng, np.repeat(root[None], 12, 0), angles=np.linspace(-1.5, 1.5, 12), length=84.0)
     ahead = np.diff(trunks, axis=1)[:, 1:].reshape(-1, 2)
     aside = rng.choice((-1, 1), len(ahead)) * rng.uniform(0.4, 0.85, len(ahead))
-    twigs = _wander(rng, trunks[:, 1:-1].reshape(-1, 2), np.arctan2(ahead[:, 1], ahead[:, 0]) + aside, 38.0)
+    aside += np.arctan2(ahead[:, 1], ahead[:, 0])
+    twigs = _wander(rng, trunks[:, 1:-1].reshape(-1, 2), angles=aside, length=38.0)
     for lines, width, value in ((twigs, 1.7, 120), (trunks, 3.5, 185)):
         for k in reversed(range(5)):
             taper, fade = width * (1 - 0.16 * k), int(value * (1 - 0.11 * k))
             canvas.strokes(mirrored(lines[:, k : k + 2], sign), taper, value=fade, onto=sheet)
-    canvas.blob(mirrored(moved(root, 0, 3), sign), (8, 14), value=215, onto=sheet)
+    canvas.blob(mirrored(moved(root, 0, y=3), sign), (8, 14), value=215, onto=sheet)
     return sheet
 
 
-def _wander(rng: np.random.Generator, roots: Points, angles: Points, length: float) -> Points:
+def _wander(rng: np.random.Generator, roots: Points, *, angles: Points, length: float) -> Points:
     """Five steps from each root (n, 2) in about its direction: (n, 6, 2)."""
     count = len(roots)
     turns = (angles + rng.normal(0, 0.1, count))[:, None] + np.cumsum(rng.normal(0, 0.17, (count, 5)), axis=1)

@@ -16,28 +16,28 @@ _SPINE = np.array([(-10, 20), (20, 34), (50, 52), (90, 67), (150, 78), (220, 80)
 ZONES = {"upper": (0.0, 88.0), "mid": (6.0, 142.0), "lower": (30.0, 202.0)}
 
 
-def draw(canvas: Canvas, body: Body, disease: Pathology, shot: Shot) -> None:
+def draw(canvas: Canvas, body: Body, *, disease: Pathology, shot: Shot) -> None:
     """The whole lateral view onto the canvas."""
     _trunk(canvas, body)
     points, dome = _lung_outline(body, shot)
     lung = canvas.fill(points)
     canvas.add(lung, -0.7, blur=1.6)
     _bones(canvas, body)
-    heart = _heart(canvas, body, shot, disease.heart.ratio, lung)
-    _vessels(canvas, body, lung)
+    heart = _heart(canvas, body, shot=shot, ratio=disease.heart.ratio, lung=lung)
+    _vessels(canvas, body, lung=lung)
     for opacity in disease.consolidations:
-        _consolidation(canvas, opacity, lung, dome)
+        _consolidation(canvas, opacity, lung=lung, dome=dome)
     for fluid in disease.effusions:
-        _effusion(canvas, fluid, cv2.subtract(lung, heart // 4 * 3), dome)
+        _effusion(canvas, fluid, lung=cv2.subtract(lung, heart // 4 * 3), dome=dome)
     air = disease.pneumothorax
     if air and air.degree != "small":
         rim = canvas.stroke(
             curve([(-30, 84 + 30 * air.gap), (0, 64 + 40 * air.gap), (36, 84 + 30 * air.gap)]), 1.7
         )
         canvas.add(rim, 0.22, blur=0.5, within=lung)
-    _granuloma(canvas, body, lung)
+    _granuloma(canvas, body, lung=lung)
     for thing in disease.devices:
-        _device(canvas, thing, dome)
+        _device(canvas, thing, dome=dome)
 
 
 def _lung_outline(body: Body, shot: Shot) -> tuple[Points, float]:
@@ -113,7 +113,7 @@ def _bones(canvas: Canvas, body: Body) -> None:
     canvas.add(faint, 0.12, blur=1.0)
 
 
-def _heart(canvas: Canvas, body: Body, shot: Shot, ratio: float, lung: Mask) -> Mask:
+def _heart(canvas: Canvas, body: Body, *, shot: Shot, ratio: float, lung: Mask) -> Mask:
     size = 30 * ratio / 0.45
     dome = 222 + 10 * shot.breath
     points: Path = [(-70, dome + 40), (-72, dome - 36), (-60, 152), (-30, 132), (-6, 142)]
@@ -128,19 +128,19 @@ def _heart(canvas: Canvas, body: Body, shot: Shot, ratio: float, lung: Mask) -> 
     return heart
 
 
-def _vessels(canvas: Canvas, body: Body, lung: Mask) -> None:
+def _vessels(canvas: Canvas, body: Body, *, lung: Mask) -> None:
     rng = np.random.default_rng((body.seed, 5))
     sheet = canvas.empty()
     for angle in np.linspace(0, 2 * np.pi, 17, endpoint=False) + rng.normal(0, 0.1, 17):
         turns = angle + np.cumsum(rng.normal(0, 0.15, 4))
         steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * rng.uniform(15, 21)
-        path = np.concatenate([[(8.0, 130.0)], moved(np.cumsum(steps, axis=0), 8, 130)])
+        path = np.concatenate([[(8.0, 130.0)], moved(np.cumsum(steps, axis=0), 8, y=130)])
         for k in range(4):
             canvas.stroke(path[k : k + 2], 3 - 0.6 * k, value=185 - 30 * k, onto=sheet)
     canvas.add(sheet, 0.22, blur=0.7, within=lung)
 
 
-def _consolidation(canvas: Canvas, opacity: Consolidation, lung: Mask, dome: float) -> None:
+def _consolidation(canvas: Canvas, opacity: Consolidation, *, lung: Mask, dome: float) -> None:
     rng = np.random.default_rng(opacity.seed)
     x, y = ZONES[opacity.zone]
     centre = np.array([x + rng.uniform(-16, 16), min(y, dome - 12) + rng.uniform(-6, 6)])
@@ -149,11 +149,11 @@ def _consolidation(canvas: Canvas, opacity: Consolidation, lung: Mask, dome: flo
         spot = centre + rng.normal(0, 0.45, 2) * opacity.radius
         canvas.blob(spot, opacity.radius * rng.uniform(0.35, 0.65, 2), onto=sheet)
     soft = soften(sheet, 6.0).astype(np.float32) / 255
-    soft *= np.clip(1 + 0.28 * clouds(rng, canvas.shape, 7), 0.2, 1.8)
+    soft *= np.clip(1 + 0.28 * clouds(rng, canvas.shape, cell=7), 0.2, 1.8)
     canvas.add(soft * (soften(lung, 1.2).astype(np.float32) / 255), 0.85 * opacity.density)
 
 
-def _effusion(canvas: Canvas, fluid: Effusion, lung: Mask, dome: float) -> None:
+def _effusion(canvas: Canvas, fluid: Effusion, *, lung: Mask, dome: float) -> None:
     """Fluid fills the posterior angle first and climbs front and back."""
     deep = dome + 40
     top = deep - fluid.fill * (deep - 42)
@@ -164,7 +164,7 @@ def _effusion(canvas: Canvas, fluid: Effusion, lung: Mask, dome: float) -> None:
     canvas.add(mask, 0.5, blur=2.6, within=soften(lung, 1.2))
 
 
-def _granuloma(canvas: Canvas, body: Body, lung: Mask) -> None:
+def _granuloma(canvas: Canvas, body: Body, *, lung: Mask) -> None:
     if body.granuloma is None:
         return
     rng = np.random.default_rng((body.seed, 7))
@@ -175,7 +175,7 @@ def _granuloma(canvas: Canvas, body: Body, lung: Mask) -> None:
     )
 
 
-def _device(canvas: Canvas, thing: SupportDevice, dome: float) -> None:
+def _device(canvas: Canvas, thing: SupportDevice, *, dome: float) -> None:
     wires, metal = canvas.empty(), canvas.empty()
     slack = thing.slack
     if thing.kind == "pacemaker":

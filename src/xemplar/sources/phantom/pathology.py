@@ -12,7 +12,6 @@ from xemplar.sources.phantom.canvas import Canvas, Mask, Path, Points, clouds, c
 from xemplar.sources.phantom.frontal import ZONES, Lung
 from xemplar.sources.phantom.truth import (
     SIGN,
-    Body,
     Consolidation,
     Effusion,
     Pneumothorax,
@@ -24,7 +23,7 @@ FLUID = 0.7
 """Density that fluid adds to air: it looks like the abdomen below it."""
 
 
-def effusion(canvas: Canvas, lung: Lung, fluid: Effusion, heart: Mask) -> Mask:
+def effusion(canvas: Canvas, lung: Lung, *, fluid: Effusion, heart: Mask) -> Mask:
     """Fluid from the costophrenic corner up to a meniscus that climbs along the wall; returns its mask."""
     sign = SIGN[lung.side]
     top = lung.corner - fluid.fill * (lung.corner - 42)
@@ -53,7 +52,7 @@ def collapsed(lung: Lung, air: Pneumothorax) -> Points:
     return drawn
 
 
-def pneumothorax(canvas: Canvas, lung: Lung, air: Pneumothorax) -> Mask:
+def pneumothorax(canvas: Canvas, lung: Lung, *, air: Pneumothorax) -> Mask:
     """Darken the free pleural space, draw the pleural line; returns the lung that is left."""
     points = collapsed(lung, air)
     rest = canvas.fill(points)
@@ -66,11 +65,11 @@ def pneumothorax(canvas: Canvas, lung: Lung, air: Pneumothorax) -> Mask:
     start = int(np.argmin(apart))
     order = np.roll(np.arange(len(points)), -start)
     free = points[order][apart[order]]
-    canvas.add(canvas.stroke(free, 1.7), 0.3, blur=0.5, within=lung.mask)
+    canvas.add(canvas.stroke(free, 1.5), 0.24, blur=0.5, within=lung.mask)
     return rest
 
 
-def consolidation(canvas: Canvas, lung: Lung, opacity: Consolidation) -> None:
+def consolidation(canvas: Canvas, lung: Lung, *, opacity: Consolidation) -> None:
     """A lumpy, soft-edged opacity of one zone, with air-filled bronchi through the dense ones."""
     rng = np.random.default_rng(opacity.seed)
     low = min(ZONES[opacity.zone], lung.dome - 18)
@@ -81,7 +80,7 @@ def consolidation(canvas: Canvas, lung: Lung, opacity: Consolidation) -> None:
         size = opacity.radius * rng.uniform(0.35, 0.7, 2)
         canvas.blob(spot, size, onto=sheet)
     soft = soften(sheet, 6.0).astype(np.float32) / 255
-    soft *= np.clip(1 + 0.28 * clouds(rng, canvas.shape, 7), 0.2, 1.8)
+    soft *= np.clip(1 + 0.28 * clouds(rng, canvas.shape, cell=7), 0.2, 1.8)
     if opacity.degree != "faint":
         root = np.array([SIGN[opacity.side] * 24.0, 132.0])
         tubes = canvas.empty()
@@ -94,14 +93,14 @@ def consolidation(canvas: Canvas, lung: Lung, opacity: Consolidation) -> None:
     canvas.add(soft * (soften(lung.mask, 1.2).astype(np.float32) / 255), opacity.density)
 
 
-def device(canvas: Canvas, thing: SupportDevice, body: Body, shot: Shot, dome: float) -> None:
+def device(canvas: Canvas, thing: SupportDevice, *, shot: Shot, dome: float) -> None:
     """One support device: bright, thin, where such a thing runs."""
     slip = 0.6 * shot.turn
     wires, metal = canvas.empty(), canvas.empty()
     sign = SIGN[thing.side] if thing.side else 1.0
     slack = thing.slack
     if thing.kind == "pacemaker":
-        _pacemaker(canvas, wires, metal, sign, slack=slack, slip=slip)
+        _pacemaker(canvas, (wires, metal), sign=sign, slack=slack, slip=slip)
     elif thing.kind == "endotracheal tube":
         tip = 76 + 12 * slack
         canvas.stroke(
@@ -136,13 +135,14 @@ def device(canvas: Canvas, thing: SupportDevice, body: Body, shot: Shot, dome: f
         ]
         canvas.stroke(curve(path), 4.6, value=110, onto=wires)
         canvas.stroke(curve(moved(path, 1.8 * sign)), 1.3, onto=wires)
-    canvas.add(wires, 0.52, blur=0.5)
+    canvas.add(wires, 0.44, blur=0.5)
     canvas.add(metal, 0.9, blur=0.6)
 
 
-def _pacemaker(canvas: Canvas, wires: Mask, metal: Mask, sign: float, *, slack: float, slip: float) -> None:
+def _pacemaker(canvas: Canvas, sheets: tuple[Mask, Mask], *, sign: float, slack: float, slip: float) -> None:
+    wires, metal = sheets
     x, y = sign * (76 + 8 * slack), 80 + 10 * slack
-    can = curve(moved([(-15, -11), (13, -12), (15, 4), (6, 13), (-13, 12)], x, y), closed=True, rounds=2)
+    can = curve(moved([(-15, -11), (13, -12), (15, 4), (6, 13), (-13, 12)], x, y=y), closed=True, rounds=2)
     canvas.fill(can, value=215, onto=metal)
     canvas.blob((x, y - 3), (7, 5), value=255, onto=metal)
     vein: Path = [(x, y - 12), (sign * 58, 56), (sign * 28, 66), (slip - 16, 84), (slip - 20, 130)]

@@ -43,10 +43,10 @@ CHANCES = {
     "consolidation": (0.106, 0.26),
     "devices": (0.088, 0.43),
 }
-RATIOS = {"mild": (0.535, 0.57), "moderate": (0.585, 0.635), "severe": (0.65, 0.71)}
-FILLS = {"small": (0.15, 0.2), "moderate": (0.33, 0.46), "large": (0.6, 0.78)}
-GAPS = {"small": (0.14, 0.22), "moderate": (0.34, 0.5), "large": (0.62, 0.85)}
-DENSITIES = {"faint": (0.17, 0.23), "patchy": (0.28, 0.38), "dense": (0.45, 0.58)}
+RATIOS = {"mild": (0.53, 0.56), "moderate": (0.575, 0.62), "severe": (0.635, 0.69)}
+FILLS = {"small": (0.12, 0.17), "moderate": (0.28, 0.42), "large": (0.56, 0.74)}
+GAPS = {"small": (0.1, 0.17), "moderate": (0.32, 0.48), "large": (0.62, 0.85)}
+DENSITIES = {"faint": (0.12, 0.17), "patchy": (0.23, 0.32), "dense": (0.4, 0.52)}
 _STREAMS = {"block": 1, "patient": 2, "study": 3, "view": 4, "words": 5}
 
 
@@ -98,9 +98,9 @@ def examination(seed: int, number: int) -> Examination:
         days = rng.integers(1, 12) if inpatient else rng.integers(20, 500)
         prior, prior_at = pathology, acquired
         acquired += timedelta(days=int(days), minutes=int(rng.integers(0, 600)))
-        pathology = _evolve(rng, prior, _pathology(rng, inpatient))
+        pathology = _evolve(rng, prior, fresh=_pathology(rng, inpatient))
     reader = 1 if rng.random() < (0.25 if inpatient else 0.75) else 2
-    shots = _shots(rng, seed, number, inpatient)
+    shots = _shots(rng, seed, number=number, inpatient=inpatient)
     return Examination(
         number=number,
         patient=patient,
@@ -126,7 +126,7 @@ def _zone(rng: np.random.Generator) -> Zone:
 
 
 def _pick(
-    rng: np.random.Generator, degrees: dict[str, tuple[float, float]], chances: tuple[float, ...]
+    rng: np.random.Generator, degrees: dict[str, tuple[float, float]], *, chances: tuple[float, ...]
 ) -> str:
     return list(degrees)[int(np.searchsorted(np.cumsum(chances), rng.random() * sum(chances)))]
 
@@ -141,7 +141,7 @@ def _body(rng: np.random.Generator) -> Body:
         sex="F" if rng.random() < 0.48 else "M",
         age=age,
         girth=float(rng.beta(1.6, 2.4)),
-        width=float(rng.uniform(0.91, 1.07)),
+        width=float(rng.uniform(0.87, 1.1)),
         heart_lie=float(rng.uniform(-1, 1)),
         scoliosis=side[0] if chance[0] < 0.10 else None,
         granuloma=(side[1], _zone(rng)) if chance[1] < 0.09 else None,
@@ -159,17 +159,17 @@ def _pathology(rng: np.random.Generator, inpatient: bool) -> Pathology:
     effusions = _effusions(rng) if there["effusion"] else ()
     air = None
     if there["pneumothorax"]:
-        degree = _pick(rng, GAPS, (0.35, 0.4, 0.25))
+        degree = _pick(rng, GAPS, chances=(0.4, 0.38, 0.22))
         air = Pneumothorax(_side(rng), degree, float(rng.uniform(*GAPS[degree])))
     opacities = _consolidations(rng) if there["consolidation"] else ()
-    devices = _devices(rng, inpatient, effusions, air) if there["devices"] else ()
+    devices = _devices(rng, inpatient, effusions=effusions, air=air) if there["devices"] else ()
     return Pathology(heart, effusions, air, opacities, devices)
 
 
 def _heart(rng: np.random.Generator, large: bool) -> Heart:
     if not large:
-        return Heart(float(rng.uniform(0.40, 0.485)))
-    degree = _pick(rng, RATIOS, (0.35, 0.4, 0.25))
+        return Heart(float(rng.uniform(0.39, 0.5)))
+    degree = _pick(rng, RATIOS, chances=(0.42, 0.38, 0.2))
     return Heart(float(rng.uniform(*RATIOS[degree])), degree)
 
 
@@ -178,7 +178,7 @@ def _effusions(rng: np.random.Generator) -> tuple[Effusion, ...]:
     sides: tuple[Side, ...] = ("right", "left") if both else (_side(rng, 0.5),)
     found = []
     for side in sides:
-        degree = _pick(rng, FILLS, (0.4, 0.38, 0.08 if both else 0.22))
+        degree = _pick(rng, FILLS, chances=(0.5, 0.36, 0.08 if both else 0.16))
         found.append(Effusion(side, degree, float(rng.uniform(*FILLS[degree]))))
     return tuple(found)
 
@@ -190,8 +190,8 @@ def _consolidations(rng: np.random.Generator) -> tuple[Consolidation, ...]:
         places += [other] if other != places[0] else []
     found = []
     for side, zone in places:
-        degree = _pick(rng, DENSITIES, (0.25, 0.45, 0.3))
-        radius = float(rng.uniform(24, 34))
+        degree = _pick(rng, DENSITIES, chances=(0.32, 0.43, 0.25))
+        radius = float(rng.uniform(20, 31))
         density = float(rng.uniform(*DENSITIES[degree]))
         found.append(Consolidation(side, zone, degree, radius, density, int(rng.integers(2**31))))
     return tuple(found)
@@ -200,6 +200,7 @@ def _consolidations(rng: np.random.Generator) -> tuple[Consolidation, ...]:
 def _devices(
     rng: np.random.Generator,
     inpatient: bool,
+    *,
     effusions: tuple[Effusion, ...],
     air: Pneumothorax | None,
 ) -> tuple[SupportDevice, ...]:
@@ -222,7 +223,7 @@ def _devices(
     return tuple(SupportDevice(kind, side, float(rng.random())) for kind, side in kinds)
 
 
-def _evolve(rng: np.random.Generator, before: Pathology, fresh: Pathology) -> Pathology:
+def _evolve(rng: np.random.Generator, before: Pathology, *, fresh: Pathology) -> Pathology:
     """Each finding is carried over, a step worse or better at times, or drawn afresh."""
     keep = rng.random(5) < PERSISTENCE
     after = fresh
@@ -235,7 +236,7 @@ def _evolve(rng: np.random.Generator, before: Pathology, fresh: Pathology) -> Pa
     if keep[3]:
         after = replace(after, consolidations=before.consolidations)
     if keep[4]:
-        # A drain stays only with what it drains; its place is then what it was.
+        # Devices stay together; a drain may outlast what it drained.
         after = replace(after, devices=before.devices)
     return after
 
@@ -250,38 +251,47 @@ def _moved(rng: np.random.Generator, effusion: Effusion) -> Effusion:
     return Effusion(effusion.side, order[place], float(rng.uniform(*FILLS[order[place]])))
 
 
-def _shots(rng: np.random.Generator, seed: int, number: int, inpatient: bool) -> tuple[Shot, ...]:
+def _shots(rng: np.random.Generator, seed: int, *, number: int, inpatient: bool) -> tuple[Shot, ...]:
     lateral = rng.random() < (0.25 if inpatient else 0.79)
     breath = float(np.clip(rng.normal(-0.35 if inpatient else 0.15, 0.45), -1, 1))
     bubble = float(rng.random())
     positions: tuple[Position, ...] = ("frontal", "lateral") if lateral else ("frontal",)
     return tuple(
-        _shot(stream("view", seed, number, k), position, inpatient, breath=breath, bubble=bubble)
+        _shot(stream("view", seed, number, k), position, inpatient=inpatient, breath=breath, bubble=bubble)
         for k, position in enumerate(positions)
     )
 
 
 def _shot(
-    rng: np.random.Generator, position: Position, inpatient: bool, *, breath: float, bubble: float
+    rng: np.random.Generator, position: Position, *, inpatient: bool, breath: float, bubble: float
 ) -> Shot:
     frontal = position == "frontal"
-    black = float(rng.uniform(0.0, 0.17))
+    black = float(rng.uniform(0.0, 0.22))
     return Shot(
         seed=int(rng.integers(2**31)),
         position=position,
         projection="LL" if not frontal else "AP" if inpatient else "PA",
         height=320,
         width=int(rng.integers(272, 305)) if frontal else int(rng.integers(248, 273)),
-        scale=float(rng.uniform(0.9, 1.09)),
-        tilt=float(rng.normal(0, 2.6)),
-        shift=(float(rng.normal(0, 8)), float(rng.normal(0, 8))),
+        scale=float(rng.uniform(0.84, 1.12)),
+        tilt=float(rng.normal(0, 3.4)),
+        shift=(float(rng.normal(0, 12)), float(rng.normal(0, 13))),
         turn=float(rng.normal(0, 3.5)),
         breath=breath,
-        window=(black, float(rng.uniform(0.8, 0.98))),
-        gamma=float(np.exp(rng.normal(0, 0.22))),
-        noise=float(rng.uniform(0.006, 0.026)),
-        cast=(float(rng.normal(0, 0.07)), float(rng.normal(0, 0.07))),
-        blur=float(rng.uniform(0.0, 0.7)),
+        window=(black, float(rng.uniform(0.74, 1.0))),
+        gamma=float(np.exp(rng.normal(0, 0.33))),
+        noise=float(rng.uniform(0.008, 0.034)),
+        cast=(float(rng.normal(0, 0.14)), float(rng.normal(0, 0.14))),
+        blur=float(rng.uniform(0.0, 1.0)),
+        frame=_frame(rng),
         marker="left" if rng.random() < 0.5 else "right",
         bubble=bubble,
     )
+
+
+def _frame(rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Two films in five are collimated on some sides."""
+    if rng.random() < 0.6:
+        return (0, 0, 0, 0)
+    top, bottom, left, right = (int(x) for x in np.maximum(0, rng.normal(4, 9, 4)).clip(0, 22))
+    return (top, bottom, left, right)

@@ -179,6 +179,8 @@ class Shot:
     cast: tuple[float, float]
     """Uneven exposure: change of density from edge to edge, across and down."""
     blur: float
+    frame: tuple[int, int, int, int]
+    """Pixels shut off by the collimator: top, bottom, left, right."""
     marker: Side
     bubble: float
     """Of gas in the stomach, 0 to 1; above 0.8 it is called distended."""
