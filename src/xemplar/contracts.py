@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from xemplar.records import Image, Study, Vectors
+from xemplar.records import Domain, Image, Study, Vectors
 
 
 @runtime_checkable
@@ -47,6 +47,12 @@ class Encoder(Protocol):
 
     fingerprint: str
     """Of weights, preview, tensor, tokenizer and precision."""
+
+    preview: str | None
+    """Fingerprint of the previews it was made with; None where any will do."""
+
+    domain: Domain | None
+    """Of what it was trained on; None where nobody said."""
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Previews -> (n, dim) unit rows."""

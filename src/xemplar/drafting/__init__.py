@@ -1,0 +1,25 @@
+"""Hits -> Draft: evidence per finding, calibration, composition, and the gate before them."""
+
+from xemplar.drafting.calibration import (
+    Calibration,
+    Decision,
+    fit,
+    open_calibration,
+    save_calibration,
+    truth_of,
+)
+from xemplar.drafting.captions import draft_captions
+from xemplar.drafting.compose import Composer
+from xemplar.drafting.evidence import Evidence
+
+__all__ = [
+    "Calibration",
+    "Composer",
+    "Decision",
+    "Evidence",
+    "draft_captions",
+    "fit",
+    "open_calibration",
+    "save_calibration",
+    "truth_of",
+]

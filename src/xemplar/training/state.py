@@ -51,11 +51,13 @@ def save(run: Resumable) -> None:
     folder.mkdir(exist_ok=True)
     tensors: dict[str, Tensor] = {}
     for name, group in (("model", run.model.state_dict()), ("average", run.average), ("best", run.best)):
-        tensors.update({f"{name}/{key}": value.contiguous() for key, value in group.items()})
+        tensors.update({f"{name}/{key}": value for key, value in group.items()})
     for number, values in run.optimizer.state_dict()["state"].items():
-        tensors.update({f"optimizer/{number}/{key}": value.clone() for key, value in values.items()})
+        tensors.update({f"optimizer/{number}/{key}": value for key, value in values.items()})
     name = f"{run.at.step}.safetensors"
-    save_file({key: value.clone() for key, value in tensors.items()}, folder / name)
+    # Cloned, since the averages may share memory, and contiguous, since convolutions keep channels last.
+    whole = {key: value.clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
+    save_file(whole, folder / name)
     row = {"origin": run.origin, "tensors": name, "position": asdict(run.at)}
     write_atomic(folder / "state.json", json.dumps(row).encode())
     for path in folder.glob("*.safetensors"):

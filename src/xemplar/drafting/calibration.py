@@ -1,0 +1,181 @@
+"""Evidence -> probabilities and decisions, fitted on validation patients; the calibration folder.
+
+Knows features and truths; knows nothing of images or sentences. Each finding has a logistic
+regression of its features (Platt, 1999, on several scores), a threshold above which it is stated (best
+F1 on validation) and one below which it is denied (at most a settled share of the denied is present).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn.linear_model import LogisticRegression
+
+from xemplar.contracts import Json
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.findings import FINDINGS, summarise
+from xemplar.folders import fingerprint, publish, read_manifest, writing
+from xemplar.records import Presence, Study
+
+VERSION = 1
+POLICY = "best span per finding, v1"
+WANTED = 8
+"""Validation studies with the finding, and without it, below which a finding isn't calibrated."""
+
+DENIED_WRONG = 0.05
+Decision = Literal["state", "deny", "abstain"]
+
+
+class FindingFit(BaseModel):
+    """One finding's logistic regression on standardised features, and its thresholds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: list[float]
+    scale: list[float]
+    weights: list[float]
+    intercept: float
+    state_at: float
+    deny_at: float
+    present: int
+    """Validation studies with it."""
+
+
+class Calibration(BaseModel):
+    """Which index and policy it fits, and every finding's fit; a finding without one is never drafted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index_fingerprint: str
+    index_generation: int
+    policy: str = POLICY
+    studies: int
+    title: str
+    findings: dict[str, FindingFit]
+    too_few: dict[str, int]
+    """Findings left out, and how many validation studies have them."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything in it."""
+        return fingerprint(self.model_dump())
+
+    def probabilities(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+        """(queries, findings, features) -> finding -> (queries,) probability that it is present."""
+        return {
+            name: _probability(fit, features[:, FINDINGS.index(name)]) for name, fit in self.findings.items()
+        }
+
+    def decide(self, finding: str, probability: float) -> tuple[Decision, str]:
+        """What to do with a finding, and why where nothing is said."""
+        fit = self.findings.get(finding)
+        if fit is None:
+            return "abstain", f"only {self.too_few.get(finding, 0)} calibration studies have it"
+        if probability >= fit.state_at:
+            return "state", ""
+        if probability <= fit.deny_at:
+            return "deny", ""
+        reason = f"evidence undecided: p = {probability:.2f}, stated from {fit.state_at:.2f}"
+        return "abstain", reason + f", denied up to {fit.deny_at:.2f}"
+
+
+def truth_of(study: Study) -> Mapping[str, Presence]:
+    """What a study is held to: its source's labels where it has any, else the claims of its report."""
+    return study.labels or summarise(study.claims)
+
+
+def fit(
+    features: NDArray[np.float32], studies: Sequence[Study], *, index: tuple[str, int], title: str
+) -> Calibration:
+    """Fit every finding that enough validation studies have; `index` is (fingerprint, generation)."""
+    fits: dict[str, FindingFit] = {}
+    too_few: dict[str, int] = {}
+    truths = [truth_of(study) for study in studies]
+    for place, name in enumerate(FINDINGS):
+        present = np.array([truth.get(name) == "present" for truth in truths], np.bool_)
+        count = int(present.sum())
+        if count < WANTED or len(present) - count < WANTED:
+            too_few[name] = count
+        else:
+            fits[name] = _fit_finding(features[:, place], present)
+    if not fits:
+        raise XemplarError(
+            f"no finding is present in {WANTED} of the {len(studies)} validation studies",
+            wanted="more validation studies", remedy="ingest more, or search without drafting",
+        )  # fmt: skip
+    return Calibration(
+        index_fingerprint=index[0], index_generation=index[1], studies=len(studies), title=title, findings=fits,
+        too_few=too_few,
+    )  # fmt: skip
+
+
+def save_calibration(folder: Path, calibration: Calibration) -> Json:
+    """Write a calibration folder; a new fit takes the old one's place."""
+    with writing(folder):
+        manifest = {"kind": "calibration", "version": VERSION, "generation": 1, **calibration.model_dump()}
+        publish(folder, "calibration.json", manifest)
+    return manifest
+
+
+def open_calibration(folder: Path | str, *, index: tuple[str, int]) -> Calibration:
+    """Open a calibration; one fitted to another index is refused, naming both."""
+    folder = Path(folder)
+    manifest = read_manifest(folder, "calibration.json", kind="calibration", version=VERSION)
+    values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
+    calibration = Calibration.model_validate(values)
+    if calibration.index_fingerprint != index[0]:
+        raise MismatchError(
+            f"fitted to index {calibration.index_fingerprint} (generation {calibration.index_generation})",
+            wanted=f"index {index[0]} (generation {index[1]})", where=str(folder),
+            remedy="run `xemplar calibrate` again",
+        )  # fmt: skip
+    if calibration.policy != POLICY:
+        raise MismatchError(f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder))
+    return calibration
+
+
+def _fit_finding(features: NDArray[np.float32], present: NDArray[np.bool_]) -> FindingFit:
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale[scale == 0] = 1.0
+    model = LogisticRegression(C=1.0).fit((features - mean) / scale, present)
+    rough = FindingFit(
+        mean=mean.tolist(), scale=scale.tolist(), weights=model.coef_[0].tolist(),
+        intercept=float(model.intercept_[0]), state_at=1.0, deny_at=0.0, present=int(present.sum()),
+    )  # fmt: skip
+    probability = _probability(rough, features)
+    state_at = _best_f1(probability, present)
+    deny_at = min(_deny_at(probability, present), float(np.nextafter(state_at, 0)))
+    return rough.model_copy(update={"state_at": state_at, "deny_at": deny_at})
+
+
+def _probability(fit: FindingFit, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    logits = (features - np.array(fit.mean)) / np.array(fit.scale) @ np.array(fit.weights) + fit.intercept
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)), np.float64)
+
+
+def _best_f1(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
+    """The threshold with the best F1, half way to the next lower score."""
+    order = np.argsort(-probability, kind="stable")
+    ranked = probability[order]
+    hits = np.cumsum(present[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + present.sum())
+    # Only where the score falls: equal scores are stated together or not at all.
+    falls = np.append(ranked[:-1] > ranked[1:], True)
+    best = int(np.flatnonzero(falls)[np.argmax(f1[falls])])
+    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
+    return float((ranked[best] + below) / 2)
+
+
+def _deny_at(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
+    """The highest threshold up to which at most the settled share of studies is present."""
+    order = np.argsort(probability, kind="stable")
+    ranked = probability[order]
+    wrong = np.cumsum(present[order]) / np.arange(1, len(order) + 1)
+    rises = np.append(ranked[:-1] < ranked[1:], True)
+    fine = np.flatnonzero(rises & (wrong <= DENIED_WRONG))
+    return float(ranked[fine[-1]]) if len(fine) else 0.0

@@ -1,0 +1,89 @@
+"""Floors: what a constant report and a linear model reach on the same studies.
+
+Knows previews, texts and scikit-learn; uses nothing that our own models learn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from xemplar.errors import XemplarError
+from xemplar.images import model_input
+from xemplar.metrics.ranking import right_ranks
+from xemplar.records import Image, Vectors
+from xemplar.report import text_key
+
+PIXELS = 32
+DIMENSIONS = 128
+STRENGTHS = (1e2, 1e3, 1e4, 1e5, 1e6)
+INNER_SHARE = 0.2
+
+
+class LinearFloor:
+    """Ridge regression from standardised 32 x 32 pixels to TF-IDF + SVD-128 of the text.
+
+    Its strength is the one with the best mean reciprocal rank on an inner split of the training
+    studies, whole clusters held out; then it is fitted on all of them. `strength` says which.
+    """
+
+    def __init__(
+        self, images: Sequence[Image], texts: Sequence[str], clusters: Sequence[str], *, seed: int = 0
+    ):
+        if len(images) < 10:
+            raise XemplarError(f"{len(images)} training studies for the linear floor", wanted="at least 10")
+        pixels, keys = _pixels(images), np.array([text_key(text) for text in texts])
+        inner = _held_out(clusters, seed)
+        scores = {}
+        for strength in STRENGTHS:
+            self._fit(
+                pixels[~inner], [text for text, out in zip(texts, inner, strict=True) if not out], strength
+            )
+            held = [text for text, out in zip(texts, inner, strict=True) if out]
+            similar = self._images(pixels[inner]) @ self.encode_texts(held).T
+            scores[strength] = float(
+                (1 / right_ranks(similar, keys[inner][:, None] == keys[inner][None])).mean()
+            )
+        self.strength = max(STRENGTHS, key=lambda strength: scores[strength])
+        self._fit(pixels, list(texts), self.strength)
+
+    def _fit(self, pixels: NDArray[np.float32], texts: list[str], strength: float) -> None:
+        self._words = TfidfVectorizer(sublinear_tf=True, min_df=2)
+        counts = self._words.fit_transform(texts)
+        self._svd = TruncatedSVD(min(DIMENSIONS, counts.shape[1] - 1), random_state=0)
+        targets = _unit(self._svd.fit_transform(counts))
+        self._scaler = StandardScaler().fit(pixels)
+        self._ridge = Ridge(alpha=strength).fit(self._scaler.transform(pixels), targets)
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Previews -> (n, dim) unit rows in the space of the texts."""
+        return self._images(_pixels(images))
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Texts -> (n, dim) unit rows; a text of unknown words alone is all zeros."""
+        return _unit(self._svd.transform(self._words.transform(texts)))
+
+    def _images(self, pixels: NDArray[np.float32]) -> Vectors:
+        return _unit(self._ridge.predict(self._scaler.transform(pixels)))
+
+
+def _pixels(images: Sequence[Image]) -> NDArray[np.float32]:
+    return np.stack([model_input(image, PIXELS).ravel() for image in images])
+
+
+def _held_out(clusters: Sequence[str], seed: int) -> NDArray[np.bool_]:
+    """A fifth of the clusters, drawn with the seed; at least one, never all."""
+    names = np.unique(list(clusters))
+    drawn = np.random.default_rng(seed).permutation(names)[: max(1, round(INNER_SHARE * len(names)))]
+    return np.isin(np.array(list(clusters)), drawn)
+
+
+def _unit(rows: NDArray[np.floating]) -> Vectors:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths == 0, 1, lengths), np.float32)

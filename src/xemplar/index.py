@@ -1,0 +1,261 @@
+"""The index folder: items, their vectors and their words, for one model over parts of one corpus.
+
+Knows how it is built, stored and checked against corpus and model; knows nothing of how hits become
+answers. A rebuilt index is written beside the old one and swapped in with its manifest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bm25s
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from xemplar.contracts import Encoder, Json
+from xemplar.corpus import Corpus
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, writing
+from xemplar.records import Kind, Split, Vectors
+from xemplar.vectors import StoredIndex, load_engine, open_engine
+
+VERSION = 1
+KINDS: tuple[Kind, ...] = ("image", "sentence", "report")
+EXACT_UP_TO = 200_000
+"""Items; above it FAISS is the default engine."""
+
+_CHUNK = 256
+_ITEMS = pa.schema([("item_id", pa.string()), ("study_ids", pa.list_(pa.string()))])
+
+Report = Callable[[int, int], None]
+"""Called with the number of items encoded so far, and of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The rows of one kind: row number -> item, and the studies behind it."""
+
+    kind: Kind
+    ids: tuple[str, ...]
+    study_ids: tuple[tuple[str, ...], ...]
+    vectors: Vectors
+    engine: StoredIndex
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Index:
+    """One generation of an index, checked against the corpus and the encoder it was made with."""
+
+    def __init__(self, manifest: Json, items: dict[Kind, Items], words: bm25s.BM25 | None) -> None:
+        self.manifest = manifest
+        self.items = items
+        self.words = words
+        self.generation: int = manifest["generation"]
+        self.fingerprint = fingerprint(manifest["files"])
+
+
+def build_index(
+    corpus: Corpus,
+    encoder: Encoder,
+    folder: Path,
+    *,
+    parts: Sequence[Split] = ("train",),
+    engine: str | None = None,
+    origins: Json | None = None,
+    on_progress: Report | None = None,
+) -> Index:
+    """Encode the studies of `parts` into an index folder and open it.
+
+    `engine` is "exact" or "faiss" (default: exact up to 200,000 items). `origins` says where corpus
+    and model lie, for the manifest. Refuses an encoder made with other previews.
+    """
+    check_encoder(corpus, encoder)
+    studies = [study for study in corpus.studies if study.split in parts]
+    if not studies:
+        raise XemplarError(
+            f"no study in {', '.join(parts)}", where=str(corpus.folder), remedy="choose other --parts"
+        )
+    rows = _rows(corpus, {study.study_id for study in studies})
+    engine = engine or ("exact" if max(len(items) for items in rows.values()) <= EXACT_UP_TO else "faiss")
+    with writing(folder):
+        old = read_manifest(folder, "index.json", kind="index", version=VERSION) if _exists(folder) else None
+        generation = 1 if old is None else old["generation"] + 1
+        place = folder / f"{generation:06d}"
+        shutil.rmtree(place, ignore_errors=True)
+        encode = _Encode(corpus, encoder, sum(len(items) for items in rows.values()), on_progress)
+        for kind, items in rows.items():
+            _write_kind(place, kind, items, encode(kind, items), engine)
+        if rows["report"]:
+            _write_words(place, [text for _, _, text in rows["report"]])
+        names = sorted(str(path.relative_to(folder)) for path in place.rglob("*") if path.is_file())
+        manifest = {
+            "kind": "index",
+            "version": VERSION,
+            "generation": generation,
+            "parts": list(parts),
+            "engine": engine,
+            "dim": encode.dim,
+            "domain": corpus.settings.domain,
+            "texts": corpus.settings.texts,
+            "service": set(parts) == {"train", "val", "test"},
+            "corpus": {"fingerprint": corpus.fingerprint, "generation": corpus.generation},
+            "model": {"fingerprint": encoder.fingerprint},
+            "origins": origins or {},
+            "counts": {kind: len(items) for kind, items in rows.items()},
+            "files": {name: describe_file(folder / name) for name in names},
+        }
+        publish(folder, "index.json", manifest)
+        for path in folder.iterdir():
+            if path.is_dir() and path != place:
+                shutil.rmtree(path)
+    return open_index(folder, corpus, encoder)
+
+
+def open_index(folder: Path | str, corpus: Corpus, encoder: Encoder) -> Index:
+    """Open an index; one made over another corpus or by another model is refused, naming both sides."""
+    folder = Path(folder)
+    manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
+    check_encoder(corpus, encoder)
+    for what, found in (("corpus", corpus.fingerprint), ("model", encoder.fingerprint)):
+        wanted = manifest[what]["fingerprint"]
+        if wanted != found:
+            raise MismatchError(
+                f"the index was made with {what} {wanted}", wanted=f"{what} {found}, the one given",
+                where=str(folder), remedy="build it again with `xemplar index`",
+            )  # fmt: skip
+    for name, entry in manifest["files"].items():
+        path = folder / name
+        if not path.exists() or file_sha256(path) != entry["sha256"]:
+            raise MismatchError(
+                f"{name} is missing or changed", wanted="the file its index.json lists", where=str(folder)
+            )
+    place = folder / f"{manifest['generation']:06d}"
+    items = {kind: _read_kind(place, kind, manifest["engine"]) for kind in KINDS if manifest["counts"][kind]}
+    words = bm25s.BM25.load(str(place / "words"), mmap=False) if (place / "words").is_dir() else None
+    return Index(manifest, items, words)
+
+
+def check_encoder(corpus: Corpus, encoder: Encoder) -> None:
+    """Refuse an encoder that was made with other previews than the corpus holds."""
+    held = corpus.settings.preview.fingerprint
+    if encoder.preview is not None and encoder.preview != held:
+        raise MismatchError(
+            f"the model was made with previews {encoder.preview}", wanted=f"previews {held}, as the corpus holds",
+            where=str(corpus.folder), remedy="ingest with the model's preview settings, or train on this corpus",
+        )  # fmt: skip
+
+
+def origins_of(folder: Path, corpus: Path, model: Path) -> Json:
+    """Where corpus and model lie, relative to the index, so that all three can move together."""
+    return {
+        name: os.path.relpath(path.resolve(), folder.resolve())
+        for name, path in (("corpus", corpus), ("model", model))
+    }
+
+
+def tokens_of(texts: Sequence[str]) -> list[list[str]]:
+    """The words of texts as BM25 sees them: lower case, no stop words removed ("no" is a finding)."""
+    tokens: list[list[str]] = bm25s.tokenize(
+        list(texts), stopwords=None, return_ids=False, show_progress=False
+    )
+    return tokens
+
+
+Row = tuple[str, tuple[str, ...], str]
+"""Item id, studies behind it, and its text (empty for an image)."""
+
+
+def _rows(corpus: Corpus, chosen: set[str]) -> dict[Kind, list[Row]]:
+    """What is indexed of the chosen studies, of each kind."""
+    studies = [study for study in corpus.studies if study.study_id in chosen]
+    sentences = []
+    for sentence in corpus.sentences:
+        wrote = tuple(study_id for study_id in sentence.study_ids if study_id in chosen)
+        if wrote:
+            sentences.append((sentence.sentence_id, wrote, sentence.text))
+    return {
+        "image": [(view.view_id, (study.study_id,), "") for study in studies for view in study.views],
+        "sentence": sentences,
+        "report": [(s.study_id, (s.study_id,), " ".join(s.text.split())) for s in studies if s.text],
+    }
+
+
+class _Encode:
+    """Rows to vectors, a chunk at a time; equal texts are encoded once."""
+
+    def __init__(self, corpus: Corpus, encoder: Encoder, total: int, on_progress: Report | None) -> None:
+        self.corpus, self.encoder, self.total, self.on_progress = corpus, encoder, total, on_progress
+        self.done, self.dim = 0, 0
+
+    def __call__(self, kind: Kind, rows: list[Row]) -> Vectors:
+        """(rows, dim)."""
+        if not rows:
+            return np.zeros((0, max(self.dim, 1)), np.float32)
+        if kind == "image":
+            return self._chunks(
+                [row[0] for row in rows], lambda ids: self.encoder.encode_images(self.corpus.previews(ids))
+            )
+        distinct = list(dict.fromkeys(text for _, _, text in rows))
+        self.total -= len(rows) - len(distinct)
+        vectors = self._chunks(distinct, self.encoder.encode_texts)
+        place = {text: row for row, text in enumerate(distinct)}
+        return vectors[[place[text] for _, _, text in rows]]
+
+    def _images(self, view_ids: list[str]) -> Vectors:
+        return self.encoder.encode_images(self.corpus.previews(view_ids))
+
+    def _chunks(self, values: list[str], encode: Callable[[list[str]], Vectors]) -> Vectors:
+        parts = []
+        for start in range(0, len(values), _CHUNK):
+            parts.append(encode(values[start : start + _CHUNK]))
+            self.done += len(parts[-1])
+            if self.on_progress is not None:
+                self.on_progress(self.done, self.total)
+        self.dim = parts[0].shape[1]
+        return np.concatenate(parts)
+
+
+def _write_kind(place: Path, kind: Kind, rows: list[Row], vectors: Vectors, engine: str) -> None:
+    (place / "items").mkdir(parents=True, exist_ok=True)
+    table = pa.table(
+        {"item_id": [row[0] for row in rows], "study_ids": [list(row[1]) for row in rows]}, schema=_ITEMS
+    )
+    pq.write_table(table, place / "items" / f"{kind}.parquet", compression="zstd")
+    if rows:
+        index = open_engine(engine, vectors.shape[1])
+        index.add(np.arange(len(rows), dtype=np.int64), vectors)
+        (place / "vectors" / kind).mkdir(parents=True)
+        index.save(place / "vectors" / kind)
+
+
+def _write_words(place: Path, texts: list[str]) -> None:
+    words = bm25s.BM25(backend="numpy")
+    words.index(tokens_of(texts), show_progress=False)
+    words.save(str(place / "words"))
+
+
+def _read_kind(place: Path, kind: Kind, engine: str) -> Items:
+    table = pq.read_table(place / "items" / f"{kind}.parquet")
+    vectors: NDArray[Any] = np.load(
+        place / "vectors" / kind / "vectors.npy", mmap_mode="r", allow_pickle=False
+    )
+    return Items(
+        kind=kind,
+        ids=tuple(table.column("item_id").to_pylist()),
+        study_ids=tuple(tuple(ids) for ids in table.column("study_ids").to_pylist()),
+        vectors=vectors,
+        engine=load_engine(engine, place / "vectors" / kind),
+    )
+
+
+def _exists(folder: Path) -> bool:
+    return (folder / "index.json").exists()

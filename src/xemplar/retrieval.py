@@ -1,0 +1,208 @@
+"""Query -> hits: vectors and words fused, filtered, views folded into studies, self left out.
+
+Knows the index and an encoder; knows nothing of findings or drafts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.contracts import Encoder
+from xemplar.corpus import Corpus
+from xemplar.errors import XemplarError
+from xemplar.index import Index, Items, tokens_of
+from xemplar.records import Film, Hit, Kind, Study, Vectors
+
+Query = str | Film | Sequence[Film]
+"""A text, an image, or the several views of one study."""
+
+FUSION = 60.0
+"""Reciprocal rank fusion's constant (Cormack, Clarke and Buettcher, SIGIR 2009)."""
+
+_DEPTH = 4
+"""Each stage looks this many times deeper than what is asked for, before folding and fusing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Who is left out of an answer: a study, and every study of its patient."""
+
+    study_id: str | None = None
+    patient_id: str | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
+    """Only studies with these facets are kept."""
+
+    def drops(self, study: Study) -> bool:
+        """Whether a study is left out."""
+        if study.study_id == self.study_id:
+            return True
+        if self.patient_id is not None and study.patient_id == self.patient_id:
+            return True
+        return any(study.facets.get(name) != value for name, value in self.facets.items())
+
+
+NOBODY = Leave()
+
+
+class Retriever:
+    """Searches one index with one encoder."""
+
+    def __init__(self, corpus: Corpus, index: Index, encoder: Encoder) -> None:
+        self.corpus, self.index, self.encoder = corpus, index, encoder
+
+    def vectors_of(self, queries: Sequence[Query]) -> Vectors:
+        """(queries, dim): a text's vector, or the mean of a study's views, of length 1."""
+        texts = [query for query in queries if isinstance(query, str)]
+        films = [film for query in queries if not isinstance(query, str) for film in _films(query)]
+        text_vectors = iter(self.encoder.encode_texts(texts) if texts else ())
+        film_vectors = iter(self.encoder.encode_images([film.image for film in films]) if films else ())
+        rows: list[NDArray[np.float32]] = []
+        for query in queries:
+            if isinstance(query, str):
+                rows.append(next(text_vectors))
+            else:
+                rows.append(np.mean([next(film_vectors) for _ in _films(query)], axis=0))
+        stacked = np.stack(rows)
+        return np.asarray(stacked / np.linalg.norm(stacked, axis=1, keepdims=True), np.float32)
+
+    def search(self, query: Query, kind: Kind, k: int, *, leave: Leave | None = None) -> tuple[Hit, ...]:
+        """The k best items of a kind, best first; images come folded into studies, best view first.
+
+        A text is answered by vectors and words together, fused by rank; an image by vectors. Its own
+        study and its patient's others are left out of an image's answer.
+        """
+        if k < 1:
+            raise XemplarError(f"k = {k}", wanted="at least 1")
+        if isinstance(query, str) and not query.strip():
+            raise XemplarError("an empty query", wanted="words or an image")
+        leave = leave or leave_of(query)
+        items = self.items(kind)
+        found = {"vectors": self._by_vectors(query, items, k, leave)}
+        if isinstance(query, str) and kind != "sentence":
+            found["words"] = self._by_words(query, kind, k, leave)
+        return self._fuse(found, items, k)
+
+    def items(self, kind: Kind) -> Items:
+        """The items of a kind; a corpus of texts alone has no images, one of films alone no texts."""
+        if kind not in self.index.items:
+            have = ", ".join(self.index.items)
+            raise XemplarError(f"no {kind} in the index", wanted=f"one of what it holds: {have}")
+        return self.index.items[kind]
+
+    def _by_vectors(self, query: Query, items: Items, k: int, leave: Leave) -> list[tuple[int, float]]:
+        """Rows of items and cosines, best first, one row a study for images."""
+        vector, depth = self.vectors_of([query]), k * _DEPTH
+        while True:
+            rows, scores = items.engine.search(vector, min(depth, len(items)))
+            pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+            found = self._folded([(r, s) for r, s in pairs if r >= 0 and self._kept(items, r, leave)], items)
+            if len(found) >= k or depth >= len(items):
+                return found
+            depth *= 4
+
+    def _by_words(self, query: str, kind: Kind, k: int, leave: Leave) -> list[tuple[int, float]]:
+        """Rows of items whose study's report shares words with the query, by BM25."""
+        if self.index.words is None:
+            return []
+        reports = self.items("report")
+        scores: NDArray[np.float32] = self.index.words.get_scores(tokens_of([query])[0])
+        order = np.lexsort((np.arange(len(scores)), -scores))
+        items = self.items(kind)
+        found: list[tuple[int, float]] = []
+        for row in order.tolist():
+            if scores[row] <= 0 or len(found) >= k * _DEPTH:
+                break
+            place = row if kind == "report" else self._first_view.get(reports.ids[row])
+            if place is not None and self._kept(items, place, leave):
+                found.append((place, float(scores[row])))
+        return found
+
+    @cached_property
+    def _first_view(self) -> dict[str, int]:
+        first: dict[str, int] = {}
+        for row, study_ids in enumerate(self.items("image").study_ids):
+            first.setdefault(study_ids[0], row)
+        return first
+
+    def _kept(self, items: Items, row: int, leave: Leave) -> bool:
+        return leave == NOBODY or bool(self.sources(items, row, leave))
+
+    def sources(self, items: Items, row: int, leave: Leave) -> tuple[str, ...]:
+        """The studies behind an item that are not left out."""
+        study_ids = items.study_ids[row]
+        return tuple(study_id for study_id in study_ids if not leave.drops(self.corpus.by_id[study_id]))
+
+    def _folded(self, found: list[tuple[int, float]], items: Items) -> list[tuple[int, float]]:
+        if items.kind != "image":
+            return found
+        first: dict[str, tuple[int, float]] = {}
+        for row, score in found:
+            first.setdefault(items.study_ids[row][0], (row, score))
+        return list(first.values())
+
+    def _fuse(self, found: dict[str, list[tuple[int, float]]], items: Items, k: int) -> tuple[Hit, ...]:
+        """By the stages' ranks where there are several; a single stage keeps its own scores."""
+
+        def key(row: int) -> str:
+            return items.study_ids[row][0] if items.kind == "image" else items.ids[row]
+
+        row_of: dict[str, int] = {}
+        scores: dict[str, dict[str, float]] = {}
+        for stage, pairs in found.items():
+            for row, score in pairs:
+                row_of.setdefault(key(row), row)
+                scores.setdefault(key(row), {})[stage] = score
+        several = sum(bool(pairs) for pairs in found.values()) > 1
+        ranks = {stage: _ranks([(key(row), score) for row, score in pairs]) for stage, pairs in found.items()}
+        total = {
+            name: sum(1 / (FUSION + ranks[stage][name]) for stage in stages)
+            if several
+            else max(stages.values())
+            for name, stages in scores.items()
+        }
+        best = sorted(total, key=lambda name: (-total[name], row_of[name]))[:k]
+        return tuple(self._hit(items, row_of[name], total[name], scores[name]) for name in best)
+
+    def _hit(self, items: Items, row: int, score: float, scores: Mapping[str, float]) -> Hit:
+        study_ids = items.study_ids[row]
+        text = None
+        if items.kind == "sentence":
+            text = self.sentence_texts[items.ids[row]]
+        else:
+            text = self.corpus.by_id[study_ids[0]].text or None
+        view = items.ids[row] if items.kind == "image" else None
+        return Hit(items.kind, items.ids[row], score, study_ids, text=text, view_id=view, scores=dict(scores))
+
+    @cached_property
+    def sentence_texts(self) -> dict[str, str]:
+        """sentence_id -> text."""
+        return {sentence.sentence_id: sentence.text for sentence in self.corpus.sentences}
+
+
+def leave_of(query: Query) -> Leave:
+    """Leave an image's own study and patient out; a text leaves out nobody."""
+    if isinstance(query, str):
+        return NOBODY
+    first = _films(query)[0]
+    return Leave(study_id=first.study_id, patient_id=first.patient_id)
+
+
+def _films(query: Film | Sequence[Film]) -> Sequence[Film]:
+    films = [query] if isinstance(query, Film) else list(query)
+    if not films:
+        raise XemplarError("a query without an image", wanted="at least one view")
+    return films
+
+
+def _ranks(keys_and_scores: list[tuple[str, float]]) -> dict[str, int]:
+    """Key -> rank from 1; equal scores share the worst of their ranks, so that ties earn nothing."""
+    ranks: dict[str, int] = {}
+    scores = [score for _, score in keys_and_scores]
+    for key, score in keys_and_scores:
+        ranks.setdefault(key, sum(other >= score for other in scores))
+    return ranks
