@@ -65,7 +65,7 @@ def pneumothorax(canvas: Canvas, lung: Lung, *, air: Pneumothorax) -> Mask:
     start = int(np.argmin(apart))
     order = np.roll(np.arange(len(points)), -start)
     free = points[order][apart[order]]
-    canvas.add(canvas.stroke(free, 1.5), 0.24, blur=0.5, within=lung.mask)
+    canvas.add(canvas.stroke(free, 1.6), 0.28, blur=0.5, within=lung.mask)
     return rest
 
 

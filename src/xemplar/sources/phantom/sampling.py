@@ -43,10 +43,10 @@ CHANCES = {
     "consolidation": (0.106, 0.26),
     "devices": (0.088, 0.43),
 }
-RATIOS = {"mild": (0.53, 0.56), "moderate": (0.575, 0.62), "severe": (0.635, 0.69)}
-FILLS = {"small": (0.12, 0.17), "moderate": (0.28, 0.42), "large": (0.56, 0.74)}
-GAPS = {"small": (0.1, 0.17), "moderate": (0.32, 0.48), "large": (0.62, 0.85)}
-DENSITIES = {"faint": (0.12, 0.17), "patchy": (0.23, 0.32), "dense": (0.4, 0.52)}
+RATIOS = {"mild": (0.53, 0.56), "moderate": (0.58, 0.625), "severe": (0.64, 0.7)}
+FILLS = {"small": (0.13, 0.18), "moderate": (0.3, 0.44), "large": (0.58, 0.76)}
+GAPS = {"small": (0.12, 0.2), "moderate": (0.34, 0.5), "large": (0.62, 0.85)}
+DENSITIES = {"faint": (0.15, 0.2), "patchy": (0.27, 0.37), "dense": (0.45, 0.58)}
 _STREAMS = {"block": 1, "patient": 2, "study": 3, "view": 4, "words": 5}
 
 
@@ -141,7 +141,7 @@ def _body(rng: np.random.Generator) -> Body:
         sex="F" if rng.random() < 0.48 else "M",
         age=age,
         girth=float(rng.beta(1.6, 2.4)),
-        width=float(rng.uniform(0.87, 1.1)),
+        width=float(rng.uniform(0.885, 1.08)),
         heart_lie=float(rng.uniform(-1, 1)),
         scoliosis=side[0] if chance[0] < 0.10 else None,
         granuloma=(side[1], _zone(rng)) if chance[1] < 0.09 else None,
@@ -159,7 +159,7 @@ def _pathology(rng: np.random.Generator, inpatient: bool) -> Pathology:
     effusions = _effusions(rng) if there["effusion"] else ()
     air = None
     if there["pneumothorax"]:
-        degree = _pick(rng, GAPS, chances=(0.4, 0.38, 0.22))
+        degree = _pick(rng, GAPS, chances=(0.36, 0.4, 0.24))
         air = Pneumothorax(_side(rng), degree, float(rng.uniform(*GAPS[degree])))
     opacities = _consolidations(rng) if there["consolidation"] else ()
     devices = _devices(rng, inpatient, effusions=effusions, air=air) if there["devices"] else ()
@@ -168,8 +168,8 @@ def _pathology(rng: np.random.Generator, inpatient: bool) -> Pathology:
 
 def _heart(rng: np.random.Generator, large: bool) -> Heart:
     if not large:
-        return Heart(float(rng.uniform(0.39, 0.5)))
-    degree = _pick(rng, RATIOS, chances=(0.42, 0.38, 0.2))
+        return Heart(float(rng.uniform(0.39, 0.495)))
+    degree = _pick(rng, RATIOS, chances=(0.38, 0.4, 0.22))
     return Heart(float(rng.uniform(*RATIOS[degree])), degree)
 
 
@@ -178,7 +178,7 @@ def _effusions(rng: np.random.Generator) -> tuple[Effusion, ...]:
     sides: tuple[Side, ...] = ("right", "left") if both else (_side(rng, 0.5),)
     found = []
     for side in sides:
-        degree = _pick(rng, FILLS, chances=(0.5, 0.36, 0.08 if both else 0.16))
+        degree = _pick(rng, FILLS, chances=(0.45, 0.37, 0.08 if both else 0.18))
         found.append(Effusion(side, degree, float(rng.uniform(*FILLS[degree]))))
     return tuple(found)
 
@@ -190,8 +190,8 @@ def _consolidations(rng: np.random.Generator) -> tuple[Consolidation, ...]:
         places += [other] if other != places[0] else []
     found = []
     for side, zone in places:
-        degree = _pick(rng, DENSITIES, chances=(0.32, 0.43, 0.25))
-        radius = float(rng.uniform(20, 31))
+        degree = _pick(rng, DENSITIES, chances=(0.28, 0.44, 0.28))
+        radius = float(rng.uniform(23, 33))
         density = float(rng.uniform(*DENSITIES[degree]))
         found.append(Consolidation(side, zone, degree, radius, density, int(rng.integers(2**31))))
     return tuple(found)
@@ -266,22 +266,22 @@ def _shot(
     rng: np.random.Generator, position: Position, *, inpatient: bool, breath: float, bubble: float
 ) -> Shot:
     frontal = position == "frontal"
-    black = float(rng.uniform(0.0, 0.22))
+    black = float(rng.uniform(0.01, 0.2))
     return Shot(
         seed=int(rng.integers(2**31)),
         position=position,
         projection="LL" if not frontal else "AP" if inpatient else "PA",
         height=320,
         width=int(rng.integers(272, 305)) if frontal else int(rng.integers(248, 273)),
-        scale=float(rng.uniform(0.84, 1.12)),
-        tilt=float(rng.normal(0, 3.4)),
-        shift=(float(rng.normal(0, 12)), float(rng.normal(0, 13))),
-        turn=float(rng.normal(0, 3.5)),
+        scale=float(rng.uniform(0.87, 1.1)),
+        tilt=float(rng.normal(0, 2.8)),
+        shift=(float(rng.normal(0, 10)), float(rng.normal(0, 10.5))),
+        turn=float(rng.normal(0, 3.0)),
         breath=breath,
-        window=(black, float(rng.uniform(0.74, 1.0))),
-        gamma=float(np.exp(rng.normal(0, 0.33))),
+        window=(black, float(rng.uniform(0.76, 0.98))),
+        gamma=float(np.exp(rng.normal(0, 0.28))),
         noise=float(rng.uniform(0.008, 0.034)),
-        cast=(float(rng.normal(0, 0.14)), float(rng.normal(0, 0.14))),
+        cast=(float(rng.normal(0, 0.12)), float(rng.normal(0, 0.12))),
         blur=float(rng.uniform(0.0, 1.0)),
         frame=_frame(rng),
         marker="left" if rng.random() < 0.5 else "right",
@@ -290,8 +290,8 @@ def _shot(
 
 
 def _frame(rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Two films in five are collimated on some sides."""
-    if rng.random() < 0.6:
+    """Three films in ten are collimated on some sides."""
+    if rng.random() < 0.7:
         return (0, 0, 0, 0)
     top, bottom, left, right = (int(x) for x in np.maximum(0, rng.normal(4, 9, 4)).clip(0, 22))
     return (top, bottom, left, right)

@@ -1,0 +1,170 @@
+"""How hard the phantom is: a linear floor, and a small network's reach above it. Prints JSON.
+
+The floor maps standardised 32 x 32 pixels by ridge regression to TF-IDF + SVD vectors of reports,
+takes the nearest training report as the draft, and scores what that report states as present
+against what was drawn. The network (`--network`) is trained for `--minutes` on the same studies.
+Run: OMP_NUM_THREADS=1 python benchmarks/phantom_floor.py --network
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+
+import cv2
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from xemplar.sources.phantom import FINDINGS, VERSION, stated, studies
+
+ALPHAS = tuple(10.0**k for k in range(-1, 6))
+SIZE = 128
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--train", type=int, default=2100, help="training studies")
+    arguments.add_argument("--test", type=int, default=500, help="unseen patients, one study each")
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--network", action="store_true")
+    arguments.add_argument("--minutes", type=float, default=2.5)
+    options = arguments.parse_args()
+    began = time.perf_counter()
+    train = list(studies(options.train, seed=options.seed))
+    test = unseen(train, options.test, options.seed)
+    films = {name: drawn(part) for name, part in (("train", train), ("test", test))}
+    seconds = time.perf_counter() - began
+    truth = {name: drawn_truth(part) for name, part in (("train", train), ("test", test))}
+    written = np.array([[stated(a).get(f) == "present" for f in FINDINGS] for a in train])
+    texts = [arrival.study.text for arrival in train]
+    report = {
+        "phantom": VERSION,
+        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "train_studies": len(train),
+        "test_patients": len(test),
+        "ms_per_film": round(1000 * seconds / (len(train) + len(test)), 1),
+        "prevalence": dict(zip(FINDINGS, truth["train"].mean(0).round(3).tolist(), strict=True)),
+        "without_finding": round(float((truth["train"].sum(1) == 0).mean()), 3),
+        "always_present": scores(np.ones_like(truth["test"]), truth["test"]),
+        "linear_floor": floor(films, texts, written, truth["test"]),
+    }
+    if options.network:
+        report["network"] = network(films, truth, options.minutes)
+    print(json.dumps(report, indent=1))
+
+
+def unseen(train, count: int, seed: int):
+    """The first study of each of `count` patients after those of the training part."""
+    seen = {arrival.split_key for arrival in train}
+    found = []
+    for arrival in studies(2 * count + 60, seed=seed, start=len(train)):
+        if arrival.split_key not in seen and len(found) < count:
+            seen.add(arrival.split_key)
+            found.append(arrival)
+    return found
+
+
+def drawn(part) -> np.ndarray:
+    """Frontal views squeezed to SIZE x SIZE: (n, SIZE, SIZE) in [0, 1]."""
+    films = [cv2.resize(a.images[0].draw(), (SIZE, SIZE), interpolation=cv2.INTER_AREA) for a in part]
+    return np.stack(films).astype(np.float32) / 255
+
+
+def drawn_truth(part) -> np.ndarray:
+    return np.array([[a.study.labels[f] == "present" for f in FINDINGS] for a in part])
+
+
+def scores(predicted: np.ndarray, truth: np.ndarray) -> dict:
+    hit = (predicted & truth).sum(0)
+    whole = predicted.sum(0) + truth.sum(0)
+    each = 2 * hit / np.maximum(whole, 1)
+    return {
+        "micro_f1": round(float(2 * hit.sum() / max(1, whole.sum())), 3),
+        "f1": dict(zip(FINDINGS, each.round(3).tolist(), strict=True)),
+    }
+
+
+def ridge(x: np.ndarray, y: np.ndarray, alpha: float) -> np.ndarray:
+    return np.linalg.solve(x.T @ x + alpha * np.eye(x.shape[1], dtype=x.dtype), x.T @ y)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+
+
+def floor(films: dict, texts: list[str], written: np.ndarray, truth: np.ndarray) -> dict:
+    """Ridge from pixels to text vectors; alpha by the cosine reached on the last fifth of train."""
+    small = {
+        name: np.stack([cv2.resize(f, (32, 32), interpolation=cv2.INTER_AREA).ravel() for f in part])
+        for name, part in films.items()
+    }
+    mean, spread = small["train"].mean(0), small["train"].std(0) + 1e-6
+    x = {name: ((part - mean) / spread).astype(np.float64) for name, part in small.items()}
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2).fit_transform(texts)
+    y = unit(TruncatedSVD(128, random_state=0).fit_transform(words))
+    centre = y.mean(0)
+    inner = len(y) * 4 // 5
+    reached = {}
+    for alpha in ALPHAS:
+        guess = unit(x["train"][inner:] @ ridge(x["train"][:inner], y[:inner] - centre, alpha) + centre)
+        reached[alpha] = float((guess * y[inner:]).sum(1).mean())
+    alpha = max(reached, key=reached.__getitem__)
+    guess = unit(x["test"] @ ridge(x["train"], y - centre, alpha) + centre)
+    nearest = (guess @ y.T).argmax(1)
+    return {"alpha": alpha, **scores(written[nearest], truth)}
+
+
+def network(films: dict, truth: dict, minutes: float) -> dict:
+    """Four strided convolutions on 128 px, BCE; thresholds from the last tenth of train."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    layers: list[nn.Module] = []
+    wide = 1
+    for width in (24, 48, 96, 128):
+        layers += [nn.Conv2d(wide, width, 3, stride=2, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += (
+            [nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()] if width > 24 else []
+        )
+        wide = width
+    layers += [nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(4 * wide, len(FINDINGS))]
+    model = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    x = {n: torch.from_numpy((f - f.mean((1, 2), keepdims=True)) / 0.25)[:, None] for n, f in films.items()}
+    y = torch.from_numpy(truth["train"].astype(np.float32))
+    inner = len(y) * 9 // 10
+    optimiser = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.02)
+    began, steps = time.perf_counter(), 0
+    while (spent := (time.perf_counter() - began) / (60 * minutes)) < 1:
+        optimiser.param_groups[0]["lr"] = 2e-3 * min(1, steps / 30) * 0.5 * (1 + np.cos(np.pi * spent))
+        rows = torch.from_numpy(rng.integers(0, inner, 48))
+        down, across = rng.integers(-6, 7, 2)
+        batch = torch.roll(x["train"][rows], (int(down), int(across)), (2, 3)) * float(rng.uniform(0.8, 1.25))
+        with torch.autocast("cpu", torch.bfloat16):
+            out = model(batch.contiguous(memory_format=torch.channels_last))
+        loss = nn.functional.binary_cross_entropy_with_logits(out.float(), y[rows])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        steps += 1
+    model.eval()
+    with torch.no_grad():
+        held = torch.sigmoid(model(x["train"][inner:])).numpy()
+        tested = torch.sigmoid(model(x["test"])).numpy()
+    cuts = np.linspace(0.15, 0.85, 29)
+    best = [scored_cut(held[:, k], truth["train"][inner:, k], cuts) for k in range(len(FINDINGS))]
+    return {"steps": steps, "minutes": minutes, **scores(tested > np.array(best), truth["test"])}
+
+
+def scored_cut(chance: np.ndarray, truth: np.ndarray, cuts: np.ndarray) -> float:
+    """The middle of the thresholds with the highest F1."""
+    each = [2 * ((chance > c) & truth).sum() / max(1, (chance > c).sum() + truth.sum()) for c in cuts]
+    return float(np.median(cuts[np.array(each) >= max(each) - 1e-9]))
+
+
+if __name__ == "__main__":
+    main()
