@@ -117,13 +117,9 @@ def floor(films: dict, texts: list[str], written: np.ndarray, truth: np.ndarray)
     return {"alpha": alpha, **scores(written[nearest], truth)}
 
 
-def network(films: dict, truth: dict, minutes: float) -> dict:
-    """Four strided convolutions on 128 px, BCE; thresholds from the last tenth of train."""
-    import torch
-    from torch import nn
+def convolutions():
+    from torch import channels_last, nn
 
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
     layers: list[nn.Module] = []
     wide = 1
     for width in (24, 48, 96, 128):
@@ -133,7 +129,17 @@ def network(films: dict, truth: dict, minutes: float) -> dict:
         )
         wide = width
     layers += [nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Dropout(0.3), nn.Linear(4 * wide, len(FINDINGS))]
-    model = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+    return nn.Sequential(*layers).to(memory_format=channels_last)
+
+
+def network(films: dict, truth: dict, minutes: float) -> dict:
+    """Four strided convolutions on 128 px, BCE; thresholds from the last tenth of train."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    model = convolutions()
     x = {n: torch.from_numpy((f - f.mean((1, 2), keepdims=True)) / 0.25)[:, None] for n, f in films.items()}
     y = torch.from_numpy(truth["train"].astype(np.float32))
     inner = len(y) * 9 // 10

@@ -84,13 +84,12 @@ def _trunk(canvas: Canvas, body: Body) -> None:
     ]
     whole = np.concatenate([curve(front, rounds=2), curve(back, rounds=2)])
     mask = canvas.fill(whole)
+    if body.sex == "F":
+        canvas.blob((-80 - 12 * fat, 172), (22 + 10 * fat, 40), onto=mask)
     canvas.add(mask, 0.6 + 0.14 * fat, blur=1.5)
     canvas.add(mask, 0.34 + 0.08 * fat, blur=14, within=mask)
     arm = canvas.blob((4, 24), (44, 34))
     canvas.add(arm, 0.22, blur=8)
-    if body.sex == "F":
-        chest = canvas.blob((-82 - 12 * fat, 172), (18 + 12 * fat, 40))
-        canvas.add(chest, 0.22, blur=3)
 
 
 def _bones(canvas: Canvas, body: Body) -> None:

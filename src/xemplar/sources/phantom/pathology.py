@@ -94,49 +94,49 @@ def consolidation(canvas: Canvas, lung: Lung, *, opacity: Consolidation) -> None
 
 
 def device(canvas: Canvas, thing: SupportDevice, *, shot: Shot, dome: float) -> None:
-    """One support device: bright, thin, where such a thing runs."""
+    """One support device: bright, thin, where such a thing runs; `dome` is the left diaphragm's height."""
     slip = 0.6 * shot.turn
     wires, metal = canvas.empty(), canvas.empty()
     sign = SIGN[thing.side] if thing.side else 1.0
-    slack = thing.slack
     if thing.kind == "pacemaker":
-        _pacemaker(canvas, (wires, metal), sign=sign, slack=slack, slip=slip)
-    elif thing.kind == "endotracheal tube":
-        tip = 76 + 12 * slack
-        canvas.stroke(
-            curve([(slip * 0.5 + 3, -20), (slip * 0.5, 30), (slip, tip)]), 3.6, value=120, onto=wires
-        )
-        canvas.stroke(
-            curve([(slip * 0.5 + 4.5, -20), (slip * 0.5 + 1.5, 30), (slip + 1.5, tip)]), 1.2, onto=wires
-        )
-    elif thing.kind == "nasogastric tube":
-        path = [(slip - 6, -20), (slip - 5, 60), (slip + 4, 150), (slip + 8, 215), (26, dome + 14)]
-        canvas.stroke(curve([*path, (44 + 14 * slack, dome + 34), (38, dome + 48)]), 2.4, onto=wires)
-    elif thing.kind == "jugular line":
-        end = (slip - 20, 108 + 22 * slack)
-        path = [(sign * 36, -20), (sign * 30, 30), (sign * 22 + slip, 64), (slip - 17, 82), end]
-        canvas.stroke(curve(path), 2.2, onto=wires)
-    elif thing.kind == "picc":
-        path = [
-            (sign * 170, 150),
-            (sign * 142, 96),
-            (sign * 104, 58),
-            (sign * 56, 62),
-            (sign * 16 + slip, 72),
-        ]
-        canvas.stroke(curve([*path, (slip - 19, 86), (slip - 20, 112 + 20 * slack)]), 1.7, onto=wires)
+        _pacemaker(canvas, (wires, metal), sign=sign, slack=thing.slack, slip=slip)
     else:
-        path = [
-            (sign * 150, 215 + 20 * slack),
-            (sign * 108, 186),
-            (sign * 84, 140),
-            (sign * 62, 82),
-            (sign * 48, 62),
-        ]
-        canvas.stroke(curve(path), 4.6, value=110, onto=wires)
-        canvas.stroke(curve(moved(path, 1.8 * sign)), 1.3, onto=wires)
+        path = _course(thing, sign=sign, slip=slip, dome=dome)
+        width = _WIDTHS[thing.kind]
+        if width > 3:  # A wide tube is faint, with a bright stripe along one side.
+            canvas.stroke(curve(path), width, value=115, onto=wires)
+            canvas.stroke(curve(moved(path, 0.4 * width * sign)), 1.3, onto=wires)
+        else:
+            canvas.stroke(curve(path), width, onto=wires)
     canvas.add(wires, 0.44, blur=0.5)
     canvas.add(metal, 0.9, blur=0.6)
+
+
+_WIDTHS = {
+    "endotracheal tube": 3.6,
+    "nasogastric tube": 2.4,
+    "jugular line": 2.2,
+    "picc": 1.7,
+    "chest tube": 4.6,
+}
+
+
+def _course(thing: SupportDevice, *, sign: float, slip: float, dome: float) -> Path:
+    """Where a tube or line runs, from where it enters the film to its tip."""
+    slack = thing.slack
+    if thing.kind == "endotracheal tube":
+        return [(slip * 0.5 + 3, -20), (slip * 0.5, 30), (slip, 76 + 12 * slack)]
+    if thing.kind == "nasogastric tube":
+        gullet: Path = [(slip - 6, -20), (slip - 5, 60), (slip + 4, 150), (slip + 8, 215)]
+        return [*gullet, (26, dome + 14), (44 + 14 * slack, dome + 34), (38, dome + 48)]
+    if thing.kind == "jugular line":
+        neck: Path = [(sign * 36, -20), (sign * 30, 30), (sign * 22 + slip, 64)]
+        return [*neck, (slip - 17, 82), (slip - 20, 108 + 22 * slack)]
+    if thing.kind == "picc":
+        arm: Path = [(sign * 170, 150), (sign * 142, 96), (sign * 104, 58), (sign * 56, 62)]
+        return [*arm, (sign * 16 + slip, 72), (slip - 19, 86), (slip - 20, 112 + 20 * slack)]
+    wall: Path = [(sign * 150, 215 + 20 * slack), (sign * 108, 186), (sign * 84, 140)]
+    return [*wall, (sign * 62, 82), (sign * 48, 62)]
 
 
 def _pacemaker(canvas: Canvas, sheets: tuple[Mask, Mask], *, sign: float, slack: float, slip: float) -> None:
