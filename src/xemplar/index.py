@@ -149,9 +149,11 @@ def check_encoder(corpus: Corpus, encoder: Encoder) -> None:
     held = corpus.settings.preview.fingerprint
     if encoder.preview is not None and encoder.preview != held:
         raise MismatchError(
-            f"the model was made with previews {encoder.preview}", wanted=f"previews {held}, as the corpus holds",
-            where=str(corpus.folder), remedy="ingest with the model's preview settings, or train on this corpus",
-        )  # fmt: skip
+            f"the model was made with previews {encoder.preview}",
+            wanted=f"previews {held}, as the corpus holds",
+            where=str(corpus.folder),
+            remedy="ingest with the model's --preview-size, or train on this corpus",
+        )
 
 
 def origins_of(folder: Path, corpus: Path, model: Path) -> Json:

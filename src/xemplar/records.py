@@ -183,6 +183,8 @@ class Film:
     study_id: str | None = None
     patient_id: str | None = None
     sha256: str | None = None
+    preview: str | None = None
+    """Fingerprint of the preview settings it was made with."""
 
 
 @dataclass(frozen=True, slots=True)

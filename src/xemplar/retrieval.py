@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Encoder
 from xemplar.corpus import Corpus
-from xemplar.errors import XemplarError
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.index import Index, Items, tokens_of
 from xemplar.records import Film, Hit, Kind, Study, Vectors
 
@@ -61,6 +61,7 @@ class Retriever:
         films = [film for query in queries if not isinstance(query, str) for film in _films(query)]
         text_vectors = iter(self.encoder.encode_texts(texts) if texts else ())
         film_vectors = iter(self.encoder.encode_images([film.image for film in films]) if films else ())
+        self._check_previews(films)
         rows: list[NDArray[np.float32]] = []
         for query in queries:
             if isinstance(query, str):
@@ -69,6 +70,16 @@ class Retriever:
                 rows.append(np.mean([next(film_vectors) for _ in _films(query)], axis=0))
         stacked = np.stack(rows)
         return np.asarray(stacked / np.linalg.norm(stacked, axis=1, keepdims=True), np.float32)
+
+    def _check_previews(self, films: Sequence[Film]) -> None:
+        held = self.corpus.settings.preview
+        for film in films:
+            if film.preview is not None and film.preview != held.fingerprint:
+                raise MismatchError(
+                    f"the image was loaded as preview {film.preview}",
+                    wanted=f"preview {held.fingerprint} (size {held.size}), as the archive's",
+                    remedy="load it with archive.load_film",
+                )
 
     def search(self, query: Query, kind: Kind, k: int, *, leave: Leave | None = None) -> tuple[Hit, ...]:
         """The k best items of a kind, best first; images come folded into studies, best view first.

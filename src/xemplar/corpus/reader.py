@@ -20,6 +20,7 @@ from xemplar.corpus import schema
 from xemplar.corpus.writer import IngestSettings
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import file_sha256, fingerprint, read_manifest
+from xemplar.images import image_of
 from xemplar.records import Film, Image, Sentence, Split, Study, View
 
 
@@ -102,7 +103,7 @@ class Corpus:
 
     def previews(self, view_ids: Sequence[str]) -> list[Image]:
         """Previews of several views, in their order."""
-        return [pixels.astype(np.float32) / np.float32(255) for pixels in self.preview_pixels(view_ids)]
+        return [image_of(pixels) for pixels in self.preview_pixels(view_ids)]
 
     def preview_pixels(self, view_ids: Iterable[str]) -> list[NDArray[np.uint8]]:
         """Previews as stored, (size, size) uint8."""
@@ -121,6 +122,7 @@ class Corpus:
             study_id=study.study_id,
             patient_id=study.patient_id,
             sha256=view.sha256,
+            preview=self.settings.preview.fingerprint,
         )
 
     @cached_property

@@ -24,15 +24,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from xemplar import findings, report
 from xemplar.contracts import Arrival, Json
 from xemplar.corpus import schema
 from xemplar.errors import ImageError, MismatchError, XemplarError
+from xemplar.findings import lexicon_version, read_claims
 from xemplar.folders import (
     describe_file,
     fingerprint,
@@ -44,6 +45,7 @@ from xemplar.folders import (
 )
 from xemplar.images import Preview, PreviewSpec, read_preview
 from xemplar.records import SPLITS, Domain, Rejected, Sentence, Split, Study, TextKind, View
+from xemplar.report import compares_with_prior, is_english, normalise, sentences, text_key
 
 Report = Callable[[int], None]
 """Called with the number of arrivals dealt with so far."""
@@ -164,7 +166,7 @@ class _Writer:
             "complete": False,
             "settings": settings.model_dump(mode="json"),
             "preview_fingerprint": settings.preview.fingerprint,
-            "lexicon": findings.LEXICON_VERSION,
+            "lexicon": lexicon_version(),
             "segments": {},
             "rejected": {"rows": 0, "bytes": 0},
         }
@@ -234,13 +236,13 @@ class _Writer:
         studies: list[Json] = []
         views: list[Json] = []
         pixels: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
-        sentences = _Sentences(self.settings.texts)
+        read_texts = _Sentences(self.settings.texts)
         for item in decoded:
             read = self._read_views(item)
             if read is None:
                 continue
             study = self._rekey(item.arrival, tuple(view for view, _ in read))
-            study = sentences.read(study)
+            study = read_texts.read(study)
             for view, preview in read:
                 views.append(schema.view_row(view, study.study_id, len(pixels)))
                 pixels.append(preview.pixels)
@@ -249,7 +251,7 @@ class _Writer:
             files = {
                 f"studies/{name}.parquet": _parquet(studies, schema.STUDIES),
                 f"views/{name}.parquet": _parquet(views, schema.VIEWS),
-                f"sentences/{name}.parquet": _parquet(sentences.rows(), schema.SENTENCES),
+                f"sentences/{name}.parquet": _parquet(read_texts.rows(), schema.SENTENCES),
                 f"previews/{name}.npy": _npy(pixels, self.settings.preview.size),
             }
             for path, data in files.items():
@@ -361,19 +363,19 @@ class _Sentences:
         if self.texts == "captions":
             self._add(" ".join(study.text.split()), study.study_id)
             return study
-        english = study.language in (None, "en") and report.is_english(study.text)
+        english = study.language in (None, "en") and is_english(study.text)
         if not english:
             return replace(study, language=study.language if study.language not in (None, "en") else "other")
         claims = {}
         for part in (study.findings, study.impression):
-            for sentence in report.sentences(part or ""):
+            for sentence in sentences(part or ""):
                 self._add(sentence, study.study_id)
-                claims.update({claim.meaning: claim for claim in findings.read_claims(sentence)})
+                claims.update({claim.meaning: claim for claim in read_claims(sentence)})
         return replace(study, language="en", claims=tuple(claims.values()))
 
     def _add(self, text: str, study_id: str) -> None:
-        if report.normalise(text):
-            self.by_id.setdefault(report.text_key(text), (text, {}))[1][study_id] = None
+        if normalise(text):
+            self.by_id.setdefault(text_key(text), (text, {}))[1][study_id] = None
 
     def rows(self) -> list[Json]:
         """One row a sentence, in the order first seen."""
@@ -384,8 +386,8 @@ class _Sentences:
                     sentence_id=key,
                     text=text,
                     study_ids=tuple(study_ids),
-                    claims=findings.read_claims(text) if reads else (),
-                    compares_with_prior=reads and report.compares_with_prior(text),
+                    claims=read_claims(text) if reads else (),
+                    compares_with_prior=reads and compares_with_prior(text),
                 )
             )
             for key, (text, study_ids) in self.by_id.items()
@@ -435,6 +437,8 @@ def _decoding(spec: PreviewSpec, workers: int) -> Iterator[Decode]:
 def _ignore_interrupts() -> None:
     # Ctrl-C is for the parent, which lets the chunk go and keeps what is on disk.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One thread a process: several processes of several threads each are slower than either.
+    cv2.setNumThreads(1)
 
 
 def _parquet(rows: list[Json], table_schema: pa.Schema) -> bytes:

@@ -109,9 +109,13 @@ def fit(
             wanted="more validation studies", remedy="ingest more, or search without drafting",
         )  # fmt: skip
     return Calibration(
-        index_fingerprint=index[0], index_generation=index[1], studies=len(studies), title=title, findings=fits,
+        index_fingerprint=index[0],
+        index_generation=index[1],
+        studies=len(studies),
+        title=title,
+        findings=fits,
         too_few=too_few,
-    )  # fmt: skip
+    )
 
 
 def save_calibration(folder: Path, calibration: Calibration) -> Json:

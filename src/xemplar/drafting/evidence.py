@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xemplar.corpus import Corpus
 from xemplar.findings import FINDINGS, summarise
 from xemplar.index import Index, Items
-from xemplar.records import Vectors
+from xemplar.records import Kind, Vectors
 from xemplar.retrieval import NOBODY, Leave
 
 FEATURES = ("image neighbours", "report neighbours", "sentence margin")
@@ -23,6 +23,7 @@ SHARPNESS = 20.0
 
 _WEIGHT = {"present": 1.0, "uncertain": 0.5, "absent": 0.0}
 _TOP = 3
+KINDS_VOTING: tuple[Kind, ...] = ("image", "report")
 
 
 class Evidence:
@@ -40,7 +41,7 @@ class Evidence:
             for study in corpus.studies
             for said in [summarise(study.claims)]
         }
-        self._stated = {
+        self._stated: dict[Kind, NDArray[np.float32]] = {
             kind: np.stack([stated[ids[0]] for ids in items.study_ids])
             for kind, items in index.items.items()
             if kind != "sentence"
@@ -53,7 +54,7 @@ class Evidence:
     def features(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
         """(queries, dim) -> (queries, findings, features)."""
         out = np.zeros((len(vectors), len(FINDINGS), len(FEATURES)), np.float32)
-        for place, kind in enumerate(("image", "report")):
+        for place, kind in enumerate(KINDS_VOTING):
             if kind in self.index.items:
                 out[:, :, place] = self._votes(self.index.items[kind], self._stated[kind], vectors, leaves)
         out[:, :, 2] = self._margins(vectors, leaves)

@@ -35,7 +35,7 @@ class LinearFloor:
 
     def __init__(
         self, images: Sequence[Image], texts: Sequence[str], clusters: Sequence[str], *, seed: int = 0
-    ):
+    ) -> None:
         if len(images) < 10:
             raise XemplarError(f"{len(images)} training studies for the linear floor", wanted="at least 10")
         pixels, keys = _pixels(images), np.array([text_key(text) for text in texts])

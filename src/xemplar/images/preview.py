@@ -121,15 +121,17 @@ def preview_from_array(
     return _finish(Decoded(array, history, domain), spec, sha256=None, where=where)
 
 
-def load_film(path: Path, spec: PreviewSpec) -> Film:
+def load_film(path: Path | str, spec: PreviewSpec | None = None) -> Film:
     """A file as a query: the image is bit for bit what a corpus of this spec would store of it."""
-    preview = read_preview(path, spec)
+    spec = spec or PreviewSpec()
+    preview = read_preview(Path(path), spec)
     return Film(
         image=preview.image,
         pixels=preview.history,
         domain=preview.domain,
         position=preview.position,
         sha256=preview.sha256,
+        preview=spec.fingerprint,
     )
 
 

@@ -94,7 +94,7 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
         first = str(error).strip().splitlines()[0]
         raise XemplarError(
             f"backbone {name!r} can't be loaded ({first})",
-            remedy="give a local folder with config.json and model.safetensors, or a name that your cache holds",
+            remedy="give a local folder with config.json and model.safetensors, or a cached name",
         ) from error
     config = model.config.to_dict()
     sizes = getattr(model.config, "hidden_sizes", None)

@@ -142,7 +142,7 @@ class _Run:
         if not math.isfinite(value):
             raise XemplarError(
                 f"the loss is {value} at step {batch.step}", where=str(self.folder),
-                remedy="lower the learning rate; the last good state is kept and goes on with a new recipe only",
+                remedy="lower the learning rate and train into a new folder",
             )  # fmt: skip
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

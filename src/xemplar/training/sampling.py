@@ -54,7 +54,7 @@ def pairs_of(corpus: Corpus, split: Split) -> tuple[Pair, ...]:
             f"{len(pairs)} studies with images and text in its {split} part",
             wanted="at least 2, to align images with texts",
             where=str(corpus.folder),
-            remedy="a corpus of texts or films alone can be indexed for search with a model trained elsewhere",
+            remedy="texts or films alone can be indexed with a model trained elsewhere",
         )
     return pairs
 

@@ -73,9 +73,10 @@ def restore(run: Resumable) -> bool:
     row = json.loads(path.read_bytes())
     if row["origin"] != run.origin:
         raise MismatchError(
-            "an interrupted training of another recipe or corpus is in it", wanted="the same one, or a new folder",
+            "an interrupted training of another recipe or corpus is in it",
+            wanted="the same one, or a new folder",
             where=str(run.folder),
-        )  # fmt: skip
+        )
     tensors = load_file(path.parent / row["tensors"])
     run.model.load_state_dict(_under(tensors, "model/"))
     run.average.update(_under(tensors, "average/"))

@@ -1,0 +1,214 @@
+"""The facade: corpus, model, index and calibration, checked against each other; search and draft.
+
+Knows where the four lie and whether they fit; leaves the work to the rooms below.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from xemplar import drafting
+from xemplar.contracts import Encoder, Json
+from xemplar.corpus import Corpus
+from xemplar.drafting import captions
+from xemplar.drafting.calibration import POLICY, Calibration
+from xemplar.errors import XemplarError
+from xemplar.folders import fingerprint, read_manifest
+from xemplar.images import load_film
+from xemplar.index import VERSION, Index, open_index
+from xemplar.records import Draft, Film, Hit, Kind, Study
+from xemplar.retrieval import Leave, Query, Retriever, leave_of
+
+SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
+BLANK = "no draft: the image is blank"
+
+Views = Film | Sequence[Film]
+
+
+class Archive:
+    """One index, with the corpus and the model it was made from, and a calibration where there is one."""
+
+    def __init__(
+        self, corpus: Corpus, encoder: Encoder, index: Index, calibration: Calibration | None = None
+    ) -> None:
+        self.corpus, self.encoder, self.index, self.calibration = corpus, encoder, index, calibration
+        self.retriever = Retriever(corpus, index, encoder)
+        drafts = corpus.settings.texts == "reports" and "sentence" in index.items
+        self.evidence = drafting.Evidence(corpus, index) if drafts else None
+        self.composer = drafting.Composer(corpus, index) if drafts else None
+        parts = [corpus.fingerprint, encoder.fingerprint, index.fingerprint]
+        self.fingerprint = fingerprint([*parts, calibration.fingerprint if calibration else None])
+
+    def load_film(self, path: Path | str) -> Film:
+        """An image file as a film, made as this archive's own previews were."""
+        return load_film(Path(path), self.corpus.settings.preview)
+
+    def search(
+        self, query: Query, k: int = 10, *, kind: Kind = "report", leave: Leave | None = None
+    ) -> tuple[Hit, ...]:
+        """The k best images, sentences or reports for a text, a film or the views of one study."""
+        return self.retriever.search(query, kind, k, leave=leave)
+
+    def draft(self, views: Views) -> Draft:
+        """A draft for a film, or for the several views of one study."""
+        return self.draft_many([views])[0]
+
+    def draft_many(self, studies: Sequence[Views]) -> list[Draft]:
+        """Drafts for several studies; each is the same as it would be alone."""
+        gates = [self._gate(_films(views)) for views in studies]
+        passed = [views for views, gate in zip(studies, gates, strict=True) if gate is None]
+        if self.corpus.settings.texts == "captions":
+            made = iter([self._captions(views) for views in passed])
+        else:
+            made = iter(self._reports(passed))
+        return [
+            next(made) if gate is None else self._stopped(v, gate)
+            for v, gate in zip(studies, gates, strict=True)
+        ]
+
+    def _gate(self, films: Sequence[Film]) -> str | None:
+        """Why there is to be no draft, whatever the evidence; no flag turns this off."""
+        drawn = "synthetic" in (self.corpus.settings.domain, self.encoder.domain)
+        if drawn and any(film.domain != "synthetic" for film in films):
+            return SYNTHETIC_ONLY
+        if all("blank" in film.pixels.steps for film in films):
+            return BLANK
+        return None
+
+    def _captions(self, views: Views) -> Draft:
+        hits = self.search(views, captions.LINES, kind="sentence")
+        return self._draft(views, lines=captions.draft_captions(hits), policy=captions.POLICY)
+
+    def _reports(self, studies: Sequence[Views]) -> list[Draft]:
+        if not studies:
+            return []
+        if self.evidence is None or self.composer is None:
+            raise XemplarError(
+                "no sentence in the index, so nothing to draft from", where=str(self.corpus.folder)
+            )
+        if self.calibration is None:
+            raise XemplarError(
+                "no calibration is open, so nothing says when to be silent", wanted="a calibration folder",
+                remedy="run `xemplar calibrate`",
+            )  # fmt: skip
+        vectors = self.retriever.vectors_of(studies)
+        leaves = [leave_of(views) for views in studies]
+        probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves))
+        drafts = []
+        for row, views in enumerate(studies):
+            beliefs: dict[str, float] = {}
+            denials: dict[str, float] = {}
+            silent = {name: self.calibration.decide(name, 0.0)[1] for name in self.calibration.too_few}
+            for finding, values in probabilities.items():
+                decision, why = self.calibration.decide(finding, float(values[row]))
+                if decision == "abstain":
+                    silent[finding] = why
+                else:
+                    (beliefs if decision == "state" else denials)[finding] = float(values[row])
+            lines, unsaid = self.composer.compose(vectors[row], beliefs, denials, leaves[row])
+            drafts.append(self._draft(views, lines=lines, policy=POLICY, abstained={**silent, **unsaid}))
+        return drafts
+
+    def _stopped(self, views: Views, gate: str) -> Draft:
+        return self._draft(views, gate=gate, policy=POLICY)
+
+    def _draft(self, views: Views, **parts: object) -> Draft:
+        films = _films(views)
+        image = hashlib.sha256(b"".join(film.image.tobytes() for film in films)).hexdigest()
+        values = {"lines": (), "abstained": {}, "gate": None, **parts}
+        return Draft(
+            draft_id=fingerprint([image, self.fingerprint, values["policy"]]),
+            study_id=films[0].study_id,
+            promise=None,
+            fingerprint=self.fingerprint,
+            domain=self.corpus.settings.domain,
+            **values,  # type: ignore[arg-type]
+        )
+
+    def films_of(self, study: Study) -> list[Film]:
+        """The views of one of the corpus's studies, as films that leave their own study out."""
+        return [self.corpus.film(study, view) for view in study.views]
+
+    def describe(self) -> Json:
+        """What is open: domain, patients, counts, fingerprints."""
+        return {
+            "title": self.corpus.title,
+            "parts": self.index.manifest["parts"],
+            "counts": self.index.manifest["counts"],
+            "engine": self.index.manifest["engine"],
+            "calibrated": self.calibration is not None,
+            "fingerprint": self.fingerprint,
+        }
+
+
+def open_archive(
+    index: Path | str,
+    *,
+    corpus: Path | str | None = None,
+    model: Path | str | None = None,
+    calibration: Path | str | None = None,
+    calibrated: bool = True,
+) -> Archive:
+    """Open an index folder with the corpus and model its manifest names, or with those given.
+
+    A `calibration` folder beside the index is taken where none is named, and none at all where
+    `calibrated` is false. Whatever doesn't fit is refused, naming both sides.
+    """
+    from xemplar.models.checkpoint import open_model  # torch is loaded only once a model is wanted
+
+    folder = Path(index)
+    manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
+    places = {name: folder / origin for name, origin in manifest["origins"].items()}
+    for name, given in (("corpus", corpus), ("model", model)):
+        if given is not None:
+            places[name] = Path(given)
+        elif name not in places:
+            raise XemplarError(
+                f"the index does not say where its {name} lies",
+                where=str(folder),
+                remedy=f"name it: --{name}",
+            )
+    opened = Corpus.open(places["corpus"])
+    encoder = open_model(places["model"])
+    found = open_index(folder, opened, encoder)
+    beside = folder.parent / "calibration"
+    fitted = Path(calibration) if calibration is not None else beside if beside.is_dir() else None
+    fit = (
+        drafting.open_calibration(fitted, index=(found.fingerprint, found.generation))
+        if fitted and calibrated
+        else None
+    )
+    return Archive(opened, encoder, found, fit)
+
+
+def calibrate(archive: Archive, folder: Path) -> Calibration:
+    """Fit probabilities and thresholds on the validation part of the archive's corpus.
+
+    Refused where the index holds validation patients, since they would find themselves.
+    """
+    if archive.corpus.settings.texts == "captions":
+        raise XemplarError(
+            "a corpus of captions has no findings to calibrate", remedy="caption drafts need none"
+        )
+    if archive.evidence is None:
+        raise XemplarError("no sentence in the index", where=str(archive.corpus.folder))
+    if "val" in archive.index.manifest["parts"]:
+        raise XemplarError("the index holds the validation part", wanted="an index of train alone")
+    studies = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
+    if not studies:
+        raise XemplarError("no validation study with images and text", where=str(archive.corpus.folder))
+    queries = [archive.films_of(study) for study in studies]
+    vectors = archive.retriever.vectors_of(queries)
+    features = archive.evidence.features(vectors, [leave_of(query) for query in queries])
+    title = f"{archive.corpus.settings.domain}, {len(studies)} validation studies"
+    fitted = drafting.fit(
+        features, studies, index=(archive.index.fingerprint, archive.index.generation), title=title
+    )
+    drafting.save_calibration(folder, fitted)
+    return fitted
+
+
+def _films(views: Views) -> Sequence[Film]:
+    return [views] if isinstance(views, Film) else views

@@ -1,0 +1,133 @@
+"""What a person sees in a terminal: progress on stderr with time left, results as text on stdout.
+
+Knows records and summaries; does no work of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from xemplar.contracts import Json
+from xemplar.corpus import Corpus
+from xemplar.records import UNVERIFIED, Draft, Hit
+
+Advance = Callable[[int, int | None, str], None]
+"""Called with how much is done, of how much (where that is known anew), and a note."""
+
+
+@contextmanager
+def progress(title: str, total: int | None = None) -> Iterator[Advance]:
+    """A bar on stderr with elapsed time and time left; plain lines where stderr is no terminal."""
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=total, note="")
+
+        def advance(done: int, whole: int | None = None, note: str = "") -> None:
+            if whole is not None:
+                bar.update(task, total=whole)
+            bar.update(task, completed=done, note=note)
+
+        yield advance
+
+
+def say(text: str) -> None:
+    """A line of result on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def tell(text: str) -> None:
+    """A line about the work on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def say_json(value: object) -> None:
+    """A result as JSON on stdout."""
+    say(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:
+    """Hits as text: rank, score, study, its image's path, and the words."""
+    say(f"[{corpus.title}]")
+    for rank, hit in enumerate(hits, start=1):
+        stages = ", ".join(f"{name} {value:.3f}" for name, value in hit.scores.items())
+        say(
+            f"{rank:>3}. {hit.score:.4f}  ({stages})  study {hit.study_ids[0]}{_more(hit.study_ids)}  {_path(hit, corpus)}"
+        )
+        if hit.text:
+            say(textwrap.indent(textwrap.fill(" ".join(hit.text.split()), 96), "       "))
+
+
+def show_draft(draft: Draft, corpus: Corpus) -> None:
+    """A draft as text: every line with its confidence and sources, then what it is silent about."""
+    say(f"DRAFT {draft.draft_id}  [{corpus.title}]")
+    say(UNVERIFIED + (" Drawn films: no clinical meaning." if draft.domain == "synthetic" else ""))
+    if draft.gate is not None:
+        say(f"  {draft.gate}")
+    for line in draft.lines:
+        sure = "confidence not calibrated" if line.confidence is None else f"{line.confidence:.0%} sure"
+        scores = ", ".join(f"{name} {value:.3f}" for name, value in line.scores.items())
+        say(f"  {line.text}")
+        say(f"      {sure}; {scores}; from study {line.source_study_ids[0]}{_more(line.source_study_ids)}")
+        if line.text != line.sentence_text:
+            say(f"      cut from: {line.sentence_text}")
+    for finding, why in draft.abstained.items():
+        say(f"  silent on {finding}: {why}")
+
+
+def show_scores(summary: Json) -> None:
+    """The main scores as a table, each beside its floors and chance."""
+    say(f"[{summary['title']}]  split {summary['split']}; intervals resample {summary['resampling']['of']}")
+    for table in summary["retrieval"]["tables"]:
+        say(
+            f"\n{table['direction']}, queries {table['subset']} ({table['queries']}), gallery {table['gallery']}"
+        )
+        _show_rows(table["scores"])
+    if summary["drafts"]:
+        say(f"\ndrafts ({summary['drafts']['drafts']}) against {summary['drafts']['truth']}")
+        _show_rows(summary["drafts"]["scores"] + summary["drafts"]["by_finding"])
+
+
+def _show_rows(rows: Sequence[Json]) -> None:
+    for row in rows:
+        name = row["measure"] + (" (R@k in CLIP papers)" if row["measure"].startswith("success@") else "")
+        parts = [f"  {name:<36} {_interval(row['ours'])}"]
+        if row["chance"] is not None:
+            parts.append(f"chance {row['chance']:.3f}")
+        parts += [f"{floor} {_interval(value)}" for floor, value in row["floors"].items()]
+        say("   ".join(parts))
+
+
+def _interval(value: Json) -> str:
+    return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def _more(study_ids: Sequence[str]) -> str:
+    return f" and {len(study_ids) - 1} more" if len(study_ids) > 1 else ""
+
+
+def _path(hit: Hit, corpus: Corpus) -> str:
+    views = corpus.by_id[hit.study_ids[0]].views
+    chosen = [view for view in views if view.view_id == hit.view_id] or list(views)
+    return chosen[0].path or "" if chosen else ""
