@@ -1,0 +1,82 @@
+"""Fixtures that several rooms' tests share, and the promise that provided-for tests really run.
+
+Where both XEMPLAR_DATA and XEMPLAR_GOLDEN are set, a test marked `shared` may not be skipped: its skip
+is turned into a failure, so that a green run means that it ran.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from xemplar.corpus import Corpus
+
+SHARED_FOLDERS = ("XEMPLAR_DATA", "XEMPLAR_GOLDEN")
+PHANTOM_STUDIES = 60
+PHANTOM_PREVIEW = 96
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value:
+        pytest.skip(f"{variable} is not set")
+    return Path(value)
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder of real test data; mark the test `shared`."""
+    return _folder("XEMPLAR_DATA")
+
+
+@pytest.fixture
+def golden() -> Path:
+    """The folder of golden vectors; mark the test `shared`."""
+    return _folder("XEMPLAR_GOLDEN")
+
+
+@pytest.fixture(scope="session")
+def phantom_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """60 drawn studies with previews of 96 px, ingested once a worker; only to be read."""
+    # Imported here, so that tests of one room load no other.
+    from xemplar.corpus import Corpus, IngestSettings, ingest
+    from xemplar.images import PreviewSpec
+    from xemplar.sources import phantom
+
+    folder = tmp_path_factory.mktemp("phantom") / "corpus"
+    settings = IngestSettings(
+        domain="synthetic", texts="reports", source="phantom", preview=PreviewSpec(size=PHANTOM_PREVIEW)
+    )
+    ingest(phantom.studies(PHANTOM_STUDIES), folder, settings, key_salt=b"tests")
+    return Corpus.open(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skip of a provided-for test is a failure."""
+    report = yield
+    provided = all(os.environ.get(name) for name in SHARED_FOLDERS)
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if provided and skipped and item.get_closest_marker("shared"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"the shared test data is there, yet this test did not run ({reason})"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line: how many tests of the shared data ran."""
+    count = {
+        outcome: sum("shared" in getattr(report, "keywords", {}) for report in reports)
+        for outcome, reports in terminalreporter.stats.items()
+        if outcome in {"passed", "failed", "error", "skipped"}
+    }
+    skipped = count.pop("skipped", 0)
+    terminalreporter.write_line(f"tests of the shared data: {sum(count.values())} ran, {skipped} skipped")

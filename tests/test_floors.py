@@ -1,0 +1,312 @@
+"""The house is held to its floors: who may import whom, what may be imported where, and how long things are.
+
+Reads the source with `ast` alone and imports none of it, so imports inside functions and for type
+checking count too.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "xemplar"
+
+FLOORS = (
+    ("records", "contracts", "errors"),
+    ("folders", "images", "report", "findings", "metrics", "vectors"),
+    ("corpus",),
+    ("sources", "models"),
+    ("training", "index"),
+    ("retrieval", "rerank"),
+    ("drafting", "classify", "check"),
+    ("archive",),
+    ("evaluation", "interop"),
+    ("server", "terminal", "demo"),
+    ("cli",),
+)
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+ON_ONE_FLOOR = {
+    ("contracts", "records"): "the protocols speak of the nouns; both are the ground everything stands on",
+}
+"""(importer, imported) on one floor, and why it may."""
+
+SHELVES = {"rows"}
+"""Modules of `sources` that read files for several sources and are none themselves."""
+
+TORCH = {"torch", "transformers", "tokenizers", "accelerate"}
+TORCH_ROOMS = {"models", "training"}
+NOWHERE = {"torchvision", "pickle", "dill", "joblib", "spacy", "pandas"}
+VAGUE = re.compile(r"_?(utils?|helpers?|managers?|base|common|misc)")
+FILE_LINES = 400
+FUNCTION_LINES = 60
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of the house, parsed."""
+
+    root: Path
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, str(self.path))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """("sources", "phantom", "film"); a package's `__init__` has the package's own."""
+        parts = self.path.relative_to(self.root).with_suffix("").parts
+        return parts[:-1] if parts[-1] == "__init__" else parts
+
+    @property
+    def room(self) -> str:
+        """Top-level module or package; empty for the lobby."""
+        return self.parts[0] if self.parts else ""
+
+    def at(self, node: ast.stmt | ast.expr, said: str) -> str:
+        return f"{self.path.relative_to(self.root)}:{node.lineno} {said}"
+
+    @cached_property
+    def imports(self) -> list[tuple[ast.stmt, str]]:
+        """Every import as a full dotted name: `from a import b` is a.b."""
+        found: list[tuple[ast.stmt, str]] = []
+        package = ("xemplar", *(self.parts if self.path.stem == "__init__" else self.parts[:-1]))
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [(node, alias.name) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                start = package[: len(package) + 1 - node.level] if node.level else ()
+                origin = ".".join((*start, *([node.module] if node.module else [])))
+                found += [(node, f"{origin}.{alias.name}") for alias in node.names]
+        return found
+
+
+def modules(root: Path) -> list[Module]:
+    return [Module(root, path) for path in sorted(root.rglob("*.py"))]
+
+
+def has_a_floor(module: Module) -> Iterator[str]:
+    if module.room and module.room not in FLOOR_OF and module.room != "__main__":
+        yield f"{module.path.relative_to(module.root)} room {module.room} has no floor"
+
+
+def imports_point_up(module: Module) -> Iterator[str]:
+    """Only rooms on a lower floor number, or itself. The lobby and `__main__` may see every room."""
+    if module.room in {"", "__main__"}:
+        return
+    for node, name in module.imports:
+        top, _, rest = name.partition(".")
+        room = rest.partition(".")[0]
+        if top != "xemplar" or room in {module.room, "__version__"}:
+            continue
+        if room not in FLOOR_OF:
+            yield module.at(node, f"imports {name}, which is no room with a floor")
+        elif (module.room, room) in ON_ONE_FLOOR:
+            continue
+        elif FLOOR_OF[room] >= FLOOR_OF.get(module.room, -1):
+            yield module.at(node, f"{module.room} imports {room}, which is not above it")
+
+
+def sources_are_apart(module: Module) -> Iterator[str]:
+    if module.room != "sources" or len(module.parts) < 2:
+        return
+    for node, name in module.imports:
+        parts = name.split(".")
+        inside = parts[:2] == ["xemplar", "sources"] and len(parts) > 2
+        if inside and parts[2] not in {module.parts[1], *SHELVES}:
+            yield module.at(node, f"source {module.parts[1]} imports source {parts[2]}")
+
+
+def torch_is_in_its_rooms(module: Module) -> Iterator[str]:
+    for node, name in module.imports:
+        is_torch = name.split(".")[0] in TORCH or name.startswith("safetensors.torch")
+        if is_torch and module.room not in TORCH_ROOMS:
+            yield module.at(node, f"imports {name} outside models and training")
+
+
+def nothing_forbidden_is_imported(module: Module) -> Iterator[str]:
+    for node, name in module.imports:
+        if name.split(".")[0] in NOWHERE:
+            yield module.at(node, f"imports {name.split('.')[0]}")
+
+
+def imports_are_written_out(module: Module) -> Iterator[str]:
+    """An import by a computed name would escape the other rules; the lobby alone has one."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and module.room:
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in {"import_module", "__import__"}:
+                yield module.at(node, f"calls {called}")
+
+
+def file_is_short(module: Module) -> Iterator[str]:
+    if (lines := len(module.text.splitlines())) > FILE_LINES:
+        yield f"{module.path.relative_to(module.root)} has {lines} lines"
+
+
+def functions_are_short(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > FUNCTION_LINES:
+                yield module.at(node, f"{node.name} has {lines} lines")
+
+
+def nothing_is_swallowed(module: Module) -> Iterator[str]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ExceptHandler) and node.type is None:
+            yield f"{module.path.relative_to(module.root)}:{node.lineno} bare except"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            values = [*node.args[1:2], *(word.value for word in node.keywords if word.arg == "strict")]
+            loose = any(isinstance(value, ast.Constant) and value.value is False for value in values)
+            if node.func.attr == "load_state_dict" and loose:
+                yield module.at(node, "load_state_dict with strict=False")
+
+
+def module_opens_with_what_it_knows(module: Module) -> Iterator[str]:
+    if not ast.get_docstring(module.tree):
+        yield f"{module.path.relative_to(module.root)} has no docstring"
+
+
+def name_is_the_fields(module: Module) -> Iterator[str]:
+    if vague := [part for part in module.parts if VAGUE.fullmatch(part)]:
+        yield f"{module.path.relative_to(module.root)} is named {vague[-1]}"
+
+
+DECLARES = (
+    ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef,
+    ast.Assign, ast.AnnAssign,
+)  # fmt: skip
+GUARDS = {"TYPE_CHECKING", "__name__ == '__main__'"}
+HANGS_VERBS = "add_typer"
+"""The one call allowed at top level, in the command line: typer has no other way to nest verbs."""
+
+
+def import_does_no_work(module: Module) -> Iterator[str]:
+    """At top level only imports, definitions, assignments and docstrings; `__main__` starts the program."""
+    if module.room == "__main__":
+        return
+    for node in module.tree.body:
+        says = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        guard = isinstance(node, ast.If) and ast.unparse(node.test) in GUARDS
+        nests = module.room == "cli" and isinstance(node, ast.Expr) and HANGS_VERBS in ast.unparse(node)
+        if not (says or guard or nests or isinstance(node, DECLARES)):
+            yield module.at(node, f"{type(node).__name__} at top level")
+
+
+Rule = Callable[[Module], Iterator[str]]
+RULES: tuple[Rule, ...] = (
+    has_a_floor,
+    imports_point_up,
+    sources_are_apart,
+    torch_is_in_its_rooms,
+    nothing_forbidden_is_imported,
+    imports_are_written_out,
+    file_is_short,
+    functions_are_short,
+    nothing_is_swallowed,
+    module_opens_with_what_it_knows,
+    name_is_the_fields,
+    import_does_no_work,
+)
+
+
+def violations(root: Path, rules: tuple[Rule, ...] = RULES) -> list[str]:
+    return list(dict.fromkeys(said for module in modules(root) for rule in rules for said in rule(module)))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_house_keeps(rule):
+    assert len(modules(SOURCE)) > 20
+    assert violations(SOURCE, (rule,)) == []
+
+
+def test_every_exception_on_one_floor_is_used():
+    used = {
+        (module.room, name.split(".")[1])
+        for module in modules(SOURCE)
+        for _, name in module.imports
+        if name.startswith("xemplar.")
+    }
+    assert ON_ONE_FLOOR.keys() <= used
+
+
+def plant(root: Path, name: str, body: str, opening: str = '"""Knows this."""\n') -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(opening + body, encoding="utf-8")
+    return root
+
+
+LONG_FUNCTION = "def long():\n" + "    x = 1\n" * 60
+PLANTED = [
+    ("folders.py", "from xemplar.corpus import Corpus\n", "folders imports corpus, which is not above it"),
+    ("images/grey.py", "import xemplar.vectors.exact\n", "images imports vectors"),
+    ("metrics/a.py", "from xemplar import corpus\n", "metrics imports corpus"),
+    ("metrics/a.py", "from ..corpus import Corpus\n", "metrics imports corpus"),
+    ("report.py", "def f():\n    from xemplar.archive import Archive\n", "report imports archive"),
+    ("corpus.py", "if TYPE_CHECKING:\n    from xemplar.sources import table\n", "corpus imports sources"),
+    ("archive.py", "from xemplar import Archive\n", "imports xemplar.Archive, which is no room"),
+    ("archive.py", "import xemplar\n", "imports xemplar, which is no room"),
+    ("kitchen.py", "x = 1\n", "room kitchen has no floor"),
+    ("sources/roco.py", "from xemplar.sources import table\n", "source roco imports source table"),
+    ("sources/phantom/a.py", "from xemplar.sources.table import f\n", "source phantom imports source table"),
+    ("retrieval.py", "import torch.nn\n", "imports torch.nn outside models and training"),
+    ("drafting/a.py", "from safetensors.torch import load_file\n", "outside models and training"),
+    ("models/a.py", "import torchvision.ops\n", "imports torchvision"),
+    ("vectors/a.py", "def f():\n    import pickle\n", "imports pickle"),
+    ("server/a.py", "def f():\n    importlib.import_module('torch')\n", "calls import_module"),
+    ("index.py", "x = 1\n" * 400, "index.py has 401 lines"),
+    ("index.py", LONG_FUNCTION, "long has 61 lines"),
+    ("index.py", "def f():\n    try:\n        pass\n    except:\n        pass\n", "bare except"),
+    ("models/a.py", "def f(m):\n    m.load_state_dict({}, strict=False)\n", "strict=False"),
+    ("models/a.py", "def f(m):\n    m.load_state_dict({}, False)\n", "strict=False"),
+    ("metrics/utils.py", "x = 1\n", "is named utils"),
+    ("images/base/a.py", "x = 1\n", "is named base"),
+    ("cli.py", "print('hello')\n", "Expr at top level"),
+    ("cli.py", "if sys.argv:\n    main()\n", "If at top level"),
+    ("server/app.py", "app.add_typer(verbs)\n", "Expr at top level"),
+    ("cli.py", "for x in range(3):\n    pass\n", "For at top level"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "body", "said"), PLANTED)
+def test_a_planted_violation_is_caught(tmp_path, name, body, said):
+    found = violations(plant(tmp_path, name, body))
+    assert len(found) == 1
+    assert said in found[0]
+
+
+def test_a_module_without_docstring_is_caught(tmp_path):
+    assert violations(plant(tmp_path, "index.py", "x = 1\n", opening="")) == ["index.py has no docstring"]
+
+
+ALLOWED = [
+    ("training/loop.py", "import torch\nfrom safetensors.torch import load_file\n"),
+    ("training/loop.py", "from xemplar.models.dual import DualEncoder\n"),
+    ("sources/table.py", "from xemplar.sources.rows import read_rows\nfrom xemplar.report import f\n"),
+    ("sources/phantom/film.py", "from xemplar.sources.phantom import canvas\n"),
+    ("contracts.py", "from xemplar.records import Study\n"),
+    ("evaluation/run.py", "from xemplar import __version__\nfrom xemplar.evaluation import scores\n"),
+    ("__init__.py", "def __getattr__(name):\n    return import_module('xemplar.archive')\n"),
+    ("cli.py", "app.add_typer(verbs)\nif __name__ == '__main__':\n    main()\n"),
+    ("__main__.py", "from xemplar.cli import main\nmain()\n"),
+    ("index.py", "def f(a, b):\n    return zip(a, b, strict=False)\n"),
+    ("index.py", "x = 1\n" * 399),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "body"), ALLOWED)
+def test_what_is_allowed_is_not_reported(tmp_path, name, body):
+    assert violations(plant(tmp_path, name, body)) == []
