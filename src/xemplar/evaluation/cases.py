@@ -103,7 +103,8 @@ def how_chosen(evaluation: Evaluation) -> str:
         "Chosen by rule, not by hand: in turns the worst by the F1 of its present findings, a normal one "
         "(one drafted rightly, then one with a false alarm), the best, the one nearest to the median, and "
         "one without a draft where there is any. Among equals the study with more findings comes first, "
-        "then the study id. Normal studies are never among best, typical or worst."
+        "then the study id. A normal study scores 1 where nothing is stated and 0 otherwise, and is never "
+        "among best, typical or worst."
     )
 
 
@@ -167,15 +168,12 @@ def judge(draft: Draft, study: Study, scored: Collection[str]) -> Judgement:
         there, told = truth.get(name), said.get(name)
         if there == "present" or told == "present" or there == "uncertain":
             mark, verdict = _verdict(there, told)
-            rows.append(Judged(name, _WORDS.get(there or "", "not there"), told or "silent", mark, verdict))
+            rows.append(Judged(name, there or "not mentioned", told or "silent", mark, verdict))
         elif told == "absent":
             denied.append(name)
         else:
             unsaid.append(name)
     return Judgement(tuple(rows), tuple(denied), tuple(unsaid))
-
-
-_WORDS = {"present": "there", "uncertain": "uncertain"}
 
 
 def _verdict(there: str | None, told: str | None) -> tuple[Mark, str]:

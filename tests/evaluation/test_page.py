@@ -1,0 +1,357 @@
+"""The evaluation page: one file, self-contained, honest about what it shows, and safe to open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markupsafe import escape
+from PIL import Image
+
+from xemplar.archive import Archive
+from xemplar.contracts import Arrival
+from xemplar.corpus import Corpus, IngestSettings, ingest
+from xemplar.drafting.calibration import Calibration, FindingFit
+from xemplar.errors import XemplarError
+from xemplar.evaluation.cases import judge, pick_cases, scored_findings, study_f1
+from xemplar.evaluation.page import against, named, number, signed, write_page
+from xemplar.evaluation.plots import draw_plots, rank_curves
+from xemplar.evaluation.run import Evaluation, evaluate
+from xemplar.images import PreviewSpec, model_input
+from xemplar.index import build_index
+from xemplar.records import Domain, TextKind
+from xemplar.sources.phantom import studies
+
+SCRIPT = "<script>alert('no')</script> & a & b"
+STATED = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
+VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
+
+
+class Stub:
+    """Pixels and letters as vectors: no training, the same everywhere."""
+
+    fingerprint, preview = "stub", None
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+
+    def encode_images(self, images):
+        return _unit(np.stack([model_input(image, 8).ravel() - 0.4 for image in images]))
+
+    def encode_texts(self, texts):
+        counts = [np.bincount([ord(letter) % 64 for letter in text], minlength=64) for text in texts]
+        return _unit(np.stack(counts) - np.mean(counts))
+
+
+@dataclass
+class Made:
+    """An archive, its evaluation and its page."""
+
+    archive: Archive
+    evaluation: Evaluation
+    page: Path
+    html: str
+
+
+class Outline(HTMLParser):
+    """Collects tags, attributes and visible text, and what was left open or closed twice."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        self.faults += [f"{tag} left open" for tag in self.open]
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def _unit(rows):
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def _arrivals(domain: Domain, texts: TextKind) -> Iterator[Arrival]:
+    for arrival in studies(36):
+        study = replace(arrival.study, domain=domain, views=arrival.study.views[:1], prior_id=None)
+        if texts == "captions":
+            caption = f"{SCRIPT} {study.study_id}: {study.impression}"
+            study = replace(study, impression=caption, findings=None, indication=None, labels={})
+        yield replace(arrival, study=study, images=arrival.images[:1])
+
+
+def _calibration(archive: Archive) -> Calibration:
+    """By hand: the first feature, the neighbours' votes, with thresholds that leave some undecided."""
+    fit = FindingFit(
+        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.3, deny_at=0.2,
+        present=9,
+    )  # fmt: skip
+    return Calibration(
+        index_fingerprint=archive.index.fingerprint, index_generation=1, studies=20, title="synthetic",
+        findings=dict.fromkeys(STATED, fit), too_few={"Edema": 2},
+    )  # fmt: skip
+
+
+def _make(folder: Path, domain: Domain, texts: TextKind, trained_on: Domain) -> Made:
+    settings = IngestSettings(
+        domain=domain, texts=texts, source="phantom", preview=PreviewSpec(size=64), fractions=(0.6, 0.0, 0.4)
+    )
+    ingest(_arrivals(domain, texts), folder / "corpus", settings, key_salt=b"page")
+    corpus, encoder = Corpus.open(folder / "corpus"), Stub(trained_on)
+    archive = Archive(corpus, encoder, build_index(corpus, encoder, folder / "index"))
+    if texts == "reports":
+        archive = Archive(corpus, encoder, archive.index, _calibration(archive))
+    evaluation = evaluate(archive, replicates=40)
+    page = write_page(evaluation, archive, folder / "report", cases=6)
+    return Made(archive, evaluation, page, page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def drafted(tmp_path_factory) -> Made:
+    return _make(tmp_path_factory.mktemp("drafted"), "synthetic", "reports", "synthetic")
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory) -> Made:
+    return _make(tmp_path_factory.mktemp("stopped"), "clinical", "reports", "synthetic")
+
+
+@pytest.fixture(scope="module")
+def captions(tmp_path_factory) -> Made:
+    return _make(tmp_path_factory.mktemp("captions"), "figures", "captions", "figures")
+
+
+@pytest.fixture(params=["drafted", "stopped", "captions"])
+def made(request) -> Made:
+    return request.getfixturevalue(request.param)
+
+
+def test_every_tag_is_closed_where_it_should_be(made):
+    assert Outline(made.html).faults == []
+
+
+def test_nothing_outside_the_file_is_asked_for(made):
+    for _, attributes in Outline(made.html).tags:
+        for name in ("src", "srcset", "href", "action", "data", "poster"):
+            value = attributes.get(name)
+            assert value is None or value.startswith(("data:image/", "#")), (name, value)
+    assert not re.search(r"url\(|@import|https?:", made.html)
+
+
+def test_the_page_has_no_script(made):
+    assert "script" not in {tag for tag, _ in Outline(made.html).tags}
+
+
+def test_the_heading_names_domain_and_patients(made):
+    title = made.evaluation.summary["title"]
+    assert re.match(r"(synthetic|clinical|figures), \d+ patients, ", title)
+    assert f"<h1>{title}</h1>" in made.html
+
+
+def test_every_page_is_for_research_only(made):
+    assert "Research use only. Not for diagnosis." in Outline(made.html).text
+
+
+def test_a_synthetic_page_says_that_its_films_are_drawn(drafted):
+    assert "These films are drawings. Nothing here says anything about clinical ability." in drafted.html
+
+
+def test_a_page_of_figures_says_so(captions):
+    assert "Figures from articles, not clinical films." in captions.html
+
+
+def test_a_clinical_page_says_nothing_of_drawings(stopped):
+    assert "drawings" not in stopped.html
+
+
+def test_every_drafted_line_shows_a_study_that_wrote_it(drafted):
+    text = Outline(drafted.html).text
+    lines = [line for pick in _picks(drafted) for line in drafted.evaluation.drafts[pick.row].lines]
+    assert len(lines) > 5
+    for line in lines:
+        assert line.sentence_id in text
+        assert line.source_study_ids[0] in text
+
+
+def test_the_quoted_span_is_marked_in_its_sentence(drafted):
+    lines = [x for pick in _picks(drafted) for x in drafted.evaluation.drafts[pick.row].lines]
+    for line in lines:
+        before, after = line.sentence_text[: line.span[0]], line.sentence_text[line.span[1] :]
+        marked = f"<blockquote>{escape(before)}<mark>{escape(line.text)}</mark>{escape(after)}</blockquote>"
+        assert marked in drafted.html
+
+
+def test_every_silence_is_shown_with_its_reason(drafted):
+    text = Outline(drafted.html).text
+    reasons = {why for p in _picks(drafted) for why in drafted.evaluation.drafts[p.row].abstained.values()}
+    assert "only 2 calibration studies have it" in reasons
+    assert all(why in text for why in reasons)
+
+
+def test_the_real_report_of_every_case_is_shown(drafted):
+    text = Outline(drafted.html).text
+    reports = [drafted.evaluation.studies[pick.row] for pick in _picks(drafted)]
+    assert all((study.findings or study.impression) in text for study in reports)
+
+
+def test_success_is_printed_with_the_name_it_has_elsewhere(made):
+    assert "success@10 (R@10 in CLIP papers)" in made.html
+
+
+def test_a_caption_is_never_markup(captions):
+    assert "<script" not in captions.html
+    assert SCRIPT in Outline(captions.html).text
+
+
+def test_a_page_of_captions_has_no_drafts_and_no_truth(captions):
+    text = Outline(captions.html).text
+    assert "its own caption ranks" in text
+    assert 'id="drafts"' not in captions.html
+    assert "F1" not in text
+
+
+def test_captions_come_with_the_figures_they_were_written_of(captions):
+    for pick in _picks(captions):
+        for line in captions.evaluation.drafts[pick.row].lines:
+            assert f"cosine {line.scores['vectors']:.3f}" in captions.html
+            assert line.source_study_ids[0] in captions.html
+
+
+def test_drafts_stopped_at_the_gate_say_why(stopped):
+    assert {draft.gate for draft in stopped.evaluation.drafts} != {None}
+    assert "no draft: this archive is drawn, not clinical" in Outline(stopped.html).text
+
+
+def test_no_cases_can_be_asked_for(drafted, tmp_path):
+    html = write_page(drafted.evaluation, drafted.archive, tmp_path, cases=0).read_text()
+    assert "<article" not in html
+
+
+def test_the_same_evaluation_makes_the_same_page(drafted, tmp_path):
+    assert write_page(drafted.evaluation, drafted.archive, tmp_path, cases=6).read_text() == drafted.html
+
+
+def test_a_place_that_cannot_be_written_is_named(drafted, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(XemplarError, match="cannot be written"):
+        write_page(drafted.evaluation, drafted.archive, tmp_path / "file")
+
+
+def test_the_plots_lie_beside_the_page(drafted):
+    found = sorted(path.name for path in (drafted.page.parent / "plots").iterdir())
+    assert found == ["findings-dark.png", "findings.png", "ranks-dark.png", "ranks.png"]
+    for name in found:
+        with Image.open(drafted.page.parent / "plots" / name) as picture:
+            assert min(picture.size) > 300
+
+
+def test_plots_say_what_they_show_to_those_who_cannot_see_them(drafted):
+    for plot in draw_plots(drafted.evaluation):
+        assert re.search(r"\d\.\d\d", plot.alt)
+        assert f'alt="{plot.alt}"' in drafted.html
+
+
+def test_the_rank_curve_is_the_share_of_ranks_within_k(drafted):
+    curve = next(curve for curve in rank_curves(drafted.evaluation) if curve.name == "ours")
+    ranks = drafted.evaluation.per_study["rank image to text, ours"].tolist()
+    for depth, value in zip(curve.depths.tolist(), curve.values.tolist(), strict=True):
+        assert value == pytest.approx(sum(rank <= depth for rank in ranks) / len(ranks))
+
+
+def test_the_rank_curve_agrees_with_the_table(drafted):
+    scores = {s["measure"]: s for s in drafted.evaluation.summary["retrieval"]["tables"][0]["scores"]}
+    for curve in rank_curves(drafted.evaluation):
+        at = curve.values[curve.depths.tolist().index(5)]
+        row = scores["success@5"]
+        wanted = {"ours": row["ours"]["value"], "exact chance": row["chance"]}
+        wanted |= {name: floor["value"] for name, floor in row["floors"].items()}
+        assert at == pytest.approx(wanted[curve.name])
+
+
+def test_a_single_case_is_a_failure(drafted):
+    (pick,) = pick_cases(drafted.evaluation, 1)
+    values = [
+        study_f1(draft, study, STATED)
+        for draft, study in zip(drafted.evaluation.drafts, drafted.evaluation.studies, strict=True)
+        if "present" in study.labels.values()
+    ]
+    assert (pick.group, pick.f1) == ("worst", min(values))
+
+
+def test_cases_hold_a_normal_study(drafted):
+    normal = [pick for pick in _picks(drafted) if pick.group == "normal"]
+    assert normal
+    assert all("present" not in drafted.evaluation.studies[p.row].labels.values() for p in normal)
+
+
+def test_no_study_is_a_case_twice(drafted):
+    rows = [pick.row for pick in pick_cases(drafted.evaluation, 100)]
+    assert sorted(rows) == list(range(len(drafted.evaluation.studies)))
+
+
+def test_judged_findings_add_up_to_the_f1(drafted):
+    scored = scored_findings(drafted.evaluation)
+    for draft, study in zip(drafted.evaluation.drafts, drafted.evaluation.studies, strict=True):
+        marks = [row.mark for row in judge(draft, study, scored).rows]
+        both = [row for row in judge(draft, study, scored).rows if row.verdict == "found"]
+        total = 2 * len(both) + marks.count("miss")
+        assert study_f1(draft, study, scored) == (1.0 if not total else 2 * len(both) / total)
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "measure", "sign"),
+    [
+        (0.1, 0.2, 0.3, "MRR", "▲"),
+        (-0.3, -0.2, -0.1, "MRR", "▼"),
+        (-0.1, 0.2, 0.3, "MRR", "="),
+        (0.0, 0.2, 0.3, "MRR", "="),
+        (-9.0, -5.0, -1.0, "median rank", "▲"),
+        (1.0, 5.0, 9.0, "median rank", "▼"),
+        (float("nan"), 0.0, float("nan"), "MRR", "="),
+    ],
+)
+def test_better_is_said_only_where_the_interval_excludes_zero(low, value, high, measure, sign):
+    assert against({"low": low, "value": value, "high": high}, measure)[1] == sign
+
+
+@pytest.mark.parametrize(
+    ("value", "measure", "text"),
+    [
+        (0.12345, "MRR", "0.123"),
+        (1234.5, "median rank", "1,234.5"),
+        (16.0, "median rank", "16"),
+        (None, "MRR", "–"),
+    ],
+)
+def test_numbers_are_printed_as_their_measure_asks(value, measure, text):
+    assert number(value, measure) == text
+
+
+def test_a_difference_carries_its_sign():
+    assert (signed(-0.5), signed(0.25)) == ("−0.500", "+0.250")
+
+
+def test_other_measures_keep_their_name():
+    assert named("MRR") == "MRR"
+
+
+def _picks(made: Made):
+    return pick_cases(made.evaluation, 6)
