@@ -181,7 +181,7 @@ def _verdict(there: str | None, told: str | None) -> tuple[Mark, str]:
         return ("hit", "found") if there == "present" else ("miss", "false alarm")
     if there == "uncertain":
         return "open", "not counted"
-    return "miss", "missed: denied" if told == "absent" else "missed: nothing stated"
+    return "miss", "missed: denied" if told == "absent" else "missed: silent"
 
 
 def _said(lines: Sequence[Line]) -> dict[str, str]:
