@@ -72,9 +72,8 @@ def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:
     say(f"[{corpus.title}]")
     for rank, hit in enumerate(hits, start=1):
         stages = ", ".join(f"{name} {value:.3f}" for name, value in hit.scores.items())
-        say(
-            f"{rank:>3}. {hit.score:.4f}  ({stages})  study {hit.study_ids[0]}{_more(hit.study_ids)}  {_path(hit, corpus)}"
-        )
+        study = f"study {hit.study_ids[0]}{_more(hit.study_ids)}"
+        say(f"{rank:>3}. {hit.score:.4f}  ({stages})  {study}  {_path(hit, corpus)}")
         if hit.text:
             say(textwrap.indent(textwrap.fill(" ".join(hit.text.split()), 96), "       "))
 
@@ -100,9 +99,8 @@ def show_scores(summary: Json) -> None:
     """The main scores as a table, each beside its floors and chance."""
     say(f"[{summary['title']}]  split {summary['split']}; intervals resample {summary['resampling']['of']}")
     for table in summary["retrieval"]["tables"]:
-        say(
-            f"\n{table['direction']}, queries {table['subset']} ({table['queries']}), gallery {table['gallery']}"
-        )
+        queries = f"queries {table['subset']} ({table['queries']})"
+        say(f"\n{table['direction']}, {queries}, gallery {table['gallery']}")
         _show_rows(table["scores"])
     if summary["drafts"]:
         say(f"\ndrafts ({summary['drafts']['drafts']}) against {summary['drafts']['truth']}")

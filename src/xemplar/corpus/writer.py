@@ -13,18 +13,12 @@ import io
 import json
 import os
 import secrets
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -32,8 +26,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xemplar.contracts import Arrival, Json
 from xemplar.corpus import schema
-from xemplar.errors import ImageError, MismatchError, XemplarError
-from xemplar.findings import lexicon_version, read_claims
+from xemplar.corpus.decode import Decoded, decoding
+from xemplar.corpus.texts import SentenceTable
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.findings import lexicon_version
 from xemplar.folders import (
     describe_file,
     fingerprint,
@@ -43,9 +39,8 @@ from xemplar.folders import (
     write_atomic,
     writing,
 )
-from xemplar.images import Preview, PreviewSpec, read_preview
-from xemplar.records import SPLITS, Domain, Rejected, Sentence, Split, Study, TextKind, View
-from xemplar.report import compares_with_prior, is_english, normalise, sentences, text_key
+from xemplar.images import Preview, PreviewSpec
+from xemplar.records import SPLITS, Domain, Rejected, Split, Study, TextKind, View
 
 Report = Callable[[int], None]
 """Called with the number of arrivals dealt with so far."""
@@ -94,7 +89,7 @@ def ingest(
     """
     with writing(folder):
         writer = _Writer.open(folder, settings, key_salt)
-        with _decoding(settings.preview, workers) as decode:
+        with decoding(settings.preview, workers) as decode:
             for count, chunk in writer.chunks(arrivals, on_progress):
                 writer.write_segment(decode(chunk))
                 if on_progress is not None:
@@ -112,14 +107,6 @@ def split_of(key: str, settings: IngestSettings) -> Split:
             return split
         position -= fraction
     return "test"
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """An arrival whose pixels were read: a preview or an error for each view."""
-
-    arrival: Arrival
-    previews: tuple[Preview | Rejected, ...]
 
 
 class _Writer:
@@ -230,13 +217,13 @@ class _Writer:
             self.refused.add((row.key, row.reason, row.where))
             self.pending.append(row)
 
-    def write_segment(self, decoded: Iterable[_Decoded]) -> None:
+    def write_segment(self, decoded: Iterable[Decoded]) -> None:
         """Write a segment's files, then swap in the manifest that lists them."""
         name = f"{len(self.manifest['segments']):06d}"
         studies: list[Json] = []
         views: list[Json] = []
         pixels: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
-        read_texts = _Sentences(self.settings.texts)
+        read_texts = SentenceTable(self.settings.texts)
         for item in decoded:
             read = self._read_views(item)
             if read is None:
@@ -267,7 +254,7 @@ class _Writer:
         self._append_rejected()
         self._publish()
 
-    def _read_views(self, item: _Decoded) -> list[tuple[View, Preview]] | None:
+    def _read_views(self, item: Decoded) -> list[tuple[View, Preview]] | None:
         """The readable views of a study; None where it has views and none can be read."""
         study, read = item.arrival.study, []
         for view, preview in zip(study.views, item.previews, strict=True):
@@ -349,96 +336,10 @@ class _Writer:
             self._publish()
 
 
-class _Sentences:
-    """The sentences of one segment: equal text is one, with every study that wrote it."""
-
-    def __init__(self, texts: TextKind) -> None:
-        self.texts = texts
-        self.by_id: dict[str, tuple[str, dict[str, None]]] = {}
-
-    def read(self, study: Study) -> Study:
-        """Add a study's sentences; returns it with its language and claims filled in."""
-        if not study.text:
-            return study
-        if self.texts == "captions":
-            self._add(" ".join(study.text.split()), study.study_id)
-            return study
-        english = study.language in (None, "en") and is_english(study.text)
-        if not english:
-            return replace(study, language=study.language if study.language not in (None, "en") else "other")
-        claims = {}
-        for part in (study.findings, study.impression):
-            for sentence in sentences(part or ""):
-                self._add(sentence, study.study_id)
-                claims.update({claim.meaning: claim for claim in read_claims(sentence)})
-        return replace(study, language="en", claims=tuple(claims.values()))
-
-    def _add(self, text: str, study_id: str) -> None:
-        if normalise(text):
-            self.by_id.setdefault(text_key(text), (text, {}))[1][study_id] = None
-
-    def rows(self) -> list[Json]:
-        """One row a sentence, in the order first seen."""
-        reads = self.texts == "reports"
-        return [
-            schema.sentence_row(
-                Sentence(
-                    sentence_id=key,
-                    text=text,
-                    study_ids=tuple(study_ids),
-                    claims=read_claims(text) if reads else (),
-                    compares_with_prior=reads and compares_with_prior(text),
-                )
-            )
-            for key, (text, study_ids) in self.by_id.items()
-        ]
-
-
 def _content_key(arrival: Arrival) -> str:
     study = arrival.study
     texts = [study.indication, study.comparison, study.findings, study.impression]
     return fingerprint([texts, [view.path for view in study.views], study.patient_id, arrival.split_key])
-
-
-def _decode(arrival: Arrival, spec: PreviewSpec) -> _Decoded:
-    previews: list[Preview | Rejected] = []
-    for view, source in zip(arrival.study.views, arrival.images, strict=True):
-        try:
-            previews.append(read_preview(source, spec))
-        except ImageError as error:
-            reason = str(error).removeprefix(f"{error.where}: ")
-            previews.append(
-                Rejected(
-                    f"{arrival.study.study_id}/{view.view_id}", f"unreadable image: {reason}", view.path or ""
-                )
-            )
-    return _Decoded(arrival, tuple(previews))
-
-
-Decode = Callable[[list[Arrival]], Iterable[_Decoded]]
-
-
-@contextmanager
-def _decoding(spec: PreviewSpec, workers: int) -> Iterator[Decode]:
-    """A function that decodes a chunk, in this process or in several."""
-    decode = partial(_decode, spec=spec)
-    if workers <= 1:
-        yield lambda chunk: map(decode, chunk)
-        return
-    context = get_context("forkserver")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
-        try:
-            yield lambda chunk: pool.map(decode, chunk, chunksize=8)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _ignore_interrupts() -> None:
-    # Ctrl-C is for the parent, which lets the chunk go and keeps what is on disk.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # One thread a process: several processes of several threads each are slower than either.
-    cv2.setNumThreads(1)
 
 
 def _parquet(rows: list[Json], table_schema: pa.Schema) -> bytes:

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from xemplar.errors import XemplarError
 
-LENGTHS = (16, 32, 64, 128, 256, 512)
+LENGTHS = (16, 24, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512)
 """Padded lengths in use: a text's shape depends on the text alone, never on its batch."""
 
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

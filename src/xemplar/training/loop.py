@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
@@ -31,7 +32,7 @@ from xemplar.training import state
 from xemplar.training.augment import augment
 from xemplar.training.losses import info_nce
 from xemplar.training.recipe import Recipe
-from xemplar.training.sampling import Batch, Pair, batches, pairs_of, steps_per_epoch
+from xemplar.training.sampling import Batch, Pair, Sampler, Texts, pairs_of
 
 SAVE_SECONDS = 60.0
 VALIDATED = 2000
@@ -96,7 +97,9 @@ class _Run:
         self.average = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.best = {name: value.clone() for name, value in self.average.items()}
         self.at = state.Position()
-        self.per_epoch = steps_per_epoch(len(self.pairs), self.settings.batch)
+        size = self.model.config.image.input_size
+        self.sampler = Sampler(corpus, self.pairs, self.settings, size=size)
+        self.per_epoch = self.sampler.per_epoch
         self.steps = self.settings.epochs * self.per_epoch
         state.restore(self)
 
@@ -105,15 +108,12 @@ class _Run:
         saved = time.monotonic()
         while self.at.epoch < self.settings.epochs and not self._stale():
             skip = self.at.step - self.at.epoch * self.per_epoch
-            size = self.model.config.image.input_size
-            for batch in batches(
-                self.corpus, self.pairs, self.settings, size=size, epoch=self.at.epoch, skip=skip
-            ):
+            for batch in self.sampler.batches(self.at.epoch, skip=skip):
                 started = time.monotonic()
                 loss = self._step(batch)
                 self.at.step += 1
                 if on_progress is not None:
-                    rate = len(batch.texts) / (time.monotonic() - started)
+                    rate = len(batch.images) / (time.monotonic() - started)
                     on_progress(Progress(self.at.step, self.steps, loss, self.at.best, rate))
                 if time.monotonic() - saved > SAVE_SECONDS:
                     state.save(self)
@@ -131,13 +131,12 @@ class _Run:
             group["lr"] = self._rate(batch.step)
         generator = torch.Generator().manual_seed(_seed(self.settings.seed, batch.step))
         images = augment(torch.from_numpy(batch.images), self.settings.augmentation, generator)
-        tokens, mask = tokenize(self.tokenizer, batch.texts, self.model.config.text.max_tokens)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_seed(self.settings.seed + 1, batch.step))  # dropout's draws
             with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
-                image_vectors = self.model.image_vectors(images)
-                text_vectors = self.model.text_vectors(tokens, mask)
-        loss = info_nce(image_vectors, text_vectors, self.model.scale, torch.from_numpy(batch.positives))
+                vectors = self.model.image_vectors(images)
+                losses = [self._loss(vectors, texts) for texts in batch.texts]
+        loss = torch.stack(losses).mean()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise XemplarError(
@@ -150,6 +149,11 @@ class _Run:
         self.optimizer.step()
         self._track_average()
         return value
+
+    def _loss(self, images: Tensor, texts: Texts) -> Tensor:
+        tokens, mask = tokenize(self.tokenizer, texts.texts, self.model.config.text.max_tokens)
+        vectors = self.model.text_vectors(tokens, mask)
+        return info_nce(images, vectors, self.model.scale, torch.from_numpy(texts.positives))
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine to nothing."""

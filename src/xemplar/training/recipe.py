@@ -34,8 +34,10 @@ class Training(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text_unit: Literal["report", "sentence", "mixed"] = "mixed"
-    """What is paired with an image: the whole report, one of its sentences, or either."""
+    text_unit: Literal["report", "sentence", "both"] = "both"
+    """What images are aligned with: whole reports, single sentences, or both, as two equal losses."""
+    sentences: int = Field(default=2, ge=1)
+    """Sentences drawn from each study's report in a step, rare ones sooner."""
     batch: int = Field(default=64, ge=2)
     epochs: int = Field(default=10, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)

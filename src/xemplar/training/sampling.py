@@ -6,21 +6,19 @@ same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xemplar import report
 from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.images import model_input
 from xemplar.records import Split, Study
+from xemplar.report import sentences, text_key
 from xemplar.training.recipe import Training
-
-Unit = Literal["report", "sentence", "mixed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +34,19 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Images (n, 1, size, size), one text for each, and which texts are right for which image."""
+class Texts:
+    """Texts of one kind and, (images, texts) bool, which of them are right for which image."""
 
-    images: NDArray[np.float32]
     texts: tuple[str, ...]
     positives: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Images (n, 1, size, size) and the texts, of each kind, that they are aligned with."""
+
+    images: NDArray[np.float32]
+    texts: tuple[Texts, ...]
     step: int
 
 
@@ -62,46 +67,56 @@ def pairs_of(corpus: Corpus, split: Split) -> tuple[Pair, ...]:
 def _pair(study: Study, captions: bool) -> Pair:
     whole = " ".join(study.text.split())
     parts = (whole,) if captions else tuple(
-        sentence for text in (study.findings, study.impression) for sentence in report.sentences(text or "")
+        sentence for text in (study.findings, study.impression) for sentence in sentences(text or "")
     )  # fmt: skip
-    keys = frozenset(report.text_key(text) for text in (whole, *parts))
+    keys = frozenset(text_key(text) for text in (whole, *parts))
     return Pair(study.study_id, tuple(view.view_id for view in study.views), whole, parts or (whole,), keys)
 
 
-def batches(
-    corpus: Corpus, pairs: tuple[Pair, ...], settings: Training, *, size: int, epoch: int, skip: int = 0
-) -> Iterator[Batch]:
-    """The batches of one epoch, from batch `skip` on; a short last batch is dropped unless alone."""
-    order = np.random.default_rng([settings.seed, 1, epoch]).permutation(len(pairs))
-    count = steps_per_epoch(len(pairs), settings.batch)
-    for number in range(skip, count):
-        rows = order[number * settings.batch : (number + 1) * settings.batch]
-        rng = np.random.default_rng([settings.seed, 2, epoch, number])
-        yield _batch(corpus, [pairs[row] for row in rows], settings, rng, (size, epoch * count + number))
+class Sampler:
+    """Draws the batches of an epoch from pairs; what it draws follows from (seed, epoch, batch)."""
 
+    def __init__(self, corpus: Corpus, pairs: tuple[Pair, ...], settings: Training, *, size: int) -> None:
+        self.corpus, self.pairs, self.settings, self.size = corpus, pairs, settings, size
+        counts = Counter(sentence for pair in pairs for sentence in set(pair.sentences))
+        # Common sentences are drawn less often, or an archive of normals would be all that is seen.
+        self._weight = {sentence: count**-0.5 for sentence, count in counts.items()}
 
-def steps_per_epoch(pairs: int, batch: int) -> int:
-    """How many batches an epoch has."""
-    return max(1, pairs // batch)
+    @property
+    def per_epoch(self) -> int:
+        """How many batches an epoch has; a short last one is dropped unless it is the only one."""
+        return max(1, len(self.pairs) // self.settings.batch)
 
+    def batches(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
+        """The batches of one epoch, from batch `skip` on."""
+        order = np.random.default_rng([self.settings.seed, 1, epoch]).permutation(len(self.pairs))
+        for number in range(skip, self.per_epoch):
+            rows = order[number * self.settings.batch : (number + 1) * self.settings.batch]
+            rng = np.random.default_rng([self.settings.seed, 2, epoch, number])
+            yield self._batch([self.pairs[row] for row in rows], rng, epoch * self.per_epoch + number)
 
-def _batch(
-    corpus: Corpus, pairs: list[Pair], settings: Training, rng: np.random.Generator, place: tuple[int, int]
-) -> Batch:
-    size, step = place
-    views = [pair.view_ids[rng.integers(len(pair.view_ids))] for pair in pairs]
-    images = np.stack([model_input(image, size) for image in corpus.previews(views)])[:, None]
-    texts = tuple(_draw_text(pair, settings.text_unit, rng) for pair in pairs)
-    keys = [report.text_key(text) for text in texts]
-    positives = np.array([[key in pair.keys for key in keys] for pair in pairs], np.bool_)
-    shown = tuple(_drop_words(text, settings.word_dropout, rng) for text in texts)
-    return Batch(images, shown, positives, step)
+    def _batch(self, pairs: list[Pair], rng: np.random.Generator, step: int) -> Batch:
+        views = [pair.view_ids[rng.integers(len(pair.view_ids))] for pair in pairs]
+        images = np.stack([model_input(image, self.size) for image in self.corpus.previews(views)])[:, None]
+        drawn = []
+        if self.settings.text_unit != "sentence":
+            drawn.append([pair.report for pair in pairs])
+        if self.settings.text_unit != "report":
+            drawn.append([text for pair in pairs for text in self._draw_sentences(pair, rng)])
+        return Batch(images, tuple(self._texts(texts, pairs, rng) for texts in drawn), step)
 
+    def _draw_sentences(self, pair: Pair, rng: np.random.Generator) -> list[str]:
+        weights = np.array([self._weight[sentence] for sentence in pair.sentences])
+        count = min(self.settings.sentences, len(weights))
+        rows = rng.choice(len(weights), count, replace=False, p=weights / weights.sum())
+        return [pair.sentences[row] for row in rows]
 
-def _draw_text(pair: Pair, unit: Unit, rng: np.random.Generator) -> str:
-    if unit == "report" or (unit == "mixed" and rng.random() < 0.5):
-        return pair.report
-    return pair.sentences[rng.integers(len(pair.sentences))]
+    def _texts(self, texts: list[str], pairs: list[Pair], rng: np.random.Generator) -> Texts:
+        """Each distinct text once, with every image of the batch that it is right for."""
+        distinct = {text_key(text): text for text in texts}
+        positives = np.array([[key in pair.keys for key in distinct] for pair in pairs], np.bool_)
+        shown = tuple(_drop_words(text, self.settings.word_dropout, rng) for text in distinct.values())
+        return Texts(shown, positives)
 
 
 def _drop_words(text: str, share: float, rng: np.random.Generator) -> str:

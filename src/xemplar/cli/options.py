@@ -1,0 +1,52 @@
+"""Options that several verbs share, and what is refused before a verb begins.
+
+Knows typer; imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from xemplar.errors import XemplarError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
+Workers = Annotated[int, typer.Option(help="Processes that read images; 0 takes one a core.")]
+PreviewSize = Annotated[int, typer.Option(help="Side of the kept previews, in pixels.")]
+SplitSalt = Annotated[str, typer.Option(help="Public word that fixes which patients fall into which split.")]
+IndexFolder = Annotated[Path, typer.Argument(help="An index folder.")]
+CorpusFolder = Annotated[Path, typer.Argument(help="A corpus folder.")]
+Calibration = Annotated[Path | None, typer.Option(help="A calibration folder (default: beside the index).")]
+
+
+def refuse(message: str) -> NoReturn:
+    """End in one line."""
+    raise XemplarError(message)
+
+
+def pairs_of(values: list[str], option: str) -> dict[str, str]:
+    """NAME=VALUE options as a mapping."""
+    pairs = {}
+    for value in values:
+        name, equals, column = value.partition("=")
+        if not equals or not name:
+            refuse(f"{option} {value!r}; wanted NAME=VALUE")
+        pairs[name] = column
+    return pairs
+
+
+def parts_of(value: str) -> tuple[Literal["train", "val", "test"], ...]:
+    """The parts of a corpus that a word or a list of words names."""
+    if value == "all":
+        return ("train", "val", "test")
+    return tuple(one_of(part.strip(), ("train", "val", "test"), "--parts") for part in value.split(","))
+
+
+def one_of(value: str, allowed: tuple[str, ...], option: str) -> Any:  # noqa: ANN401  one of the literals
+    """The value, if it is allowed."""
+    if value not in allowed:
+        refuse(f"{option} {value!r}; wanted one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,231 @@
+"""The verbs that train, index, calibrate, search, draft and evaluate, and the demonstration of them all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xemplar.cli.ingest import corpus_app, ingest_app, ingest_phantom
+from xemplar.cli.options import (
+    Calibration,
+    CorpusFolder,
+    IndexFolder,
+    Json,
+    Out,
+    one_of,
+    pairs_of,
+    parts_of,
+    refuse,
+)
+
+app = typer.Typer(
+    name="xemplar",
+    help="Draft and search chest-radiograph reports by precedent. Research use only; not for diagnosis.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(ingest_app, name="ingest")
+app.add_typer(corpus_app, name="corpus")
+
+
+@app.command()
+def train(
+    corpus: CorpusFolder,
+    out: Out,
+    recipe: Annotated[str | None, typer.Option(help="A shipped recipe's name or a .toml file.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train an image-text alignment on a corpus's training part. Interrupted, the same command goes on."""
+    from xemplar.corpus import Corpus
+    from xemplar.terminal import progress, say, say_json
+    from xemplar.training.loop import Progress
+    from xemplar.training.loop import train as run
+    from xemplar.training.recipe import load_recipe
+
+    opened = Corpus.open(corpus)
+    chosen, text = load_recipe(recipe or ("captions" if opened.settings.texts == "captions" else "xemplar"))
+    with progress("training") as advance:
+
+        def show(at: Progress) -> None:
+            note = f"loss {at.loss:.3f}, best MRR {max(at.best, 0):.3f}, {at.pairs_per_second:.0f} pairs/s"
+            advance(at.step, at.steps, note)
+
+        manifest = run(opened, chosen, out, recipe_text=text, on_progress=show)
+    facts = {key: manifest[key] for key in ("recipe", "domain", "trained_on", "validation")}
+    if as_json:
+        say_json({"model": str(out), **facts})
+    else:
+        found = facts["validation"]
+        say(f"{out}: {facts['recipe']} trained on {facts['trained_on']['title']}")
+        score = f"best validation MRR {found['mrr']:.3f} after epoch {found['epoch']}"
+        say(f"{score}, over {found['studies']} studies")
+
+
+@app.command()
+def index(
+    corpus: CorpusFolder,
+    model: Annotated[Path, typer.Option(help="A model folder.")],
+    out: Out,
+    parts: Annotated[str, typer.Option(help="train, or all for service (can't be evaluated).")] = "train",
+    engine: Annotated[str | None, typer.Option(help="exact or faiss.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Encode a corpus's images, sentences and reports into an index."""
+    from xemplar.corpus import Corpus
+    from xemplar.index import build_index, origins_of
+    from xemplar.models.checkpoint import open_model
+    from xemplar.terminal import progress, say, say_json
+
+    opened, encoder = Corpus.open(corpus), open_model(model)
+    with progress("indexing") as advance:
+        made = build_index(
+            opened,
+            encoder,
+            out,
+            parts=parts_of(parts),
+            engine=engine,
+            origins=origins_of(out, corpus, model),
+            on_progress=lambda done, total: advance(done, total, ""),
+        )
+    facts = {key: made.manifest[key] for key in ("generation", "parts", "engine", "counts", "service")}
+    if as_json:
+        say_json({"index": str(out), "fingerprint": made.fingerprint, **facts})
+    else:
+        counts = ", ".join(f"{count} {kind}s" for kind, count in facts["counts"].items())
+        say(f"{out}: {counts}, engine {facts['engine']}, of {', '.join(facts['parts'])}")
+
+
+@app.command()
+def calibrate(
+    index: IndexFolder,
+    out: Annotated[Path | None, typer.Option(help="Folder to write (default: beside the index).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Fit when to state, deny or be silent, on the validation part."""
+    from xemplar.archive import calibrate as run
+    from xemplar.archive import open_archive
+    from xemplar.terminal import say, say_json
+
+    folder = out or index.parent / "calibration"
+    fitted = run(open_archive(index, calibrated=False), folder)
+    if as_json:
+        say_json({"calibration": str(folder), **fitted.model_dump()})
+        return
+    say(f"{folder}: fitted on {fitted.title}")
+    for name, fit in fitted.findings.items():
+        limits = f"stated from {fit.state_at:.2f}, denied up to {fit.deny_at:.2f}"
+        say(f"  {name:<28} present in {fit.present:>4}; {limits}")
+    for name, count in fitted.too_few.items():
+        say(f"  {name:<28} present in {count:>4}; too few, never drafted")
+
+
+@app.command()
+def search(
+    index: IndexFolder,
+    query: Annotated[str | None, typer.Argument(help="Words to look for.")] = None,
+    image: Annotated[Path | None, typer.Option(help="An image to look for instead.")] = None,
+    kind: Annotated[str, typer.Option(help="What to find: image, sentence or report.")] = "report",
+    k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
+    facet: Annotated[list[str] | None, typer.Option(help="NAME=VALUE that a study must have.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find images, sentences or reports for words or for an image."""
+    from dataclasses import asdict, replace
+
+    from xemplar.archive import open_archive
+    from xemplar.retrieval import leave_of
+    from xemplar.terminal import say_json, show_hits
+
+    if (query is None) == (image is None):
+        refuse("a search needs either words or --image FILE")
+    archive = open_archive(index)
+    asked = archive.load_film(image) if image is not None else query or ""
+    leave = replace(leave_of(asked), facets=pairs_of(facet or [], "--facet"))
+    hits = archive.search(asked, k, kind=one_of(kind, ("image", "sentence", "report"), "--kind"), leave=leave)
+    if as_json:
+        say_json({"archive": archive.describe(), "hits": [asdict(hit) for hit in hits]})
+    else:
+        show_hits(hits, archive.corpus)
+
+
+@app.command()
+def draft(
+    index: IndexFolder,
+    images: Annotated[list[Path], typer.Argument(help="The views of one study.")],
+    calibration: Calibration = None,
+    as_json: Json = False,
+) -> None:
+    """Draft a report (or a caption) for one study from its images."""
+    from dataclasses import asdict
+
+    from xemplar.archive import open_archive
+    from xemplar.terminal import say_json, show_draft
+
+    archive = open_archive(index, calibration=calibration)
+    made = archive.draft([archive.load_film(image) for image in images])
+    if as_json:
+        say_json(asdict(made))
+    else:
+        show_draft(made, archive.corpus)
+
+
+@app.command()
+def evaluate(
+    index: IndexFolder,
+    out: Out,
+    split: Annotated[str, typer.Option(help="Which part to score: test or val.")] = "test",
+    replicates: Annotated[int, typer.Option(help="Bootstrap replicates.", min=100)] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap and the floor's inner split.")] = 0,
+    calibration: Calibration = None,
+    as_json: Json = False,
+) -> None:
+    """Score an archive on a split it has not seen, beside its floors, and write a report to look at."""
+    from xemplar.archive import open_archive
+    from xemplar.evaluation.page import write_page
+    from xemplar.evaluation.run import evaluate as run
+    from xemplar.evaluation.run import save_evaluation
+    from xemplar.terminal import say, say_json, show_scores, tell
+
+    archive = open_archive(index, calibration=calibration)
+    chosen: Any = one_of(split, ("test", "val"), "--split")
+    result = run(
+        archive, split=chosen, replicates=replicates, seed=seed, on_stage=lambda stage: tell(f"  {stage} ...")
+    )
+    save_evaluation(result, out)
+    page = write_page(result, archive, out)
+    if as_json:
+        say_json(result.summary)
+    else:
+        show_scores(result.summary)
+        say(f"\nlook at {page}")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"),
+    studies: Annotated[int, typer.Option(help="Studies to draw.", min=300)] = 3000,
+) -> None:
+    """Walk the whole way on drawn films: corpus, model, index, drafts of unseen films, scores."""
+    from xemplar.demo import draw_unseen
+    from xemplar.terminal import say, tell
+
+    tell(f"1/6 drawing {studies} studies into {out / 'corpus'}")
+    ingest_phantom(out / "corpus", studies=studies, preview_size=256)
+    tell(f"2/6 training into {out / 'model'}")
+    train(out / "corpus", out / "model")
+    tell(f"3/6 indexing into {out / 'index'}")
+    index(out / "corpus", out / "model", out / "index")
+    tell(f"4/6 calibrating into {out / 'calibration'}")
+    calibrate(out / "index")
+    tell("5/6 drafting for three films that are in no archive")
+    for films in draw_unseen(out / "films"):
+        say(f"\n{' '.join(str(film) for film in films)}")
+        draft(out / "index", films)
+    tell("6/6 scoring on the studies held back")
+    say("")
+    evaluate(out / "index", out / "report")
+    say(f"films and drafts: {out / 'films'};  scores and cases: open {out / 'report' / 'report.html'}")

@@ -1,0 +1,60 @@
+"""The texts of a segment's studies -> distinct sentences with claims, and each study's language.
+
+Knows reports and findings; knows nothing of files. Text in a language without a lexicon is left whole:
+no sentence of it is drafted from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xemplar.contracts import Json
+from xemplar.corpus import schema
+from xemplar.findings import read_claims
+from xemplar.records import Sentence, Study, TextKind
+from xemplar.report import compares_with_prior, is_english, normalise, sentences, text_key
+
+
+class SentenceTable:
+    """The sentences of one segment: equal text is one, with every study that wrote it."""
+
+    def __init__(self, texts: TextKind) -> None:
+        self.texts = texts
+        self.by_id: dict[str, tuple[str, dict[str, None]]] = {}
+
+    def read(self, study: Study) -> Study:
+        """Add a study's sentences; returns it with its language and claims filled in."""
+        if not study.text:
+            return study
+        if self.texts == "captions":
+            self._add(" ".join(study.text.split()), study.study_id)
+            return study
+        english = study.language in (None, "en") and is_english(study.text)
+        if not english:
+            return replace(study, language=study.language if study.language not in (None, "en") else "other")
+        claims = {}
+        for part in (study.findings, study.impression):
+            for sentence in sentences(part or ""):
+                self._add(sentence, study.study_id)
+                claims.update({claim.meaning: claim for claim in read_claims(sentence)})
+        return replace(study, language="en", claims=tuple(claims.values()))
+
+    def _add(self, text: str, study_id: str) -> None:
+        if normalise(text):
+            self.by_id.setdefault(text_key(text), (text, {}))[1][study_id] = None
+
+    def rows(self) -> list[Json]:
+        """One row a sentence, in the order first seen."""
+        reads = self.texts == "reports"
+        return [
+            schema.sentence_row(
+                Sentence(
+                    sentence_id=key,
+                    text=text,
+                    study_ids=tuple(study_ids),
+                    claims=read_claims(text) if reads else (),
+                    compares_with_prior=reads and compares_with_prior(text),
+                )
+            )
+            for key, (text, study_ids) in self.by_id.items()
+        ]
