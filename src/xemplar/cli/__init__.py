@@ -15,24 +15,28 @@ from xemplar.errors import XemplarError
 
 __all__ = ["app", "main"]
 
+INTERRUPTED = 130
+"""The exit code of Ctrl-C; typer returns it where it meets the interruption first."""
 
-def main() -> None:
-    """Run the command line; users' mistakes and interruptions end in one line, never in a traceback."""
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line (default: this process's); mistakes and interruptions end in one line."""
     try:
-        code = app(standalone_mode=False)
+        code = app(arguments, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except XemplarError as error:
         code = _line(str(error))
     except (KeyboardInterrupt, click.exceptions.Abort):
-        sys.stderr.write("\ninterrupted; the same command goes on where it stopped\n")
-        code = 130
+        code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as error:
         code = _line(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
+    if code == INTERRUPTED:
+        sys.stderr.write("\ninterrupted; the same command goes on where it stopped\n")
     sys.exit(code or 0)
 
 

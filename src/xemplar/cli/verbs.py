@@ -120,7 +120,10 @@ def calibrate(
         limits = f"stated from {fit.state_at:.2f}, denied up to {fit.deny_at:.2f}"
         say(f"  {name:<28} present in {fit.present:>4}; {limits}")
     for name, count in fitted.too_few.items():
-        say(f"  {name:<28} present in {count:>4}; too few, never drafted")
+        if count:
+            say(f"  {name:<28} present in {count:>4}; too few, never drafted")
+    unseen = [name for name, count in fitted.too_few.items() if not count]
+    say(f"  never present, so never drafted: {', '.join(unseen) or 'none'}")
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Pooling = Literal["mean", "grid", "cls"]
+Pooling = Literal["mean", "max", "cls"]
 
 
 class _Tower(BaseModel):
@@ -34,15 +34,17 @@ class _Tower(BaseModel):
 class ImageTower(_Tower):
     """The image side: square input, grey repeated over the channels that the backbone wants.
 
-    `pool`: "mean" over positions; "grid" keeps a coarse grid of `grid` x `grid` positions, so that
-    left and right stay apart; "cls" takes the first token of a transformer.
+    `pool`: "mean" or "max" over positions within each cell of a coarse `grid` x `grid`, so that left
+    and right can stay apart; "cls" takes the first token of a transformer. `centre` takes each
+    image's own mean for `mean`, so that exposure matters less.
     """
 
     input_size: int = Field(default=128, ge=32, le=1024)
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     pool: Pooling = "mean"
-    grid: int = Field(default=4, ge=1, le=16)
+    grid: int = Field(default=1, ge=1, le=16)
+    centre: bool = False
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 

@@ -9,11 +9,12 @@ import math
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, AutoModel
 
-from xemplar.errors import XemplarError
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
 
 MAX_SCALE = 100.0
@@ -40,7 +41,7 @@ class DualEncoder(nn.Module):
         # Convolutions on a CPU are a third faster with channels last.
         self.image_tower = image.to(memory_format=torch.channels_last)
         self.text_tower = text
-        positions = config.image.grid**2 if config.image.pool == "grid" else 1
+        positions = 1 if config.image.pool == "cls" else config.image.grid**2
         self.image_projection = _projection(image_dim * positions, config.dim, config.image.dropout)
         self.text_projection = _projection(text_dim, config.dim, config.text.dropout)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / config.temperature)))
@@ -58,7 +59,8 @@ class DualEncoder(nn.Module):
     def image_vectors(self, images: Tensor) -> Tensor:
         """(n, 1, size, size) in [0, 1] -> (n, dim), rows of length 1."""
         channels = int(getattr(self.image_tower.config, "num_channels", 3))
-        pixels = (images.expand(-1, channels, -1, -1) - self.mean) / self.std
+        middle = images.mean((2, 3), keepdim=True) if self.config.image.centre else self.mean
+        pixels = (images.expand(-1, channels, -1, -1) - middle) / self.std
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         hidden = self.image_tower(pixel_values=pixels).last_hidden_state
         pooled = _pool_image(hidden, self.config.image)
@@ -80,7 +82,7 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
     extra = {"add_pooling_layer": False} if isinstance(tower, TextTower) else {}
     try:
         if tower.pretrained is not None and load_pretrained:
-            model = AutoModel.from_pretrained(tower.pretrained, **extra)
+            model = _pretrained(tower.pretrained, extra)
         else:
             values = dict(tower.config or {})
             kind = values.pop("model_type", None)
@@ -89,7 +91,7 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
                     "a tower's config has no model_type", wanted="for instance resnet, vit or bert"
                 )
             model = AutoModel.from_config(AutoConfig.for_model(kind, **values), **extra)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         name = tower.pretrained or (tower.config or {}).get("model_type")
         first = str(error).strip().splitlines()[0]
         raise XemplarError(
@@ -101,6 +103,20 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
     width = sizes[-1] if sizes else model.config.hidden_size
     kept = {key: value for key, value in config.items() if key not in _NOT_KEPT and value is not None}
     return model, int(width), kept
+
+
+def _pretrained(name: str, extra: dict[str, bool]) -> Any:  # noqa: ANN401  whichever class it is
+    """A checkpoint from a folder or the cache, never from the net; a weight that it lacks is an error.
+
+    transformers would fill the gap at random and only warn. Its pooler's are never used here.
+    """
+    model, told = AutoModel.from_pretrained(name, output_loading_info=True, local_files_only=True, **extra)
+    if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
+        raise MismatchError(
+            f"{len(missing)} weights are not in the checkpoint; the first is {missing[0]}",
+            wanted="every weight of its backbone", where=name,
+        )  # fmt: skip
+    return model
 
 
 _NOT_KEPT = {"_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"}
@@ -115,9 +131,8 @@ def _pool_image(hidden: Tensor, tower: ImageTower) -> Tensor:
     if hidden.ndim == 3:
         side = math.isqrt(hidden.shape[1])
         hidden = hidden[:, -side * side :].transpose(1, 2).reshape(len(hidden), -1, side, side)
-    if tower.pool == "mean":
-        return hidden.mean((2, 3))
-    return functional.adaptive_avg_pool2d(hidden, tower.grid).flatten(1)
+    pool = functional.adaptive_max_pool2d if tower.pool == "max" else functional.adaptive_avg_pool2d
+    return pool(hidden, tower.grid).flatten(1)
 
 
 def _projection(width: int, dim: int, dropout: float) -> nn.Module:

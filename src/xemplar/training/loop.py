@@ -110,20 +110,20 @@ class _Run:
             skip = self.at.step - self.at.epoch * self.per_epoch
             for batch in self.sampler.batches(self.at.epoch, skip=skip):
                 started = time.monotonic()
-                loss = self._step(batch)
+                self.at.loss = self._step(batch)
                 self.at.step += 1
                 if on_progress is not None:
                     rate = len(batch.images) / (time.monotonic() - started)
-                    on_progress(Progress(self.at.step, self.steps, loss, self.at.best, rate))
+                    on_progress(Progress(self.at.step, self.steps, self.at.loss, self.at.best, rate))
                 if time.monotonic() - saved > SAVE_SECONDS:
                     state.save(self)
                     saved = time.monotonic()
-            self._end_epoch(loss)
+            self._end_epoch()
             state.save(self)
             saved = time.monotonic()
 
     def _stale(self) -> bool:
-        return self.at.epoch - self.at.best_epoch > self.settings.patience
+        return self.at.epoch - self.at.best_epoch >= self.settings.patience
 
     def _step(self, batch: Batch) -> float:
         self.model.train()
@@ -172,7 +172,7 @@ class _Run:
             else:
                 self.average[name].copy_(value)
 
-    def _end_epoch(self, loss: float) -> None:
+    def _end_epoch(self) -> None:
         score = self._validate()
         self.at.epoch += 1
         if score > self.at.best:
@@ -181,7 +181,7 @@ class _Run:
         row = {
             "epoch": self.at.epoch,
             "step": self.at.step,
-            "loss": round(loss, 4),
+            "loss": round(self.at.loss, 4),
             "val_mrr": round(score, 4),
         }
         self.at.log.append({**row, "learning_rate": self._rate(self.at.step - 1)})

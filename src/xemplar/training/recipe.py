@@ -74,6 +74,8 @@ def load_recipe(name: str) -> tuple[Recipe, str]:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
             raise XemplarError(f"recipe can't be read ({error.strerror})", where=name) from None
+        except UnicodeDecodeError:
+            raise XemplarError("not TOML: not a text in UTF-8", where=name) from None
     else:
         shipped = resources.files("xemplar.training") / "recipes"
         names = sorted(

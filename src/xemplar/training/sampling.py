@@ -57,9 +57,9 @@ def pairs_of(corpus: Corpus, split: Split) -> tuple[Pair, ...]:
     if len(pairs) < 2:
         raise XemplarError(
             f"{len(pairs)} studies with images and text in its {split} part",
-            wanted="at least 2, to align images with texts",
+            wanted="at least 2, to align images with texts" if split == "train" else "at least 2, to stop by",
             where=str(corpus.folder),
-            remedy="texts or films alone can be indexed with a model trained elsewhere",
+            remedy="ingest more studies; texts or films alone can be indexed with a model trained elsewhere",
         )
     return pairs
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from xemplar.contracts import Json
-from xemplar.errors import MismatchError
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import write_atomic
 from xemplar.models.dual import DualEncoder
 
@@ -30,6 +31,8 @@ class Position:
     epoch: int = 0
     best: float = -1.0
     best_epoch: int = 0
+    loss: float = 0.0
+    """Of the last step."""
     log: list[Json] = field(default_factory=list)
 
 
@@ -54,7 +57,8 @@ def save(run: Resumable) -> None:
         tensors.update({f"{name}/{key}": value for key, value in group.items()})
     for number, values in run.optimizer.state_dict()["state"].items():
         tensors.update({f"optimizer/{number}/{key}": value for key, value in values.items()})
-    name = f"{run.at.step}.safetensors"
+    # Another name at every call, since the file that state.json names must stay whole until it is swapped.
+    name = f"{run.at.epoch}-{run.at.step}.safetensors"
     # Cloned, since the averages may share memory, and contiguous, since convolutions keep channels last.
     whole = {key: value.clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
     save_file(whole, folder / name)
@@ -70,14 +74,20 @@ def restore(run: Resumable) -> bool:
     path = run.folder / "state" / "state.json"
     if not path.exists():
         return False
-    row = json.loads(path.read_bytes())
+    try:
+        row = json.loads(path.read_bytes())
+        tensors = load_file(path.parent / row["tensors"])
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise XemplarError(
+            f"the interrupted training can't be read ({type(error).__name__})", where=str(path.parent),
+            remedy="remove this folder to train from the start",
+        ) from None  # fmt: skip
     if row["origin"] != run.origin:
         raise MismatchError(
             "an interrupted training of another recipe or corpus is in it",
             wanted="the same one, or a new folder",
             where=str(run.folder),
         )
-    tensors = load_file(path.parent / row["tensors"])
     run.model.load_state_dict(_under(tensors, "model/"))
     run.average.update(_under(tensors, "average/"))
     run.best.update(_under(tensors, "best/"))
