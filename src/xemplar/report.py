@@ -251,6 +251,28 @@ def compares_with_prior(sentence: str) -> bool:
     return _PRIOR.search(_NO_PRIOR.sub(" ", sentence)) is not None
 
 
+_ELSEWHERE = re.compile(
+    r"""
+    \bas\s+(?:\w+ly\s+)?(?:described|detailed|mentioned|noted|discussed|stated|listed|outlined|reported)\b
+    | \b(?:above|below)\s*(?:[.,;:)]|\Z) | \b(?:as|see|per)\s+(?:above|below)\b
+    | \b(?:the\s+|\A)(?:above|below)\s+(?:\w+\s+)?(?:findings?|impressions?|descriptions?|reports?)\b
+    | \b(?:above|below|afore)[\s-]?(?:mentioned|described|noted|listed)\b | \bdescribed\s+(?:above|below)\b
+    | \b(?:see|refer\s+to|per)\s+(?:the\s+)?(?:\w+\s+){0,2}?
+        (?:impressions?|findings|sections?|comments?|discussion|reports?|dictations?|addend(?:um|a)|notes?)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def points_elsewhere(sentence: str) -> bool:
+    """Whether a sentence leans on something said elsewhere, as does "Lines and devices as above".
+
+    Quoted alone it says less than it did, or nothing. A place in the body ("4 cm above the carina",
+    "extends below the diaphragm") points nowhere else.
+    """
+    return _ELSEWHERE.search(sentence) is not None
+
+
 _ENGLISH = _words(
     "the of and is are was were there with without or to for at from this that these within has have "
     "been by as not on an be which both seen shows showing shown demonstrates image view right left "

@@ -18,6 +18,7 @@ from xemplar.corpus import Corpus
 from xemplar.findings import read_claims, summarise
 from xemplar.index import Index
 from xemplar.records import Claim, Line, Sentence, Vectors
+from xemplar.report import points_elsewhere
 from xemplar.retrieval import Leave
 
 ORDER = (
@@ -54,10 +55,15 @@ class Composer:
 
     @cached_property
     def _stating(self) -> dict[tuple[str, str], NDArray[np.int64]]:
-        """(finding, presence) -> rows of sentences with such a claim that compare with no prior."""
+        """(finding, presence) -> rows of sentences with such a claim that can stand alone.
+
+        One that compares with a prior, or points to something said elsewhere, can't.
+        """
         rows: dict[tuple[str, str], list[int]] = {}
         for row, sentence in enumerate(self.sentences):
             if sentence.compares_with_prior or any(claim.change for claim in sentence.claims):
+                continue
+            if points_elsewhere(sentence.text):
                 continue
             for finding, presence in summarise(sentence.claims).items():
                 rows.setdefault((finding, presence), []).append(row)
@@ -73,8 +79,8 @@ class Composer:
         similar = np.asarray(self.index.items["sentence"].vectors) @ vector
         lines: list[Line] = []
         silent: dict[str, str] = {}
+        covered: set[str] = set()
         for presence, findings in (("present", beliefs), ("absent", denials)):
-            covered: set[str] = set()
             for finding in ORDER:
                 if finding not in findings or finding in covered:
                     continue
