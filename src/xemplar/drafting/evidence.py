@@ -63,39 +63,46 @@ class Evidence:
     def _votes(
         self, items: Items, stated: NDArray[np.float32], vectors: Vectors, leaves: Sequence[Leave]
     ) -> NDArray[np.float32]:
-        deep = min(len(items), NEIGHBOURS if all(leave == NOBODY for leave in leaves) else 2 * NEIGHBOURS)
-        rows, scores = items.engine.search(vectors, deep)
+        rows, scores = items.engine.search(vectors, min(len(items), NEIGHBOURS))
         votes = np.zeros((len(vectors), len(FINDINGS)), np.float32)
         for query, leave in enumerate(leaves):
-            kept = [
-                i for i, row in enumerate(rows[query]) if row >= 0 and not self._left_out(items, row, leave)
-            ]
-            kept = kept[:NEIGHBOURS]
-            if kept:
-                weights = np.exp(SHARPNESS * (scores[query, kept] - scores[query, kept].max()))
-                votes[query] = weights @ stated[rows[query, kept]] / weights.sum()
+            near, cosines = rows[query], scores[query]
+            if leave != NOBODY:
+                near, cosines = self._kept(items, vectors[query : query + 1], leave)
+            if len(near):
+                weights = np.exp(SHARPNESS * (cosines - cosines.max()))
+                votes[query] = weights @ stated[near] / weights.sum()
         return votes
+
+    def _kept(
+        self, items: Items, vector: Vectors, leave: Leave
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The nearest items that aren't left out; a patient of many studies makes it look deeper."""
+        deep = 2 * NEIGHBOURS
+        while True:
+            rows, scores = items.engine.search(vector, min(deep, len(items)))
+            kept = [i for i, row in enumerate(rows[0].tolist()) if not self._left_out(items, row, leave)]
+            if len(kept) >= NEIGHBOURS or deep >= len(items):
+                return rows[0, kept[:NEIGHBOURS]], scores[0, kept[:NEIGHBOURS]]
+            deep *= 4
 
     def _left_out(self, items: Items, row: int, leave: Leave) -> bool:
         return all(leave.drops(self.corpus.by_id[study_id]) for study_id in items.study_ids[row])
 
     def _margins(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
         items = self.index.items["sentence"]
-        similar = vectors @ np.asarray(items.vectors).T
+        margins = np.zeros((len(vectors), len(FINDINGS)), np.float32)
         for query, leave in enumerate(leaves):
+            # One product a query: several at once are rounded by how many they are.
+            similar = np.asarray(items.vectors) @ vectors[query]
             if leave != NOBODY:
-                out = [row for row in range(len(items)) if self._left_out(items, row, leave)]
-                similar[query, out] = -1.0
-        margins = [
-            _best(similar, p) - _best(similar, a) for p, a in zip(self._present, self._absent, strict=True)
-        ]
-        return np.stack(margins, axis=1)
+                similar[[row for row in range(len(items)) if self._left_out(items, row, leave)]] = -np.inf
+            sides = zip(self._present, self._absent, strict=True)
+            margins[query] = [_best(similar[present]) - _best(similar[absent]) for present, absent in sides]
+        return margins
 
 
-def _best(similar: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Mean of the few best similarities among some columns; 0 where there are none."""
-    if not len(rows):
-        return np.zeros(len(similar), np.float32)
-    part = similar[:, rows]
-    top = min(_TOP, len(rows))
-    return np.asarray(np.partition(part, -top, axis=1)[:, -top:].mean(axis=1), np.float32)
+def _best(similar: NDArray[np.float32]) -> float:
+    """Mean of the few best similarities, leaving out what is -inf; 0 where there are none."""
+    best = np.sort(similar[np.isfinite(similar)])[-_TOP:]
+    return float(best.mean()) if len(best) else 0.0
