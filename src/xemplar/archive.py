@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xemplar import drafting
 from xemplar.contracts import Encoder, Json
-from xemplar.corpus import Corpus
+from xemplar.corpus import Corpus, describe_part
 from xemplar.drafting import captions
 from xemplar.drafting.calibration import POLICY, Calibration
 from xemplar.errors import XemplarError
@@ -112,7 +112,8 @@ class Archive:
         return drafts
 
     def _stopped(self, views: Views, gate: str) -> Draft:
-        return self._draft(views, gate=gate, policy=POLICY)
+        policy = captions.POLICY if self.corpus.settings.texts == "captions" else POLICY
+        return self._draft(views, gate=gate, policy=policy)
 
     def _draft(self, views: Views, **parts: object) -> Draft:
         films = _films(views)
@@ -202,7 +203,7 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
     queries = [archive.films_of(study) for study in studies]
     vectors = archive.retriever.vectors_of(queries)
     features = archive.evidence.features(vectors, [leave_of(query) for query in queries])
-    title = f"{archive.corpus.settings.domain}, {len(studies)} validation studies"
+    title = describe_part(archive.corpus.settings.domain, studies)
     fitted = drafting.fit(
         features, studies, index=(archive.index.fingerprint, archive.index.generation), title=title
     )
@@ -211,4 +212,7 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
 
 
 def _films(views: Views) -> Sequence[Film]:
-    return [views] if isinstance(views, Film) else views
+    films = [views] if isinstance(views, Film) else views
+    if not films:
+        raise XemplarError("a study without an image", wanted="at least one view")
+    return films

@@ -75,13 +75,23 @@ class Calibration(BaseModel):
         """What to do with a finding, and why where nothing is said."""
         fit = self.findings.get(finding)
         if fit is None:
-            return "abstain", f"only {self.too_few.get(finding, 0)} calibration studies have it"
+            return "abstain", self._why_too_few(self.too_few.get(finding, 0))
         if probability >= fit.state_at:
             return "state", ""
         if probability <= fit.deny_at:
             return "deny", ""
         reason = f"evidence undecided: p = {probability:.2f}, stated from {fit.state_at:.2f}"
         return "abstain", reason + f", denied up to {fit.deny_at:.2f}"
+
+    def _why_too_few(self, having: int) -> str:
+        """Whichever there are too few of, studies with a finding or without it."""
+        count, what = having, "it"
+        if having >= WANTED:
+            count, what = self.studies - having, "no sign of it"
+        if count == 0:
+            return f"no calibration study has {what}, {WANTED} wanted"
+        studies = "study has" if count == 1 else "studies have"
+        return f"only {count} calibration {studies} {what}, {WANTED} wanted"
 
 
 def truth_of(study: Study) -> Mapping[str, Presence]:
