@@ -5,6 +5,7 @@ Knows previews, texts and scikit-learn; uses nothing that our own models learn.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,7 +31,8 @@ class LinearFloor:
     """Ridge regression from standardised 32 x 32 pixels to TF-IDF + SVD-128 of the text.
 
     Its strength is the one with the best mean reciprocal rank on an inner split of the training
-    studies, whole clusters held out; then it is fitted on all of them. `strength` says which.
+    studies, whole clusters held out; then it is fitted on all of them. `strength` says which. Fewer
+    than 10 studies, a single cluster, or texts that share too few words raise XemplarError.
     """
 
     def __init__(
@@ -38,6 +40,10 @@ class LinearFloor:
     ) -> None:
         if len(images) < 10:
             raise XemplarError(f"{len(images)} training studies for the linear floor", wanted="at least 10")
+        if len(set(clusters)) < 2:
+            raise XemplarError(
+                "training studies of one patient or group for the linear floor", wanted="at least 2"
+            )
         pixels, keys = _pixels(images), np.array([text_key(text) for text in texts])
         inner = _held_out(clusters, seed)
         scores = {}
@@ -55,6 +61,12 @@ class LinearFloor:
 
     def _fit(self, pixels: NDArray[np.float32], texts: list[str], strength: float) -> None:
         self._words = TfidfVectorizer(sublinear_tf=True, min_df=2)
+        shared = _shared_words(self._words, texts)
+        if shared < 2:
+            raise XemplarError(
+                f"{shared} words that two of {len(texts)} training texts share, for the linear floor",
+                wanted="at least 2", remedy="evaluate over a larger corpus",
+            )  # fmt: skip
         counts = self._words.fit_transform(texts)
         self._svd = TruncatedSVD(min(DIMENSIONS, counts.shape[1] - 1), random_state=0)
         targets = _unit(self._svd.fit_transform(counts))
@@ -82,6 +94,13 @@ def _held_out(clusters: Sequence[str], seed: int) -> NDArray[np.bool_]:
     names = np.unique(list(clusters))
     drawn = np.random.default_rng(seed).permutation(names)[: max(1, round(INNER_SHARE * len(names)))]
     return np.isin(np.array(list(clusters)), drawn)
+
+
+def _shared_words(words: TfidfVectorizer, texts: Sequence[str]) -> int:
+    """How many of the words stand in two texts or more: what `min_df=2` leaves."""
+    read = words.build_analyzer()
+    counts = Counter(word for text in texts for word in set(read(text)))
+    return sum(count >= 2 for count in counts.values())
 
 
 def _unit(rows: NDArray[np.floating]) -> Vectors:

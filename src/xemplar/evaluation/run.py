@@ -7,6 +7,7 @@ next door.
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict as as_dict
@@ -104,10 +105,22 @@ def evaluate(
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write summary.json, scores.parquet and drafts.jsonl; the page is made from the same."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [json.dumps(as_dict(draft), ensure_ascii=False) + "\n" for draft in evaluation.drafts]
+    rows = [
+        json.dumps(as_dict(draft), ensure_ascii=False, allow_nan=False) + "\n" for draft in evaluation.drafts
+    ]
     write_atomic(folder / "drafts.jsonl", "".join(rows).encode())
     pq.write_table(pa.table(dict(evaluation.per_study)), folder / "scores.parquet")
-    write_atomic(folder / "summary.json", (json.dumps(evaluation.summary, indent=1) + "\n").encode())
+    summary = json.dumps(_defined(evaluation.summary), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomic(folder / "summary.json", (summary + "\n").encode())
+
+
+def _defined(value: object) -> object:
+    """The same with null for every score that is undefined, since JSON has no NaN."""
+    if isinstance(value, dict):
+        return {name: _defined(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _check_honest(archive: Archive, studies: Sequence[Study], split: Split) -> None:
@@ -159,7 +172,7 @@ def _unit(studies: Sequence[Study]) -> str:
 
 
 def _linear(archive: Archive, seed: int) -> LinearFloor:
-    """The floor, fitted on the index's own part of the corpus."""
+    """The floor, fitted on the training part, as the model is."""
     studies = [s for s in archive.corpus.part("train") if s.views and s.text]
     previews = archive.corpus.previews([_first_view(study) for study in studies])
     texts = [study.text for study in studies]
