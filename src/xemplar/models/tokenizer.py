@@ -46,7 +46,7 @@ def train_wordpiece(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
 def load_tokenizer(origin: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a Hugging Face name or a local folder."""
     try:
-        return AutoTokenizer.from_pretrained(str(origin))
+        return AutoTokenizer.from_pretrained(str(origin), local_files_only=True)
     except (OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise XemplarError(f"no tokenizer can be loaded ({first})", where=str(origin)) from error
