@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
@@ -91,7 +92,7 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
                     "a tower's config has no model_type", wanted="for instance resnet, vit or bert"
                 )
             model = AutoModel.from_config(AutoConfig.for_model(kind, **values), **extra)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         name = tower.pretrained or (tower.config or {}).get("model_type")
         first = str(error).strip().splitlines()[0]
         raise XemplarError(

@@ -23,12 +23,18 @@ _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def train_wordpiece(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
-    """A lower-casing WordPiece tokenizer (Schuster and Nakajima, 2012; BERT's set-up)."""
-    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=_SPECIAL, show_progress=False)
+    """A lower-casing WordPiece tokenizer (Schuster and Nakajima, 2012; BERT's set-up).
+
+    The same texts give the same tokens in every process.
+    """
+    texts = list(texts)
+    tokenizer = _bert_like(WordPiece(unk_token="[UNK]"))
+    # The trainer numbers the letters that continue a word in the order of a hash table that is seeded
+    # anew in every process, and breaks ties by number; named beforehand they have one order.
+    first = [*_SPECIAL, *(f"##{letter}" for letter in _continuing(tokenizer, texts))]
+    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=first, show_progress=False)
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer = _bert_like(WordPiece(tokenizer.get_vocab(with_added_tokens=False), unk_token="[UNK]"))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         special_tokens=[(mark, tokenizer.token_to_id(mark)) for mark in ("[CLS]", "[SEP]")],
@@ -41,6 +47,22 @@ def train_wordpiece(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
         sep_token="[SEP]",
         mask_token="[MASK]",
     )
+
+
+def _bert_like(model: WordPiece) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def _continuing(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
+    """Every letter that stands in a word behind its first, sorted."""
+    letters: set[str] = set()
+    for text in texts:
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text)):
+            letters.update(word[1:])
+    return sorted(letters)
 
 
 def load_tokenizer(origin: str | Path) -> PreTrainedTokenizerBase:
