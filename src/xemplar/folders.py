@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,11 +36,14 @@ def describe_file(path: Path) -> Json:
     return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that a kill at any moment leaves the old bytes or the new ones."""
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Write a file so that a kill at any moment leaves the old bytes or the new ones.
+
+    `mode` (less the umask) holds from the file's first moment on.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as stream:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
@@ -48,6 +52,19 @@ def write_atomic(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
     sync_folder(path.parent)
+
+
+def check_new(folder: Path, *, but: str) -> None:
+    """Refuse a folder that holds more than a lock, a killed writer's leftovers and names like `but`."""
+    if any(not re.fullmatch(rf"\.lock|{_LEFTOVER}|{but}", path.name) for path in folder.iterdir()):
+        raise XemplarError("the folder holds other files", wanted="a new or empty folder", where=str(folder))
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed writers left half written; only in a folder of ours, and while `writing`."""
+    for path in folder.rglob(".*.tmp"):
+        if re.fullmatch(_LEFTOVER, path.name):
+            path.unlink()
 
 
 def sync_folder(folder: Path) -> None:
@@ -112,6 +129,9 @@ def writing(folder: Path) -> Iterator[None]:
     finally:
         os.close(handle)
 
+
+_LEFTOVER = r"\..+\.\d+\.tmp"
+"""What `write_atomic` names a file before it is whole."""
 
 _MADE_BY = {
     "corpus": "`xemplar ingest` makes one",

@@ -44,16 +44,22 @@ class Corpus:
         manifest = read_manifest(folder, "corpus.json", kind="corpus", version=schema.VERSION)
         for segment in manifest["segments"].values():
             for name, entry in segment["files"].items():
-                path = folder / name
-                size = path.stat().st_size if path.exists() else None
-                if size != entry["bytes"]:
-                    found = "is missing" if size is None else f"has {size} bytes"
-                    raise MismatchError(
-                        f"{name} {found}", wanted=f"{entry['bytes']} bytes", where=str(folder)
-                    )
+                _check_size(folder, name, entry["bytes"])
+        if manifest["rejected"]["bytes"]:
+            # A writer may be adding to it: more than listed is fine, less is a loss.
+            _check_size(folder, "rejected.jsonl", manifest["rejected"]["bytes"], may_grow=True)
         if not manifest["segments"]:
             raise XemplarError("no study in it", where=str(folder), remedy="run its `xemplar ingest` again")
-        return cls(folder, manifest)
+        corpus = cls(folder, manifest)
+        now = corpus.settings.preview.fingerprint
+        if manifest["preview_fingerprint"] != now:
+            raise MismatchError(
+                f"the corpus holds previews {manifest['preview_fingerprint']}",
+                wanted=f"previews {now}, as this program makes of the same settings",
+                where=str(folder),
+                remedy="ingest again, or open it with the program that made it",
+            )
+        return corpus
 
     @cached_property
     def fingerprint(self) -> str:
@@ -203,6 +209,14 @@ class Corpus:
             loaded: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
             self._shards[name] = loaded
         return self._shards[name]
+
+
+def _check_size(folder: Path, name: str, wanted: int, *, may_grow: bool = False) -> None:
+    path = folder / name
+    size = path.stat().st_size if path.exists() else None
+    if size is None or size < wanted or (size > wanted and not may_grow):
+        found = "is missing" if size is None else f"has {size} bytes"
+        raise MismatchError(f"{name} {found}", wanted=f"{wanted} bytes", where=str(folder))
 
 
 def describe_part(domain: str, studies: Sequence[Study]) -> str:

@@ -31,6 +31,8 @@ from xemplar.corpus.texts import SentenceTable
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
 from xemplar.folders import (
+    check_new,
+    clear_leftovers,
     describe_file,
     fingerprint,
     publish,
@@ -138,14 +140,16 @@ class _Writer:
                     "its salt is gone, so new studies can't be told from old ones", where=str(folder),
                     remedy="put the file `salt` back, or ingest into a new folder",
                 ) from None  # fmt: skip
+            clear_leftovers(folder)
+            if key_salt not in (None, salt):
+                raise MismatchError(
+                    "another key salt was given", wanted="the one in the folder's `salt`", where=str(folder)
+                )
             return cls(folder, settings, salt, manifest)
-        if any(entry.name not in {".lock", "salt"} for entry in folder.iterdir()):
-            raise XemplarError(
-                "the folder holds other files", wanted="a new or empty folder", where=str(folder)
-            )
+        check_new(folder, but="salt")
+        clear_leftovers(folder)
         salt = key_salt if key_salt is not None else secrets.token_bytes(16)
-        write_atomic(salt_file, salt)
-        salt_file.chmod(0o600)
+        write_atomic(salt_file, salt, mode=0o600)
         manifest = {
             "kind": "corpus",
             "version": schema.VERSION,
@@ -162,8 +166,10 @@ class _Writer:
 
     @staticmethod
     def _check_same(manifest: Json, settings: IngestSettings, folder: Path) -> None:
-        wanted = settings.model_dump(mode="json")
-        for name, value in manifest["settings"].items():
+        # Two decoders' previews or two lexicons' claims in one corpus would never show.
+        own = {"preview_fingerprint": settings.preview.fingerprint, "lexicon": lexicon_version()}
+        wanted = {**settings.model_dump(mode="json"), **own}
+        for name, value in {**manifest["settings"], **{name: manifest[name] for name in own}}.items():
             if name != "segment_size" and wanted.get(name) != value:
                 raise MismatchError(
                     f"this ingest has {name} {wanted.get(name)}", wanted=f"{value}, as at the first ingest",
@@ -173,6 +179,13 @@ class _Writer:
     def key(self, what: str, value: str) -> str:
         """The salted hash by which a corpus knows a patient, study or view."""
         return hmac.new(self.salt, f"{what}\x1f{value}".encode(), hashlib.sha256).hexdigest()[:16]
+
+    def _content_key(self, arrival: Arrival) -> str:
+        # Salted: all but the patient's id can be read in the corpus, so a bare hash would give it away.
+        study = arrival.study
+        texts = [study.indication, study.comparison, study.findings, study.impression]
+        paths = [view.path for view in study.views]
+        return self.key("content", fingerprint([texts, paths, study.patient_id, arrival.split_key]))
 
     def chunks(
         self, arrivals: Iterable[Arrival | Rejected], on_progress: Report | None
@@ -202,7 +215,7 @@ class _Writer:
         self.seen.add(key)
         if key not in self.known:
             return True
-        if self.known[key] == _content_key(arrival):
+        if self.known[key] == self._content_key(arrival):
             self.summary.already_there += 1
         else:
             self.reject(Rejected(source_id, "changed since it was first ingested: ingest into a new folder"))
@@ -233,7 +246,7 @@ class _Writer:
             for view, preview in read:
                 views.append(schema.view_row(view, study.study_id, len(pixels)))
                 pixels.append(preview.pixels)
-            studies.append(schema.study_row(study, _content_key(item.arrival)))
+            studies.append(schema.study_row(study, self._content_key(item.arrival)))
         if studies:
             files = {
                 f"studies/{name}.parquet": _parquet(studies, schema.STUDIES),
@@ -251,8 +264,10 @@ class _Writer:
             }
         self.summary.added += len(studies)
         self.summary.views += len(views)
-        self._append_rejected()
-        self._publish()
+        if studies or self.pending:
+            self._append_rejected()
+            self.manifest["complete"] = False
+            self._publish()
 
     def _read_views(self, item: Decoded) -> list[tuple[View, Preview]] | None:
         """The readable views of a study; None where it has views and none can be read."""
@@ -278,14 +293,16 @@ class _Writer:
 
     def _rekey(self, arrival: Arrival, views: tuple[View, ...]) -> Study:
         study = arrival.study
-        unit = arrival.split_key if arrival.split_key is not None else study.study_id
+        patient = arrival.split_key or study.patient_id
+        unit = patient or study.study_id
+        kept = "official" if study.split is not None else "patient" if patient else "study"
         return replace(
             study,
             study_id=self.key("study", study.study_id),
             patient_id=None if study.patient_id is None else self.key("patient", study.patient_id),
             prior_id=None if study.prior_id is None else self.key("study", study.prior_id),
             split=study.split or split_of(unit, self.settings),
-            split_unit=study.split_unit or ("patient" if arrival.split_key is not None else "study"),
+            split_unit=study.split_unit or kept,
             facets={**study.facets, "cluster": self.key("split", unit)},
             views=views,
         )
@@ -293,7 +310,12 @@ class _Writer:
     def _read_rejected(self) -> set[tuple[str, str, str]]:
         """What earlier runs rejected; a torn tail beyond the manifest's length is cut off."""
         path, size = self.folder / "rejected.jsonl", self.manifest["rejected"]["bytes"]
-        if not path.exists():
+        held = path.stat().st_size if path.exists() else 0
+        if held < size:
+            raise MismatchError(
+                f"rejected.jsonl has {held} bytes", wanted=f"{size} bytes", where=str(self.folder)
+            )
+        if not held:
             return set()
         with path.open("rb+") as stream:
             data = stream.read(size)
@@ -334,12 +356,6 @@ class _Writer:
         if not self.manifest["complete"]:
             self.manifest["complete"] = True
             self._publish()
-
-
-def _content_key(arrival: Arrival) -> str:
-    study = arrival.study
-    texts = [study.indication, study.comparison, study.findings, study.impression]
-    return fingerprint([texts, [view.path for view in study.views], study.patient_id, arrival.split_key])
 
 
 def _parquet(rows: list[Json], table_schema: pa.Schema) -> bytes:

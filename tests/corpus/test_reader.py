@@ -1,0 +1,158 @@
+"""A corpus opened: what it refuses, what it says of itself, and what texts or films alone permit."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from handmade import Pattern, arrival, corpus_of, many
+from xemplar.corpus import Corpus
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.records import PixelHistory
+
+FILES = [
+    f"{kind}/{segment:06d}.{'npy' if kind == 'previews' else 'parquet'}"
+    for kind in ("studies", "views", "sentences", "previews")
+    for segment in range(2)
+]
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return corpus_of(many(6), tmp_path)
+
+
+def test_every_file_of_the_tables_is_listed(corpus):
+    held = {str(p.relative_to(corpus.folder)) for p in corpus.folder.rglob("*") if p.is_file()}
+    assert held - {"corpus.json", "salt", ".lock"} == set(FILES)
+
+
+def test_another_version_is_refused_naming_both(corpus):
+    path = corpus.folder / "corpus.json"
+    path.write_text(json.dumps({**corpus.manifest, "version": 12}))
+    with pytest.raises(MismatchError, match="corpus of version 12; wanted version 1"):
+        Corpus.open(corpus.folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named_on_open(corpus, name):
+    (corpus.folder / name).unlink()
+    with pytest.raises(MismatchError, match=f"{name} is missing; wanted [0-9]+ bytes"):
+        Corpus.open(corpus.folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_short_file_is_named_on_open(corpus, name):
+    path = corpus.folder / name
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(MismatchError, match=f"{name} has {len(data) - 1} bytes; wanted {len(data)} bytes"):
+        Corpus.open(corpus.folder)
+
+
+def test_check_finds_nothing_wrong_with_a_whole_corpus(corpus):
+    assert corpus.check() == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_check_names_a_file_with_a_flipped_bit(corpus, name):
+    path = corpus.folder / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert Corpus.open(corpus.folder).check() == [f"{name}: SHA-256 differs from the manifest's"]
+
+
+def test_the_fingerprint_changes_when_the_corpus_grows(corpus):
+    assert corpus_of(many(7), corpus.folder).fingerprint != corpus.fingerprint
+
+
+def test_the_fingerprint_is_of_the_content_not_of_the_place(corpus, tmp_path_factory):
+    elsewhere = corpus_of(many(6), tmp_path_factory.mktemp("elsewhere"))
+    assert elsewhere.fingerprint == corpus.fingerprint
+
+
+def test_a_study_comes_back_as_it_went_in(tmp_path):
+    said = arrival(
+        1,
+        patient="p",
+        findings="Käse.\nTwo lines.",
+        indication="Cough.",
+        comparison="None.",
+        acquired_at=datetime(2021, 3, 4, 5, 6, 7, 8),
+        modality="CR",
+        study_uid="1.2.3",
+        accession="A1",
+        report_status="final",
+        report_version=3,
+        labels={"Cardiomegaly": "absent", "Fracture": "uncertain"},
+        facets={"sex": "F"},
+        licence="CC0-1.0",
+        source="a hospital",
+    )
+    (held,) = corpus_of([said], tmp_path).studies
+    for name in (
+        *("domain", "findings", "impression", "indication", "comparison", "acquired_at", "modality"),
+        *("study_uid", "accession", "report_status", "report_version", "labels", "licence", "source"),
+    ):
+        assert getattr(held, name) == getattr(said.study, name), name
+    assert held.facets["sex"] == "F"
+
+
+def test_a_view_comes_back_with_what_was_done_to_its_pixels(tmp_path):
+    (study,) = corpus_of([arrival(1, images=[Pattern(3)])], tmp_path).studies
+    (view,) = study.views
+    assert view.pixels == PixelHistory("drawn", 64, 64, 8, "MONOCHROME2")
+    assert (view.path, view.sha256) == ("films/1-0.png", None)
+
+
+def test_a_part_holds_the_studies_of_one_split(corpus):
+    parts = [study for split in ("train", "val", "test") for study in corpus.part(split)]
+    assert sorted(s.study_id for s in parts) == sorted(s.study_id for s in corpus.part(None))
+    assert {study.split for study in corpus.part("train")} == {"train"}
+
+
+def test_an_unknown_view_is_named(corpus):
+    with pytest.raises(XemplarError, match="no view f00"):
+        corpus.preview("f00")
+
+
+def test_the_card_counts(tmp_path):
+    arrivals = [
+        arrival(1, patient="a", findings="Cardiomegaly.", images=[Pattern(1), Pattern(2)]),
+        arrival(2, patient="a", findings="Cardiomegaly. No pleural effusion."),
+        arrival(3, patient="b", findings="Die Lunge ist frei und der Erguss ist nicht zu sehen.", images=()),
+        arrival(4, patient="b"),
+    ]
+    card = corpus_of(arrivals, tmp_path).card()
+    wanted = {
+        "title": "synthetic, 2 patients, 4 studies",
+        "studies": 4,
+        "patients": 2,
+        "views": 4,
+        "sentences": 2,
+        "rejected": 0,
+        "languages": {"en": 2, "other": 1, "unknown": 1},
+        "present": {"Cardiomegaly": 2},
+        "without_text": 1,
+        "without_views": 1,
+        "split_units": {"patient": 4},
+        "complete": True,
+    }
+    assert {name: card[name] for name in wanted} == wanted
+    assert sum(card["splits"].values()) == 4
+
+
+def test_texts_alone_make_a_corpus(tmp_path):
+    arrivals = [arrival(n, patient=f"p{n}", findings="Clear lungs.", images=()) for n in range(5)]
+    corpus = corpus_of(arrivals, tmp_path)
+    card = corpus.card()
+    assert (card["studies"], card["views"], card["without_views"], card["sentences"]) == (5, 0, 5, 1)
+    assert corpus.check() == []
+
+
+def test_films_alone_make_a_corpus(tmp_path):
+    corpus = corpus_of([arrival(n, patient=f"p{n}") for n in range(5)], tmp_path)
+    card = corpus.card()
+    assert (card["studies"], card["views"], card["without_text"], card["sentences"]) == (5, 5, 5, 0)
+    assert corpus.preview(corpus.studies[0].views[0].view_id).shape == (64, 64)

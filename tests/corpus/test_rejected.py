@@ -1,0 +1,149 @@
+"""What does not enter a corpus: on file with its reason, counted, and not told twice."""
+
+import json
+
+import pytest
+
+from handmade import NOWHERE, Pattern, arrival, corpus_of, many, settings
+from xemplar.corpus import Corpus, ingest
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.records import Rejected
+
+
+def on_file(folder):
+    return [json.loads(line) for line in (folder / "rejected.jsonl").read_text().splitlines()]
+
+
+def broken(number, *, readable=0):
+    images = [*(Pattern(number) for _ in range(readable)), NOWHERE]
+    return arrival(number, patient="p", findings="Clear lungs.", images=images)
+
+
+def test_an_unreadable_image_is_on_file_with_its_reason(tmp_path):
+    summary = ingest([*many(2), broken(50)], tmp_path, settings())
+    (row,) = on_file(tmp_path)
+    assert row["reason"].startswith("unreadable image: no such file")
+    assert row["where"] == "films/50-0.png"
+    assert summary.rejected == {"unreadable image": 1}
+    assert Corpus.open(tmp_path).card()["rejected"] == 1
+
+
+def test_a_study_without_a_readable_image_stays_out(tmp_path):
+    corpus = corpus_of([*many(2), broken(50)], tmp_path)
+    assert len(corpus.studies) == 2
+    assert "Clear lungs." not in {sentence.text for sentence in corpus.sentences}
+
+
+def test_a_study_is_kept_when_another_view_is_readable(tmp_path):
+    corpus = corpus_of([broken(50, readable=1)], tmp_path)
+    (study,) = corpus.studies
+    assert [view.path for view in study.views] == ["films/50-0.png"]
+    assert [row["where"] for row in on_file(tmp_path)] == ["films/50-1.png"]
+
+
+def test_previews_still_belong_to_their_views_when_one_is_missing(tmp_path):
+    arrivals = [arrival(n, images=[Pattern(n), NOWHERE, Pattern(n + 100)]) for n in range(3)]
+    corpus = corpus_of(arrivals, tmp_path)
+    for n, study in enumerate(corpus.studies):
+        found = corpus.preview_pixels([view.view_id for view in study.views])
+        assert [(p == Pattern(s).draw()).all() for p, s in zip(found, (n, n + 100), strict=True)] == [
+            True,
+            True,
+        ]
+
+
+def test_a_study_named_twice_is_kept_once(tmp_path):
+    summary = ingest([*many(5), many(1)[0]], tmp_path, settings())  # across segments
+    assert summary.rejected == {"study twice": 1}
+    assert len(Corpus.open(tmp_path).studies) == 5
+
+
+def test_a_study_named_twice_in_one_segment_is_kept_once(tmp_path):
+    summary = ingest([*many(2), many(1)[0]], tmp_path, settings())
+    assert (summary.added, summary.rejected) == (2, {"study twice": 1})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"findings": "Changed."},
+        {"patient": "another"},
+        {"images": [Pattern(1), Pattern(2)]},
+        {"impression": "New."},
+    ],
+)
+def test_a_study_changed_since_is_told_and_the_old_one_kept(tmp_path, other):
+    ingest([arrival(1, patient="p", findings="As it was.")], tmp_path, settings())
+    changed = arrival(1, **{"patient": "p", "findings": "As it was.", **other})
+    summary = ingest([changed], tmp_path, settings())
+    assert summary.rejected == {"changed since it was first ingested": 1}
+    assert [study.findings for study in Corpus.open(tmp_path).studies] == ["As it was."]
+
+
+def test_a_source_s_own_rejections_are_on_file(tmp_path):
+    ingest([Rejected("row-9", "no text and no image", "row 9"), *many(1)], tmp_path, settings())
+    assert [(row["reason"], row["where"]) for row in on_file(tmp_path)] == [("no text and no image", "row 9")]
+
+
+def test_rejections_after_the_last_study_are_on_file(tmp_path):
+    ingest([*many(4), Rejected("row-9", "no text", "row 9")], tmp_path, settings(segment_size=4))
+    assert len(on_file(tmp_path)) == Corpus.open(tmp_path).manifest["rejected"]["rows"] == 1
+
+
+@pytest.mark.parametrize("arrivals", [[broken(1), broken(2)], []])
+def test_nothing_readable_is_an_error_that_says_why(tmp_path, arrivals):
+    why = "2 unreadable image" if arrivals else "the source is empty"
+    with pytest.raises(XemplarError, match=rf"no study could be read \({why}\)"):
+        ingest(arrivals, tmp_path, settings())
+
+
+def test_the_error_names_the_first_rejection(tmp_path):
+    with pytest.raises(XemplarError, match=r"first: films/1-0\.png: unreadable image: no such file"):
+        ingest([broken(1), broken(2)], tmp_path, settings())
+
+
+def test_a_second_run_repeats_no_rejection(tmp_path):
+    arrivals = [*many(3), broken(50), many(1)[0], Rejected("row-9", "no text", "row 9")]
+    first = ingest(arrivals, tmp_path, settings())
+    rows = on_file(tmp_path)
+    second = ingest(arrivals, tmp_path, settings())
+    assert on_file(tmp_path) == rows
+    assert len(rows) == 3
+    assert second.rejected == first.rejected  # still counted
+
+
+def test_a_second_run_with_nothing_new_leaves_the_generation(tmp_path):
+    first = ingest([*many(3), broken(50)], tmp_path, settings())
+    second = ingest([*many(3), broken(50)], tmp_path, settings())
+    assert (second.added, second.already_there, second.generation) == (0, 3, first.generation)
+
+
+def test_an_image_that_became_readable_enters_at_the_next_run(tmp_path):
+    ingest([*many(1), broken(50)], tmp_path, settings())
+    ingest([*many(1), arrival(50, patient="p", findings="Clear lungs.")], tmp_path, settings())
+    assert len(Corpus.open(tmp_path).studies) == 2
+
+
+def test_a_torn_tail_of_the_rejections_is_cut(tmp_path):
+    ingest([*many(1), broken(50)], tmp_path, settings())
+    rows = on_file(tmp_path)
+    with (tmp_path / "rejected.jsonl").open("a") as stream:
+        stream.write('{"key": "torn')
+    assert len(Corpus.open(tmp_path).studies) == 1  # a reader is not disturbed
+    ingest([*many(1), broken(50), broken(51)], tmp_path, settings())
+    assert on_file(tmp_path)[:-1] == rows
+    assert on_file(tmp_path)[-1]["where"] == "films/51-0.png"
+
+
+@pytest.mark.parametrize("kept", [0, 10, None])
+def test_rejections_that_were_lost_are_told_on_open_and_on_ingest(tmp_path, kept):
+    ingest([*many(1), broken(50)], tmp_path, settings())
+    path = tmp_path / "rejected.jsonl"
+    if kept is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(MismatchError, match=r"rejected\.jsonl (has|is missing)"):
+        Corpus.open(tmp_path)
+    with pytest.raises(MismatchError, match=r"rejected\.jsonl has"):
+        ingest(many(1), tmp_path, settings())
