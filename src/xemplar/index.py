@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, writing
+from xemplar.folders import (
+    check_new,
+    clear_leftovers,
+    describe_file,
+    file_sha256,
+    fingerprint,
+    publish,
+    read_manifest,
+    writing,
+)
 from xemplar.records import Kind, Split, Vectors
 from xemplar.vectors import StoredIndex, load_engine, open_engine
 
@@ -60,7 +69,10 @@ class Index:
         self.items = items
         self.words = words
         self.generation: int = manifest["generation"]
-        self.fingerprint = fingerprint(manifest["files"])
+        # Of the content alone, without the generation's folder: the same index built again is the same.
+        self.fingerprint = fingerprint(
+            {name.partition("/")[2]: entry["sha256"] for name, entry in manifest["files"].items()}
+        )
 
 
 def build_index(
@@ -87,8 +99,7 @@ def build_index(
     rows = _rows(corpus, {study.study_id for study in studies})
     engine = engine or ("exact" if max(len(items) for items in rows.values()) <= EXACT_UP_TO else "faiss")
     with writing(folder):
-        old = read_manifest(folder, "index.json", kind="index", version=VERSION) if _exists(folder) else None
-        generation = 1 if old is None else old["generation"] + 1
+        generation = _last_generation(folder) + 1
         place = folder / f"{generation:06d}"
         shutil.rmtree(place, ignore_errors=True)
         encode = _Encode(corpus, encoder, sum(len(items) for items in rows.values()), on_progress)
@@ -115,7 +126,7 @@ def build_index(
         }
         publish(folder, "index.json", manifest)
         for path in folder.iterdir():
-            if path.is_dir() and path != place:
+            if _is_generation(path) and path != place:
                 shutil.rmtree(path)
     return open_index(folder, corpus, encoder)
 
@@ -212,9 +223,6 @@ class _Encode:
         place = {text: row for row, text in enumerate(distinct)}
         return vectors[[place[text] for _, _, text in rows]]
 
-    def _images(self, view_ids: list[str]) -> Vectors:
-        return self.encoder.encode_images(self.corpus.previews(view_ids))
-
     def _chunks(self, values: list[str], encode: Callable[[list[str]], Vectors]) -> Vectors:
         parts = []
         for start in range(0, len(values), _CHUNK):
@@ -240,8 +248,13 @@ def _write_kind(place: Path, kind: Kind, rows: list[Row], vectors: Vectors, engi
 
 
 def _write_words(place: Path, texts: list[str]) -> None:
+    tokens = tokens_of(texts)
+    # Numbered in the order seen: bm25s itself takes a set's order, which no two processes share.
+    vocabulary = {token: n for n, token in enumerate(dict.fromkeys(t for text in tokens for t in text))}
+    if not vocabulary:
+        return
     words = bm25s.BM25(backend="numpy")
-    words.index(tokens_of(texts), show_progress=False)
+    words.index(([[vocabulary[token] for token in text] for text in tokens], vocabulary), show_progress=False)
     words.save(str(place / "words"))
 
 
@@ -259,5 +272,16 @@ def _read_kind(place: Path, kind: Kind, engine: str) -> Items:
     )
 
 
-def _exists(folder: Path) -> bool:
-    return (folder / "index.json").exists()
+def _last_generation(folder: Path) -> int:
+    """The folder's generation, 0 for a new one; a folder that holds anything else is refused."""
+    found = 0
+    if (folder / "index.json").exists():
+        found = read_manifest(folder, "index.json", kind="index", version=VERSION)["generation"]
+    else:
+        check_new(folder, but=r"\d{6}")
+    clear_leftovers(folder)
+    return found
+
+
+def _is_generation(path: Path) -> bool:
+    return len(path.name) == 6 and path.name.isdecimal() and path.is_dir()
