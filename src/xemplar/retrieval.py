@@ -59,9 +59,9 @@ class Retriever:
         """(queries, dim): a text's vector, or the mean of a study's views, of length 1."""
         texts = [query for query in queries if isinstance(query, str)]
         films = [film for query in queries if not isinstance(query, str) for film in _films(query)]
+        self._check_previews(films)
         text_vectors = iter(self.encoder.encode_texts(texts) if texts else ())
         film_vectors = iter(self.encoder.encode_images([film.image for film in films]) if films else ())
-        self._check_previews(films)
         rows: list[NDArray[np.float32]] = []
         for query in queries:
             if isinstance(query, str):
@@ -85,18 +85,18 @@ class Retriever:
         """The k best items of a kind, best first; images come folded into studies, best view first.
 
         A text is answered by vectors and words together, fused by rank; an image by vectors. Its own
-        study and its patient's others are left out of an image's answer.
+        study and its patient's others are left out of an image's answer; a `leave` that is given takes
+        the place of that (`dataclasses.replace(leave_of(query), facets=...)` adds to it).
         """
         if k < 1:
             raise XemplarError(f"k = {k}", wanted="at least 1")
         if isinstance(query, str) and not query.strip():
             raise XemplarError("an empty query", wanted="words or an image")
-        leave = leave or leave_of(query)
+        leave = leave_of(query) if leave is None else leave
         items = self.items(kind)
-        found = {"vectors": self._by_vectors(query, items, k, leave)}
-        if isinstance(query, str) and kind != "sentence":
-            found["words"] = self._by_words(query, kind, k, leave)
-        return self._fuse(found, items, k)
+        words = self._by_words(query, kind, k, leave) if isinstance(query, str) and kind != "sentence" else []
+        vectors = self._by_vectors(query, items, k, leave, whole_ties=bool(words))
+        return self._fuse({"vectors": vectors, "words": words}, items, k, leave)
 
     def items(self, kind: Kind) -> Items:
         """The items of a kind; a corpus of texts alone has no images, one of films alone no texts."""
@@ -105,28 +105,37 @@ class Retriever:
             raise XemplarError(f"no {kind} in the index", wanted=f"one of what it holds: {have}")
         return self.index.items[kind]
 
-    def _by_vectors(self, query: Query, items: Items, k: int, leave: Leave) -> list[tuple[int, float]]:
-        """Rows of items and cosines, best first, one row a study for images."""
+    def _by_vectors(
+        self, query: Query, items: Items, k: int, leave: Leave, *, whole_ties: bool
+    ) -> list[tuple[int, float]]:
+        """Rows of items and cosines, best first, one row a study for images.
+
+        With `whole_ties` no group of equal scores is cut in two by how deep this looks: a rank given to
+        a part of one would be owed to the order of rows.
+        """
         vector, depth = self.vectors_of([query]), k * _DEPTH
         while True:
             rows, scores = items.engine.search(vector, min(depth, len(items)))
             pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
             found = self._folded([(r, s) for r, s in pairs if r >= 0 and self._kept(items, r, leave)], items)
+            if whole_ties and depth < len(items):
+                found = [(row, score) for row, score in found if score > scores[0, -1]]
             if len(found) >= k or depth >= len(items):
                 return found
             depth *= 4
 
     def _by_words(self, query: str, kind: Kind, k: int, leave: Leave) -> list[tuple[int, float]]:
         """Rows of items whose study's report shares words with the query, by BM25."""
-        if self.index.words is None:
+        tokens = tokens_of([query])[0]
+        if self.index.words is None or not tokens:
             return []
         reports = self.items("report")
-        scores: NDArray[np.float32] = self.index.words.get_scores(tokens_of([query])[0])
+        scores: NDArray[np.float32] = self.index.words.get_scores(tokens)
         order = np.lexsort((np.arange(len(scores)), -scores))
         items = self.items(kind)
         found: list[tuple[int, float]] = []
         for row in order.tolist():
-            if scores[row] <= 0 or len(found) >= k * _DEPTH:
+            if scores[row] <= 0 or (len(found) >= k * _DEPTH and scores[row] < found[-1][1]):
                 break
             place = row if kind == "report" else self._first_view.get(reports.ids[row])
             if place is not None and self._kept(items, place, leave):
@@ -141,11 +150,14 @@ class Retriever:
         return first
 
     def _kept(self, items: Items, row: int, leave: Leave) -> bool:
-        return leave == NOBODY or bool(self.sources(items, row, leave))
+        study_ids = items.study_ids[row]
+        return leave == NOBODY or not all(leave.drops(self.corpus.by_id[study_id]) for study_id in study_ids)
 
     def sources(self, items: Items, row: int, leave: Leave) -> tuple[str, ...]:
         """The studies behind an item that are not left out."""
         study_ids = items.study_ids[row]
+        if leave == NOBODY:
+            return study_ids
         return tuple(study_id for study_id in study_ids if not leave.drops(self.corpus.by_id[study_id]))
 
     def _folded(self, found: list[tuple[int, float]], items: Items) -> list[tuple[int, float]]:
@@ -156,7 +168,9 @@ class Retriever:
             first.setdefault(items.study_ids[row][0], (row, score))
         return list(first.values())
 
-    def _fuse(self, found: dict[str, list[tuple[int, float]]], items: Items, k: int) -> tuple[Hit, ...]:
+    def _fuse(
+        self, found: dict[str, list[tuple[int, float]]], items: Items, k: int, leave: Leave
+    ) -> tuple[Hit, ...]:
         """By the stages' ranks where there are several; a single stage keeps its own scores."""
 
         def key(row: int) -> str:
@@ -177,10 +191,10 @@ class Retriever:
             for name, stages in scores.items()
         }
         best = sorted(total, key=lambda name: (-total[name], row_of[name]))[:k]
-        return tuple(self._hit(items, row_of[name], total[name], scores[name]) for name in best)
+        return tuple(self._hit(items, row_of[name], leave, total[name], scores[name]) for name in best)
 
-    def _hit(self, items: Items, row: int, score: float, scores: Mapping[str, float]) -> Hit:
-        study_ids = items.study_ids[row]
+    def _hit(self, items: Items, row: int, leave: Leave, score: float, scores: Mapping[str, float]) -> Hit:
+        study_ids = self.sources(items, row, leave)
         text = None
         if items.kind == "sentence":
             text = self.sentence_texts[items.ids[row]]
@@ -212,8 +226,8 @@ def _films(query: Film | Sequence[Film]) -> Sequence[Film]:
 
 def _ranks(keys_and_scores: list[tuple[str, float]]) -> dict[str, int]:
     """Key -> rank from 1; equal scores share the worst of their ranks, so that ties earn nothing."""
+    rising = np.sort([score for _, score in keys_and_scores])
     ranks: dict[str, int] = {}
-    scores = [score for _, score in keys_and_scores]
     for key, score in keys_and_scores:
-        ranks.setdefault(key, sum(other >= score for other in scores))
+        ranks.setdefault(key, len(rising) - int(np.searchsorted(rising, score, side="left")))
     return ranks
