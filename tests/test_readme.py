@@ -1,0 +1,95 @@
+"""README's examples run: its commands on a small made-up table, its Python, and its figures' commands."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from xemplar.cli import main
+from xemplar.sources import phantom
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run_lines(block: str) -> list[str]:
+    """Run every line of a block; the verbs that ran."""
+    verbs = []
+    for line in block.strip().splitlines():
+        words = shlex.split(line, comments=True)
+        assert words[0] == "xemplar"
+        with pytest.raises(SystemExit) as stopped:
+            main(words[1:])
+        assert stopped.value.code == 0, line
+        verbs.append(words[1])
+    return verbs
+
+
+@pytest.fixture
+def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """films.csv and case.png, as a reader would have them: most of the studies with an effusion."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "films").mkdir()
+    drawn = [a for a in phantom.studies(1400, seed=5) if a.study.prior_id is None]
+    ill = [a for a in drawn if a.study.labels["Pleural Effusion"] == "present"][:170]
+    chosen = [*ill, *[a for a in drawn if a not in ill][:80]]
+    with (tmp_path / "films.csv").open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["study", "patient", "image", "findings", "impression"])
+        for number, arrival in enumerate(chosen):
+            image = f"films/{number}.png"
+            Image.fromarray(arrival.images[0].draw()).save(image)
+            study = arrival.study
+            rows.writerow([study.study_id, study.patient_id, image, study.findings, study.impression])
+    shutil.copy("films/0.png", "case.png")
+    return tmp_path
+
+
+def test_its_two_commands_are_verbs_of_the_makefile():
+    verbs = re.findall(r"^([a-z]+):", (README.parent / "Makefile").read_text(), re.MULTILINE)
+    asked = re.findall(r"^make ([a-z]+)", blocks("sh")[0], re.MULTILINE)
+    assert asked == ["demo", "test"]
+    assert set(asked) <= set(verbs)
+
+
+def test_your_own_data_and_its_python(films, capsys):
+    verbs = run_lines(blocks("sh")[1])
+    assert verbs == [
+        "ingest",
+        "train",
+        "index",
+        "calibrate",
+        "draft",
+        "search",
+        "search",
+        "evaluate",
+        "corpus",
+    ]
+    assert "Unverified draft" in capsys.readouterr().out
+    exec(compile(blocks("python")[0], "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.shared
+def test_the_figures_commands(tmp_path, monkeypatch):
+    if not os.environ.get("XEMPLAR_DATA"):
+        pytest.skip("XEMPLAR_DATA is not set")
+    source = Path(os.environ["XEMPLAR_DATA"]) / "roco"
+    monkeypatch.chdir(tmp_path)
+    Path("roco").mkdir()
+    Path("roco/images").symlink_to(source / "images")
+    with (source / "metadata.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.reader(stream))
+    with Path("roco/metadata.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(rows[:120])
+    assert run_lines(blocks("sh")[2])[-1] == "draft"
