@@ -92,7 +92,8 @@ class Composer:
                 else:
                     lines.append(line)
                     covered.update(claim.finding for claim in line.claims)
-        return tuple(lines), silent
+        # A later line may say what none of the nearest sentences said by themselves.
+        return tuple(lines), {name: why for name, why in silent.items() if name not in covered}
 
     def _best(
         self,

@@ -1,0 +1,229 @@
+"""Probabilities are scikit-learn's, thresholds are brute force's, and a fit is opened where it belongs."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+
+from xemplar.drafting import calibration
+from xemplar.drafting.calibration import (
+    DENIED_WRONG,
+    WANTED,
+    Calibration,
+    FindingFit,
+    fit,
+    open_calibration,
+    save_calibration,
+    truth_of,
+)
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.findings import FINDINGS
+from xemplar.records import Claim, Study
+
+INDEX = ("abc", 4)
+EDEMA = FINDINGS.index("Edema")
+
+
+def study(number, present=(), absent=()):
+    labels = {**dict.fromkeys(present, "present"), **dict.fromkeys(absent, "absent")}
+    return Study(f"s{number}", f"p{number}", "synthetic", labels=labels or {"No Such": "absent"})
+
+
+def drawn(count=60, seed=0, noise=1.0):
+    """Features that tell Edema apart, more or less, and studies of which a third has it."""
+    rng = np.random.default_rng(seed)
+    present = rng.random(count) < 0.35
+    features = rng.standard_normal((count, len(FINDINGS), 3)).astype(np.float32) * noise
+    features[:, EDEMA] += 1.5 * present[:, None]
+    return features, [study(n, ["Edema"] if has else []) for n, has in enumerate(present)], present
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    features, studies, present = drawn()
+    return features, present, fit(features, studies, index=INDEX, title="synthetic, 60 patients, 60 studies")
+
+
+def test_probabilities_are_scikit_learns(fitted):
+    features, present, made = fitted
+    mine = features[:, EDEMA].astype(np.float64)
+    scaled = (mine - mine.mean(axis=0)) / mine.std(axis=0)
+    wanted = LogisticRegression(C=1.0).fit(scaled, present).predict_proba(scaled)[:, 1]
+    np.testing.assert_allclose(made.probabilities(features)["Edema"], wanted, atol=1e-4)
+
+
+def test_a_feature_that_never_varies_is_harmless():
+    features, studies, _ = drawn()
+    features[:, EDEMA, 1] = 0.25
+    made = fit(features, studies, index=INDEX, title="")
+    assert np.isfinite(made.probabilities(features)["Edema"]).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_states_from_the_threshold_with_the_best_f1(seed):
+    features, studies, present = drawn(seed=seed, noise=2.0)
+    made = fit(features, studies, index=INDEX, title="")
+    p = made.probabilities(features)["Edema"]
+    best = max(f1_score(present, p >= value) for value in p)
+    assert f1_score(present, p >= made.findings["Edema"].state_at) == pytest.approx(best)
+
+
+def test_equal_probabilities_are_stated_together_or_not_at_all():
+    p = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
+    present = np.array([True, True, False, False, False])
+    assert calibration._best_f1(p, present) == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_at_most_the_settled_share_of_the_denied_is_present(seed):
+    features, studies, present = drawn(count=200, seed=seed, noise=1.5)
+    made = fit(features, studies, index=INDEX, title="").findings["Edema"]
+    p = fit(features, studies, index=INDEX, title="").probabilities(features)["Edema"]
+    denied = p <= made.deny_at
+    assert denied.any() and present[denied].mean() <= DENIED_WRONG
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_higher_threshold_would_deny_as_safely(seed):
+    rng = np.random.default_rng(seed)
+    p, present = np.round(rng.random(80), 2), rng.random(80) < 0.2
+    found = calibration._deny_at(p, present)
+    safe = [value for value in p if present[p <= value].mean() <= DENIED_WRONG]
+    assert found == max(safe, default=0.0)
+
+
+def test_nothing_is_denied_where_the_least_likely_is_present():
+    assert calibration._deny_at(np.array([0.1, 0.2]), np.array([True, False])) == 0.0
+
+
+def test_what_is_denied_is_never_stated(fitted):
+    one = fitted[2].findings["Edema"]
+    assert one.deny_at < one.state_at
+
+
+FIT = FindingFit(mean=[0.0], scale=[1.0], weights=[1.0], intercept=0.0, state_at=0.6, deny_at=0.1, present=9)
+
+
+def by_hand(**changes):
+    values = {
+        "index_fingerprint": "abc", "index_generation": 4, "studies": 20, "title": "t",
+        "findings": {"Edema": FIT},
+        "too_few": {"Fracture": 0, "Pneumonia": 1, "Atelectasis": 3, "Cardiomegaly": 18},
+    }  # fmt: skip
+    return Calibration.model_validate({**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("probability", "decision"),
+    [(1.0, "state"), (0.6, "state"), (0.59, "abstain"), (0.11, "abstain"), (0.1, "deny"), (0.0, "deny")],
+)
+def test_a_decision_by_the_thresholds(probability, decision):
+    assert by_hand().decide("Edema", probability)[0] == decision
+
+
+def test_an_undecided_one_says_how_undecided():
+    assert by_hand().decide("Edema", 0.3)[1] == (
+        "evidence undecided: p = 0.30, stated from 0.60, denied up to 0.10"
+    )
+
+
+@pytest.mark.parametrize(
+    ("finding", "reason"),
+    [
+        ("Fracture", "no calibration study has it, 8 wanted"),
+        ("Pneumonia", "only 1 calibration study has it, 8 wanted"),
+        ("Atelectasis", "only 3 calibration studies have it, 8 wanted"),
+        ("Cardiomegaly", "only 2 calibration studies have no sign of it, 8 wanted"),
+    ],
+)
+def test_a_finding_of_too_few_studies_is_never_drafted_and_says_why(finding, reason):
+    assert WANTED == 8
+    for probability in (0.0, 0.5, 1.0):
+        assert by_hand().decide(finding, probability) == ("abstain", reason)
+
+
+@pytest.mark.parametrize(("having", "left_out"), [(7, True), (8, False), (12, False), (13, True)])
+def test_enough_studies_with_it_and_without_it(having, left_out):
+    studies = [study(n, ["Edema"] if n < having else [], ["Fracture"]) for n in range(20)]
+    studies = [
+        Study(s.study_id, s.patient_id, "synthetic", labels={**s.labels, "Cardiomegaly": presence})
+        for n, s in enumerate(studies)
+        for presence in ["present" if n % 2 else "absent"]
+    ]
+    features = np.random.default_rng(0).standard_normal((20, len(FINDINGS), 3)).astype(np.float32)
+    made = fit(features, studies, index=INDEX, title="")
+    assert ("Edema" in made.too_few) == left_out
+    assert "Cardiomegaly" in made.findings
+    assert made.findings.keys() | made.too_few.keys() == set(FINDINGS)
+    assert not made.findings.keys() & made.too_few.keys()
+
+
+def test_no_finding_at_all_is_an_error():
+    features = np.zeros((5, len(FINDINGS), 3), np.float32)
+    with pytest.raises(XemplarError, match="no finding is present in 8 of the 5 validation studies"):
+        fit(features, [study(n) for n in range(5)], index=INDEX, title="")
+
+
+def test_labels_are_the_truth_before_the_report():
+    claims = (Claim("Edema", "absent"),)
+    one = Study("s", "p", "synthetic", claims=claims, labels={"Edema": "present"})
+    assert truth_of(one) == {"Edema": "present"}
+
+
+def test_without_labels_the_report_is_the_truth():
+    claims = (Claim("Edema", "absent"), Claim("Edema", "present"), Claim("Fracture", "uncertain"))
+    assert truth_of(Study("s", "p", "clinical", claims=claims)) == {
+        "Edema": "present", "Fracture": "uncertain",
+    }  # fmt: skip
+
+
+def test_uncertain_is_not_present():
+    studies = [
+        Study(f"s{n}", None, "clinical", labels={"Edema": "uncertain" if n < 10 else "absent"})
+        for n in range(20)
+    ]
+    with pytest.raises(XemplarError, match="no finding is present"):
+        fit(np.zeros((20, len(FINDINGS), 3), np.float32), studies, index=INDEX, title="")
+
+
+def test_a_saved_fit_decides_alike(fitted, tmp_path):
+    features, _, made = fitted
+    save_calibration(tmp_path / "c", made)
+    again = open_calibration(tmp_path / "c", index=INDEX)
+    assert again == made and again.fingerprint == made.fingerprint
+    assert np.array_equal(again.probabilities(features)["Edema"], made.probabilities(features)["Edema"])
+
+
+def test_a_new_fit_takes_the_old_ones_place(tmp_path):
+    for title in ("one", "two"):
+        save_calibration(tmp_path / "c", by_hand(title=title))
+    assert open_calibration(tmp_path / "c", index=INDEX).title == "two"
+
+
+def test_another_index_is_refused_naming_both(tmp_path):
+    save_calibration(tmp_path / "c", by_hand())
+    with pytest.raises(
+        MismatchError, match=r"fitted to index abc \(generation 4\); wanted index def \(generation 5\)"
+    ):
+        open_calibration(tmp_path / "c", index=("def", 5))
+
+
+def test_another_policy_is_refused_naming_both(tmp_path):
+    save_calibration(tmp_path / "c", by_hand(policy="longest sentence"))
+    with pytest.raises(MismatchError, match=r"policy 'longest sentence'; wanted 'best span per finding, v1'"):
+        open_calibration(tmp_path / "c", index=INDEX)
+
+
+def test_another_version_is_refused_naming_both(tmp_path):
+    save_calibration(tmp_path / "c", by_hand())
+    path = tmp_path / "c" / "calibration.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": 7}))
+    with pytest.raises(MismatchError, match="calibration of version 7; wanted version 1"):
+        open_calibration(tmp_path / "c", index=INDEX)
+
+
+def test_a_folder_that_is_no_calibration_says_what_makes_one(tmp_path):
+    with pytest.raises(XemplarError, match="`xemplar calibrate` makes one"):
+        open_calibration(tmp_path, index=INDEX)
