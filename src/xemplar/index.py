@@ -6,7 +6,9 @@ answers. A rebuilt index is written beside the old one and swapped in with its m
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ from xemplar.folders import (
     fingerprint,
     publish,
     read_manifest,
+    write_atomic,
     writing,
 )
 from xemplar.records import Kind, Split, Vectors
@@ -41,6 +44,7 @@ EXACT_UP_TO = 200_000
 """Items; above it FAISS is the default engine."""
 
 _CHUNK = 256
+_KEPT = ".encoded"
 _ITEMS = pa.schema([("item_id", pa.string()), ("study_ids", pa.list_(pa.string()))])
 
 Report = Callable[[int, int], None]
@@ -102,7 +106,9 @@ def build_index(
         generation = _last_generation(folder) + 1
         place = folder / f"{generation:06d}"
         shutil.rmtree(place, ignore_errors=True)
-        encode = _Encode(corpus, encoder, sum(len(items) for items in rows.values()), on_progress)
+        kept = _Kept(folder / _KEPT, [corpus.fingerprint, encoder.fingerprint])
+        encode = _Encode(corpus, encoder, kept, on_progress)
+        encode.total = sum(len(items) for items in rows.values())
         for kind, items in rows.items():
             _write_kind(place, kind, items, encode(kind, items), engine)
         if rows["report"]:
@@ -128,6 +134,7 @@ def build_index(
         for path in folder.iterdir():
             if _is_generation(path) and path != place:
                 shutil.rmtree(path)
+        shutil.rmtree(folder / _KEPT, ignore_errors=True)
     return open_index(folder, corpus, encoder)
 
 
@@ -202,12 +209,36 @@ def _rows(corpus: Corpus, chosen: set[str]) -> dict[Kind, list[Row]]:
     }
 
 
+class _Kept:
+    """Vectors of an unfinished build, a file a chunk, so that an interrupted build goes on.
+
+    A file's name is the fingerprint of corpus, encoder and the chunk's items: one of other inputs is
+    never found.
+    """
+
+    def __init__(self, folder: Path, inputs: list[str]) -> None:
+        self.folder, self.inputs = folder, inputs
+        folder.mkdir(exist_ok=True)
+
+    def vectors(self, values: list[str], encode: Callable[[list[str]], Vectors]) -> Vectors:
+        """The chunk's vectors, from an earlier run or made and kept now."""
+        path = self.folder / f"{fingerprint([self.inputs, values])}.npy"
+        if path.exists():
+            kept: Vectors = np.load(path, allow_pickle=False)
+            return kept
+        made = encode(values)
+        sink = io.BytesIO()
+        np.save(sink, made, allow_pickle=False)
+        write_atomic(path, sink.getvalue())
+        return made
+
+
 class _Encode:
     """Rows to vectors, a chunk at a time; equal texts are encoded once."""
 
-    def __init__(self, corpus: Corpus, encoder: Encoder, total: int, on_progress: Report | None) -> None:
-        self.corpus, self.encoder, self.total, self.on_progress = corpus, encoder, total, on_progress
-        self.done, self.dim = 0, 0
+    def __init__(self, corpus: Corpus, encoder: Encoder, kept: _Kept, on_progress: Report | None) -> None:
+        self.corpus, self.encoder, self.kept, self.on_progress = corpus, encoder, kept, on_progress
+        self.total, self.done, self.dim = 0, 0, 0
 
     def __call__(self, kind: Kind, rows: list[Row]) -> Vectors:
         """(rows, dim)."""
@@ -226,7 +257,7 @@ class _Encode:
     def _chunks(self, values: list[str], encode: Callable[[list[str]], Vectors]) -> Vectors:
         parts = []
         for start in range(0, len(values), _CHUNK):
-            parts.append(encode(values[start : start + _CHUNK]))
+            parts.append(self.kept.vectors(values[start : start + _CHUNK], encode))
             self.done += len(parts[-1])
             if self.on_progress is not None:
                 self.on_progress(self.done, self.total)
@@ -278,7 +309,7 @@ def _last_generation(folder: Path) -> int:
     if (folder / "index.json").exists():
         found = read_manifest(folder, "index.json", kind="index", version=VERSION)["generation"]
     else:
-        check_new(folder, but=r"\d{6}")
+        check_new(folder, but=rf"\d{{6}}|{re.escape(_KEPT)}")
     clear_leftovers(folder)
     return found
 
