@@ -266,7 +266,7 @@ def test_a_tie_wider_than_the_search_is_deep_earns_nothing_either(tmp_path, k):
 
 
 def test_a_match_by_words_alone_is_found(tmp_path):
-    table = {"zebra": [1, 0], "A zebra.": [-1, 0], **{f"Text {n}.": [1, 0.01 * n] for n in range(40)}}
+    table = {"zebra": [1, 0], "A zebra.": [-1, 0], **{f"Text {n}.": [1, 0.01 * n] for n in range(140)}}
     arrivals = [arrival(n, findings=text) for n, text in enumerate(list(table)[1:])]
     hits = retriever_of(arrivals, tmp_path, TableEncoder(table)).search("zebra", "report", 3)
     (hit,) = (hit for hit in hits if hit.text == "A zebra.")

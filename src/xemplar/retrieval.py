@@ -24,8 +24,9 @@ Query = str | Film | Sequence[Film]
 FUSION = 60.0
 """Reciprocal rank fusion's constant (Cormack, Clarke and Buettcher, SIGIR 2009)."""
 
-_DEPTH = 4
-"""Each stage looks this many times deeper than what is asked for, before folding and fusing."""
+_DEPTH = 100
+"""Each stage looks at least this deep, before folding and fusing, so that asking for fewer answers
+doesn't change their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Retriever:
         With `whole_ties` no group of equal scores is cut in two by how deep this looks: a rank given to
         a part of one would be owed to the order of rows.
         """
-        vector, depth = self.vectors_of([query]), k * _DEPTH
+        vector, depth = self.vectors_of([query]), max(_DEPTH, 4 * k)
         while True:
             rows, scores = items.engine.search(vector, min(depth, len(items)))
             pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
@@ -135,7 +136,7 @@ class Retriever:
         items = self.items(kind)
         found: list[tuple[int, float]] = []
         for row in order.tolist():
-            if scores[row] <= 0 or (len(found) >= k * _DEPTH and scores[row] < found[-1][1]):
+            if scores[row] <= 0 or (len(found) >= max(_DEPTH, 4 * k) and scores[row] < found[-1][1]):
                 break
             place = row if kind == "report" else self._first_view.get(reports.ids[row])
             if place is not None and self._kept(items, place, leave):
