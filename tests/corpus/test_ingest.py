@@ -170,6 +170,12 @@ def test_a_group_stays_in_one_split(tmp_path):
     assert corpus.title == "synthetic, 12 groups, patients unknown, 120 studies"
 
 
+def test_a_group_wins_over_the_patients_in_it(tmp_path):
+    arrivals = [arrival(n, patient=f"p{n}", split_key="site", images=()) for n in range(40)]
+    corpus = corpus_of(arrivals, tmp_path, segment_size=40)
+    assert len({(study.facets["cluster"], study.split) for study in corpus.studies}) == 1
+
+
 def test_a_study_alone_is_split_by_itself_and_says_so(tmp_path):
     corpus = corpus_of([arrival(n, images=()) for n in range(60)], tmp_path, segment_size=60)
     assert len({study.split for study in corpus.studies}) > 1
