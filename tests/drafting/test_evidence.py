@@ -90,7 +90,7 @@ def test_features_by_brute_force(made, monkeypatch, neighbours, left_out):
 
 
 def test_a_patient_of_many_studies_leaves_as_many_neighbours(archive_of, monkeypatch):
-    """Nine of the ten nearest are of the patient left out; still three others are heard."""
+    """The thirty nearest are of the patient left out; still three others are heard."""
     monkeypatch.setattr(evidence, "NEIGHBOURS", 3)
     made = archive_of(
         [("a", f"Mild edema {n}.") for n in range(30)] + [(f"p{n}", "No edema.") for n in range(4)]
