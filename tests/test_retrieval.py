@@ -155,7 +155,7 @@ def test_k_studies_are_found_though_one_has_many_views(tmp_path):
             pixels[: self.seed, 0] ^= 1
             return pixels
 
-    arrivals = [arrival(0, findings="Clear lungs.", images=[Near(n) for n in range(40)])]
+    arrivals = [arrival(0, findings="Clear lungs.", images=[Near(n) for n in range(64)] * 2)]
     arrivals += [arrival(n, findings="Clear lungs.") for n in range(50, 55)]
     found = retriever_of(arrivals, tmp_path)
     hits = found.search(stranger(found, seed=1), "image", 3)
@@ -254,15 +254,15 @@ def test_fused_scores_do_not_depend_on_the_order_of_rows(tmp_path, order):
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("k", [1, 2, 30])
+@pytest.mark.parametrize("k", [1, 2, 140])
 def test_a_tie_wider_than_the_search_is_deep_earns_nothing_either(tmp_path, k):
-    # Twenty equal reports share rank 20 in both stages, however few of them are asked for.
+    # 130 equal reports share rank 130 in both stages, however few of them are asked for.
     table = {"alpha": [1, 0], "alpha lung": [1, 1], "alpha heart heart": [0, 1]}
-    arrivals = [arrival(n, findings="alpha lung") for n in range(20)]
-    arrivals += [arrival(n, findings="alpha heart heart") for n in range(20, 22)]
+    arrivals = [arrival(n, findings="alpha lung") for n in range(130)]
+    arrivals += [arrival(n, findings="alpha heart heart") for n in range(130, 132)]
     hits = retriever_of(arrivals, tmp_path, TableEncoder(table)).search("alpha", "report", k)
-    assert len(hits) == min(k, 22)
-    assert scores_of(hits)["alpha lung"] == pytest.approx(2 / 80)
+    assert len(hits) == min(k, 132)
+    assert scores_of(hits)["alpha lung"] == pytest.approx(2 / 190)
 
 
 def test_a_match_by_words_alone_is_found(tmp_path):
