@@ -86,7 +86,6 @@ def ingested(folder, count=14, **settings):
     given = {
         "domain": "clinical",
         "texts": "reports",
-        "source": "t",
         "fractions": (1.0, 0.0, 0.0),
         **settings,
     }
