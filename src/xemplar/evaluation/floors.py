@@ -82,7 +82,8 @@ class LinearFloor:
         return _unit(self._svd.transform(self._words.transform(texts)))
 
     def _images(self, pixels: NDArray[np.float32]) -> Vectors:
-        return _unit(self._ridge.predict(self._scaler.transform(pixels)))
+        guess = self._ridge.predict(self._scaler.transform(pixels))
+        return _unit(guess.reshape(len(pixels), -1))  # of a single dimension it drops the axis
 
 
 def _pixels(images: Sequence[Image]) -> NDArray[np.float32]:

@@ -1,0 +1,326 @@
+"""An evaluation end to end on a small drawn corpus: honest about what it holds against what."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from xemplar.archive import SYNTHETIC_ONLY, Archive
+from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
+from xemplar.drafting import truth_of
+from xemplar.drafting.calibration import Calibration, FindingFit
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.evaluation.run import CONSTANT, LINEAR, _defined, evaluate, save_evaluation
+from xemplar.findings import FINDINGS
+from xemplar.images import PreviewSpec, model_input
+from xemplar.index import build_index
+from xemplar.metrics.ranking import chance_success
+from xemplar.records import Claim, Draft, Line
+from xemplar.report import text_key
+from xemplar.sources import phantom
+
+DRAFTED = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
+SMALL = PreviewSpec(size=64)
+
+
+class Stub:
+    """Pixels and letters as vectors; remembers what it was asked."""
+
+    fingerprint, preview = "stub", None
+
+    def __init__(self, domain="synthetic"):
+        self.domain = domain
+        self.texts = []
+
+    def encode_images(self, images):
+        return unit(np.stack([model_input(image, 8).ravel() - 0.4 for image in images]))
+
+    def encode_texts(self, texts):
+        self.texts += texts
+        counts = [np.bincount([ord(letter) % 64 for letter in text], minlength=64) for text in texts]
+        return unit(np.stack(counts) - np.mean(counts))
+
+
+def unit(rows):
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
+
+
+def by_hand(index):
+    fit = FindingFit(
+        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.2, deny_at=0.15,
+        present=9,
+    )  # fmt: skip
+    return Calibration(
+        index_fingerprint=index.fingerprint, index_generation=index.generation, studies=20, title="t",
+        findings=dict.fromkeys(DRAFTED, fit), too_few={name: 0 for name in FINDINGS if name not in DRAFTED},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(phantom_corpus, tmp_path_factory):
+    index = build_index(phantom_corpus, Stub(), tmp_path_factory.mktemp("index") / "i")
+    return Archive(phantom_corpus, Stub(), index, by_hand(index))
+
+
+@pytest.fixture(scope="module")
+def evaluation(archive):
+    stages = []
+    made = evaluate(archive, replicates=50, on_stage=stages.append)
+    assert stages == ["linear floor", "gallery", "retrieval scores", "drafts", "draft scores"]
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(evaluation, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "r"
+    save_evaluation(evaluation, path)
+    return path
+
+
+def tables(evaluation, direction="image to text", subset="all"):
+    (found,) = [
+        table for table in evaluation.summary["retrieval"]["tables"]
+        if (table["direction"], table["subset"]) == (direction, subset)
+    ]  # fmt: skip
+    return {score["measure"]: score for score in found["scores"]}
+
+
+# --- what is refused -----
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), ("train", "val", "test")])
+def test_an_index_that_holds_evaluated_patients_is_refused(phantom_corpus, tmp_path, parts):
+    index = build_index(phantom_corpus, Stub(), tmp_path / "i", parts=parts)
+    with pytest.raises(MismatchError, match=r"holds \d+ of the evaluated patients.*--parts train"):
+        evaluate(Archive(phantom_corpus, Stub(), index, by_hand(index)), replicates=5)
+
+
+def test_so_is_one_that_holds_another_study_of_an_evaluated_patient(archive, monkeypatch):
+    test, train = archive.corpus.part("test")[0], archive.corpus.part("train")[0]
+    shared = replace(train, facets={**train.facets, "cluster": test.facets["cluster"]})
+    studies = tuple(shared if s is train else s for s in archive.corpus.studies)
+    other = Corpus(archive.corpus.folder, archive.corpus.manifest)
+    monkeypatch.setitem(other.__dict__, "studies", studies)
+    with pytest.raises(MismatchError, match="holds 1 of the evaluated patients or groups"):
+        evaluate(Archive(other, archive.encoder, archive.index, archive.calibration), replicates=5)
+
+
+def test_its_own_training_part_is_refused(archive):
+    with pytest.raises(MismatchError, match="evaluated patients"):
+        evaluate(archive, split="train", replicates=5)
+
+
+def test_a_part_without_studies_is_refused(tmp_path):
+    settings = IngestSettings(
+        domain="synthetic",
+        texts="reports",
+        source="p",
+        fractions=(1.0, 0.0, 0.0),
+        preview=PreviewSpec(size=64),
+    )
+    ingest(phantom.studies(4), tmp_path / "c", settings)
+    corpus = Corpus.open(tmp_path / "c")
+    archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "i"))
+    with pytest.raises(XemplarError, match="no study with images in test"):
+        evaluate(archive, replicates=5)
+
+
+# --- retrieval -----
+
+
+def test_the_gallery_holds_the_evaluated_part_alone(archive, phantom_corpus, monkeypatch):
+    encoder = Stub()
+    evaluate(Archive(phantom_corpus, encoder, archive.index, archive.calibration), replicates=5)
+    held = {" ".join(s.text.split()) for s in phantom_corpus.part("test") if s.views and s.text}
+    assert set(encoder.texts) == held
+
+
+def test_the_gallerys_size_is_told(evaluation):
+    retrieval = evaluation.summary["retrieval"]
+    texts = [study.text for study in evaluation.studies if study.text]
+    assert retrieval["gallery"] == len(texts)
+    assert retrieval["distinct_texts"] == len({text_key(text) for text in texts})
+
+
+def vectors(archive, evaluation):
+    films = [archive.films_of(study) for study in evaluation.studies]
+    texts = archive.encoder.encode_texts([" ".join(study.text.split()) for study in evaluation.studies])
+    return archive.retriever.vectors_of(films), texts
+
+
+@pytest.mark.parametrize("direction", ["image to text", "text to image"])
+def test_success_by_a_loop_over_the_gallery(archive, evaluation, direction):
+    """A right text anywhere above every wrong one; equal texts are equally right, ties are lost."""
+    images, texts = vectors(archive, evaluation)
+    similar = images @ texts.T if direction == "image to text" else texts @ images.T
+    keys = [text_key(study.text) for study in evaluation.studies]
+    hits = []
+    for row, key in zip(similar.tolist(), keys, strict=True):
+        best = max(value for value, other in zip(row, keys, strict=True) if other == key)
+        ahead = sum(v >= best for v, other in zip(row, keys, strict=True) if other != key)
+        hits.append(ahead < 5)
+    found = tables(evaluation, direction)["success@5"]["ours"]["value"]
+    assert found == pytest.approx(np.mean(hits))
+
+
+def test_chance_knows_of_equal_texts(evaluation):
+    keys = [text_key(study.text) for study in evaluation.studies]
+    counts = np.array([keys.count(key) for key in keys])
+    for k in (1, 5, 10):
+        wanted = chance_success(counts, len(keys), k).mean()
+        assert tables(evaluation)[f"success@{k}"]["chance"] == pytest.approx(wanted)
+
+
+def test_equal_texts_are_equally_right(tmp_path):
+    """Two thirds of the studies have one report: whichever of them is found is right."""
+    arrivals = [
+        replace(
+            a, study=replace(a.study, findings="Clear lungs. No effusion.", impression=None, prior_id=None)
+        )
+        if n % 3
+        else a
+        for n, a in enumerate(phantom.studies(36))
+    ]
+    settings = IngestSettings(
+        domain="synthetic",
+        texts="reports",
+        source="p",
+        fractions=(0.6, 0.0, 0.4),
+        preview=PreviewSpec(size=64),
+    )
+    ingest(arrivals, tmp_path / "c", settings, key_salt=b"e")
+    corpus = Corpus.open(tmp_path / "c")
+    index = build_index(corpus, Stub(), tmp_path / "i")
+    made = evaluate(Archive(corpus, Stub(), index, by_hand(index)), replicates=5)
+    keys = [text_key(study.text) for study in made.studies]
+    counts = np.array([keys.count(key) for key in keys])
+    assert counts.max() > 3
+    found = tables(made)["success@1"]
+    assert found["chance"] == pytest.approx((counts / len(keys)).mean()) and found["chance"] > 0.2
+
+
+def test_floors_and_paired_differences_stand_beside_every_score(evaluation):
+    drafts = evaluation.summary["drafts"]
+    assert len(evaluation.summary["retrieval"]["tables"]) == 4
+    for table in evaluation.summary["retrieval"]["tables"]:
+        for score in table["scores"]:
+            assert set(score["floors"]) == set(score["differences"]) == {LINEAR}
+    for score in (*drafts["scores"], *drafts["by_finding"]):
+        assert set(score["floors"]) == set(score["differences"]) == {LINEAR, CONSTANT}
+
+
+def test_queries_with_a_present_finding_are_scored_apart(evaluation):
+    present = sum("present" in truth_of(study).values() for study in evaluation.studies)
+    apart = [t for t in evaluation.summary["retrieval"]["tables"] if t["subset"] == "with a present finding"]
+    assert [table["queries"] for table in apart] == [present, present]
+
+
+# --- drafts -----
+
+
+def test_drafts_are_the_archives_own(archive, evaluation):
+    again = archive.draft(archive.films_of(evaluation.studies[0]))
+    assert evaluation.drafts[0] == again
+
+
+def test_draft_f1_by_a_loop_over_studies_and_findings(evaluation):
+    tp = fp = fn = 0
+    for study, draft in zip(evaluation.studies, evaluation.drafts, strict=True):
+        said = {c.finding for line in draft.lines for c in line.claims if c.presence == "present"}
+        true = {name for name, presence in study.labels.items() if presence == "present"}
+        for name in evaluation.summary["drafts"]["findings"]:
+            tp += name in said and name in true
+            fp += name in said and name not in true
+            fn += name not in said and name in true
+    (found,) = [s for s in evaluation.summary["drafts"]["scores"] if s["measure"] == "micro-F1, present"]
+    assert found["ours"]["value"] == pytest.approx(2 * tp / (2 * tp + fp + fn)) and tp > 0
+
+
+def test_a_constant_normal_report_scores_nothing(evaluation):
+    for score in evaluation.summary["drafts"]["scores"]:
+        assert score["floors"][CONSTANT]["value"] == 0
+
+
+def test_drafts_of_a_drawn_model_for_clinical_films_are_counted_as_stopped(tmp_path):
+    arrivals = (replace(a, study=replace(a.study, domain="clinical")) for a in phantom.studies(30))
+    settings = IngestSettings(
+        domain="clinical",
+        texts="reports",
+        source="p",
+        fractions=(0.6, 0.0, 0.4),
+        preview=PreviewSpec(size=64),
+    )
+    ingest(arrivals, tmp_path / "c", settings, key_salt=b"e")
+    corpus = Corpus.open(tmp_path / "c")
+    index = build_index(corpus, Stub(), tmp_path / "i")
+    made = evaluate(Archive(corpus, Stub(), index, by_hand(index)), replicates=5)
+    assert {draft.gate for draft in made.drafts} == {SYNTHETIC_ONLY}
+    assert made.summary["drafts"]["stopped_at_the_gate"] == made.summary["silent_drafts"] == len(made.drafts)
+
+
+# --- what is written -----
+
+
+def refuse(token):
+    raise AssertionError(f"{token} is no JSON")
+
+
+def test_the_summary_is_json_without_nan(folder):
+    json.loads((folder / "summary.json").read_text(), parse_constant=refuse)
+
+
+def test_an_undefined_score_is_null():
+    value = {"a": [math.nan, 1.5, (math.inf, "NaN")], "b": {"c": -math.inf, "d": None, "e": 3, "f": True}}
+    assert _defined(value) == {
+        "a": [None, 1.5, [None, "NaN"]],
+        "b": {"c": None, "d": None, "e": 3, "f": True},
+    }
+
+
+def test_a_score_undefined_in_a_summary_is_written_as_null(evaluation, tmp_path):
+    odd = replace(evaluation, summary={**evaluation.summary, "lines_per_draft": math.nan})
+    save_evaluation(odd, tmp_path)
+    text = (tmp_path / "summary.json").read_text()
+    assert json.loads(text, parse_constant=refuse)["lines_per_draft"] is None
+
+
+def test_the_summary_says_on_whom_and_against_what(evaluation, archive):
+    summary = evaluation.summary
+    assert summary["title"] == describe_part("synthetic", evaluation.studies)
+    assert summary["resampling"] == {"of": "patients", "replicates": 50, "seed": 0, "level": 0.95}
+    assert summary["index"]["parts"] == ["train"]
+    assert summary["drafts"]["calibration"] == archive.calibration.fingerprint
+
+
+def test_a_draft_is_rebuilt_from_its_row(folder, evaluation):
+    lines = (folder / "drafts.jsonl").read_text().splitlines()
+    rebuilt = [_draft(json.loads(line, parse_constant=refuse)) for line in lines]
+    assert rebuilt == list(evaluation.drafts)
+
+
+def _draft(row):
+    return Draft(**{**row, "lines": tuple(_line(line) for line in row["lines"])})
+
+
+def _line(row):
+    claims = tuple(Claim(**{**claim, "span": tuple(claim["span"])}) for claim in row["claims"])
+    ids = tuple(row["source_study_ids"])
+    return Line(**{**row, "span": tuple(row["span"]), "claims": claims, "source_study_ids": ids})
+
+
+def test_scores_have_a_row_a_study(folder, evaluation):
+    table = pq.read_table(folder / "scores.parquet")
+    assert table.column("study_id").to_pylist() == [study.study_id for study in evaluation.studies]
+    assert table.column("lines").to_pylist() == [len(draft.lines) for draft in evaluation.drafts]
+
+
+def test_ranks_a_study_give_the_median_that_is_printed(folder, evaluation):
+    ranks = pq.read_table(folder / "scores.parquet").column("rank image to text, ours").to_pylist()
+    assert np.median(ranks) == tables(evaluation)["median rank"]["ours"]["value"]
+
+
+def test_the_same_seed_gives_the_same_summary(archive, evaluation):
+    assert evaluate(archive, replicates=50).summary == evaluation.summary
