@@ -185,3 +185,43 @@ def test_inner_punctuation_distinguishes():
 
 def test_text_key_is_the_start_of_a_sha256():
     assert report.text_key("Normal.") == hashlib.sha256(b"normal").hexdigest()[:16]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Lines and devices as above.",
+        "As above.",
+        "See above.",
+        "Bilateral effusions, as detailed above.",
+        "Opacity (see below).",
+        "Effusion as described.",
+        "Otherwise as noted.",
+        "The above findings are of uncertain cause.",
+        "Above findings suggest edema.",
+        "Tubes and lines, described above, are in place.",
+        "The aforementioned effusion is small.",
+        "See impression.",
+        "Please see the separate CT report.",
+        "Refer to the findings section.",
+    ],
+)
+def test_a_sentence_that_points_elsewhere(sentence):
+    assert report.points_elsewhere(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Endotracheal tube tip 4 cm above the carina.",
+        "The nasogastric tube extends below the diaphragm.",
+        "Opacity above the left hemidiaphragm.",
+        "No acute findings.",
+        "Findings are consistent with edema.",
+        "Small effusion, such as after surgery.",
+        "Opacity at the right base, seen on the lateral view.",
+        "The heart is normal in size.",
+    ],
+)
+def test_a_place_in_the_body_points_nowhere(sentence):
+    assert not report.points_elsewhere(sentence)
