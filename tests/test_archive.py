@@ -177,6 +177,7 @@ def test_a_blank_file_is_stopped(captioned, tmp_path):
     Image.fromarray(np.full((90, 90), 77, np.uint8)).save(tmp_path / "blank.png")
     draft = captioned.draft(captioned.load_film(tmp_path / "blank.png"))
     assert draft.gate == BLANK and draft.lines == ()
+    assert draft.policy == captions.POLICY
 
 
 def test_one_view_that_isnt_blank_is_enough(drawn, queries):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from xemplar.drafting import compose
 from xemplar.drafting.compose import ORDER, Composer
 from xemplar.findings import read_claims
 from xemplar.report import points_elsewhere
@@ -96,6 +97,15 @@ def test_a_denial_within_a_stated_line_is_not_said_again(archive_of):
         made, ["Cardiomegaly"], ["Pleural Effusion"], near="Cardiomegaly without pleural effusion."
     )
     assert texts(lines) == ["Cardiomegaly without pleural effusion."] and silent == {}
+
+
+def test_what_a_later_line_says_is_not_called_unsaid(archive_of, monkeypatch):
+    """The nearest sentence can't be quoted, and no other is tried; the next finding's says it as well."""
+    monkeypatch.setattr(compose, "_LOOKED_AT", 1)
+    near, other = "No pleural effusion or consolidation.", "No pneumothorax or pleural effusion."
+    made = archive_of([("a", near), ("b", other)])
+    lines, silent = composed(made, [], ["Pleural Effusion", "Pneumothorax"], near=near)
+    assert texts(lines) == [other] and silent == {}
 
 
 STATING = {

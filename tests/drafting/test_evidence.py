@@ -93,7 +93,8 @@ def test_a_patient_of_many_studies_leaves_as_many_neighbours(archive_of, monkeyp
     """The thirty nearest are of the patient left out; still three others are heard."""
     monkeypatch.setattr(evidence, "NEIGHBOURS", 3)
     made = archive_of(
-        [("a", f"Mild edema {n}.") for n in range(30)] + [(f"p{n}", "No edema.") for n in range(4)]
+        [("a", f"Mild edema {n}.") for n in range(30)]
+        + [(f"p{n}", ("No edema.", "Severe edema.")[n % 2]) for n in range(4)]
     )
     corpus, index, _ = made
     query = np.asarray(index.items["image"].vectors[:30]).sum(axis=0)
