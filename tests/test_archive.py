@@ -208,10 +208,6 @@ def test_a_draft_is_the_same_whatever_is_stopped_beside_it(drawn, queries):
     assert rows(made[1::2]) == rows(drawn.draft_many(queries[:2]))
 
 
-def test_a_draft_is_the_same_twice(drawn, queries):
-    assert rows(drawn.draft_many(queries)) == rows(drawn.draft_many(queries))
-
-
 OTHER = """
     import json, sys
     from pathlib import Path

@@ -93,7 +93,7 @@ def test_training_twice_gives_the_same_bits(undisturbed, phantom_corpus, tiny, t
     assert equal(weights_of(tmp_path / "m"), weights_of(undisturbed[0]))
 
 
-@pytest.mark.parametrize("step", [5, 7, 12])
+@pytest.mark.parametrize("step", [5, 12])
 def test_an_interrupted_run_goes_on_to_the_same_bits(undisturbed, phantom_corpus, tiny, tmp_path, step):
     """Stopped after an epoch's state was kept, it repeats what came after it."""
     folder = tmp_path / "m"
@@ -105,7 +105,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(undisturbed, phantom_corpus
     assert (folder / "log.jsonl").read_text() == (undisturbed[0] / "log.jsonl").read_text()
 
 
-@pytest.mark.parametrize("step", [2, 5])
+@pytest.mark.parametrize("step", [6])
 def test_so_does_one_kept_within_an_epoch(undisturbed, phantom_corpus, tiny, tmp_path, monkeypatch, step):
     monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
     with pytest.raises(Stopped):
