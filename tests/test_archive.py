@@ -168,7 +168,7 @@ def test_no_flag_turns_the_gate_off(callable_):
     assert set(inspect.signature(callable_).parameters) <= known
 
 
-def test_a_blank_image_is_stopped(drawn, tmp_path, queries):
+def test_a_blank_image_is_stopped(drawn, queries):
     film = replace(queries[0][0], pixels=replace(queries[0][0].pixels, steps=("blank",)))
     assert drawn.draft(film).gate == BLANK
 
@@ -198,7 +198,6 @@ def rows(drafts):
 
 
 def test_a_draft_is_the_same_alone_or_among_others(drawn, queries):
-    assert len(queries) > 4
     assert rows(drawn.draft_many(queries)) == rows(drawn.draft(query) for query in queries)
 
 
@@ -358,9 +357,6 @@ def test_calibrate_refuses_a_corpus_without_validation_studies(tmp_path):
     archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "index"))
     with pytest.raises(XemplarError, match="no validation study"):
         calibrate(archive, tmp_path / "c")
-
-
-# --- opening -----
 
 
 @pytest.fixture

@@ -91,8 +91,11 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
         say(f"      {sure}; {scores}; from study {line.source_study_ids[0]}{_more(line.source_study_ids)}")
         if line.text != line.sentence_text:
             say(f"      cut from: {line.sentence_text}")
+    findings_by_reason: dict[str, list[str]] = {}
     for finding, why in draft.abstained.items():
-        say(f"  silent on {finding}: {why}")
+        findings_by_reason.setdefault(why, []).append(finding)
+    for why, findings in findings_by_reason.items():
+        say(f"  silent on {', '.join(findings)}: {why}")
 
 
 def show_scores(summary: Json) -> None:
