@@ -61,21 +61,6 @@ class LabelCounts:
         return np.asarray(self.counts.sum(axis=0), dtype=np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class LabelScore:
-    """One score of a multi-label comparison in all three averages.
-
-    `macro` is the mean over the `macro_over` findings for which the score is defined; the others are
-    NaN in `per_finding`.
-    """
-
-    name: str
-    micro: float
-    macro: float
-    macro_over: int
-    per_finding: dict[str, float]
-
-
 def count_labels(
     predicted: NDArray[np.bool_], truth: NDArray[np.bool_], *, findings: Sequence[str]
 ) -> LabelCounts:
@@ -121,28 +106,6 @@ def recall(totals: Totals, *, average: Average = "micro") -> NDArray[np.float64]
     """
     tp, fp, fn = _parts(totals, average)
     return _finish(tp, tp + fn, average, tp + fp + fn)
-
-
-def defined(totals: Totals) -> NDArray[np.int64]:
-    """Over how many findings a macro mean is taken: those positive in truth or prediction. (...)."""
-    seen = _checked(totals).sum(axis=-1) > 0
-    return np.asarray(np.count_nonzero(seen, axis=-1), dtype=np.int64)
-
-
-def label_score(counts: LabelCounts, name: Literal["f1", "precision", "recall"]) -> LabelScore:
-    """One score of a comparison, micro, macro and per finding."""
-    scores = {"f1": f1, "precision": precision, "recall": recall}
-    if name not in scores:
-        raise XemplarError(f"score {name!r}", wanted="f1, precision or recall")
-    score, totals = scores[name], counts.totals
-    each = score(totals, average="none")
-    return LabelScore(
-        name=name,
-        micro=float(score(totals, average="micro")),
-        macro=float(score(totals, average="macro")),
-        macro_over=int(defined(totals)),
-        per_finding={finding: float(value) for finding, value in zip(counts.findings, each, strict=True)},
-    )
 
 
 def _checked(totals: Totals) -> NDArray[np.float64]:

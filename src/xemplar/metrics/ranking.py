@@ -79,23 +79,10 @@ def recall_at_k(scores: Scores, relevant: NDArray[np.bool_], k: int) -> NDArray[
     return shares
 
 
-def median_rank(scores: Scores, relevant: NDArray[np.bool_]) -> float:
-    """Median over queries of `right_ranks`; lower is better, 1 is perfect. No query: XemplarError."""
-    ranks = right_ranks(scores, relevant)
-    _check_any(len(ranks))
-    return float(np.median(ranks))
-
-
 def reciprocal_ranks(scores: Scores, relevant: NDArray[np.bool_]) -> NDArray[np.float64]:
     """1 / `right_ranks` for each query, 0 for a query without a right item (trec_eval): (q,)."""
     ranks = right_ranks(scores, relevant)
     return np.where(ranks <= scores.shape[1], 1.0 / ranks, 0.0)
-
-
-def mrr(scores: Scores, relevant: NDArray[np.bool_]) -> float:
-    """Mean of `reciprocal_ranks`, in 0..1. No query: XemplarError."""
-    _check_any(len(scores))
-    return float(np.mean(reciprocal_ranks(scores, relevant)))
 
 
 def same_key(query_keys: Sequence[Hashable], item_keys: Sequence[Hashable]) -> NDArray[np.bool_]:
