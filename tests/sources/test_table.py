@@ -200,7 +200,8 @@ def test_official_split(tmp_path, value, split):
 
 def test_unknown_split(tmp_path):
     path = write(tmp_path, "id,text,part\n1,x,train\n2,y,fold3\n")
-    with pytest.raises(XemplarError, match=r"table\.csv, row 2: split 'fold3' in column 'part'"):
+    said = r"table\.csv, row 2: column 'part' holds a value that is no split's name; wanted one of train, "
+    with pytest.raises(XemplarError, match=said):
         read(path, TableSettings(patients_unknown=True, split_column="part"))
 
 
@@ -402,6 +403,77 @@ def test_no_error_holds_a_value(tmp_path):
     with pytest.raises(XemplarError) as caught:
         read(path)
     assert "SECRET" not in str(caught.value)
+
+
+TEXT = "Patient Doe has a large left effusion"
+
+
+def said_of(path, **settings):
+    with pytest.raises(XemplarError) as caught:
+        read(path, TableSettings(**{"patients_unknown": True, **settings}))
+    return str(caught.value)
+
+
+def test_a_value_that_is_no_split_is_not_quoted(tmp_path):
+    path = write(tmp_path, f"id,findings\n1,{TEXT}\n")
+    said = said_of(path, split_column="findings")
+    assert "row 1: column 'findings' holds a value that is no split's name" in said
+    assert "effusion" not in said
+
+
+HEADERLESS = [
+    f"7,{TEXT},P1",
+    "P00123,Cardiomegaly,x",
+    "film1.png,Clear,x",
+    "Doe^John,Clear,x",
+    "Clear lungs. Heart normal.,x,y",
+    "Clear lungs,2,x",
+]
+
+
+@pytest.mark.parametrize("first", HEADERLESS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"columns": {"text": "words"}},
+        {"split_column": "words", "columns": {"text": ""}},
+        {},
+        {"patients_unknown": False},
+    ],
+)
+def test_a_first_row_that_is_no_header_is_not_quoted(tmp_path, first, settings):
+    said = said_of(write(tmp_path, f"{first}\n{first}\n"), **settings)
+    if settings != {"patients_unknown": False}:
+        assert "its first row does not look like a header" in said
+    assert not [cell for cell in first.split(",") if len(cell) > 3 and cell in said]
+
+
+def test_a_cell_that_stands_twice_where_the_header_should_be_is_not_quoted(tmp_path):
+    said = said_of(write(tmp_path, f"1,{TEXT},{TEXT}\n"))
+    assert "a column stands twice" in said and "first row does not look like a header" in said
+    assert "effusion" not in said
+
+
+def test_a_patient_column_is_not_guessed_from_what_may_be_a_text(tmp_path):
+    path = write(tmp_path, f"image,text,{TEXT}\n1,x,y\n")
+    assert "effusion" not in said_of(path, patients_unknown=False)
+
+
+def test_a_text_mapped_as_an_image_is_not_quoted(tmp_path):
+    said = said_of(write(tmp_path, f"id,findings\n1,{TEXT}\n"), columns={"image": "findings"})
+    assert "row 1: none of the first 1 images exists" in said
+    assert "effusion" not in said
+
+
+def test_a_nul_byte_in_a_column_without_a_name_names_its_place(tmp_path):
+    _, rejected = read(write(tmp_path, f"id,text,{TEXT}\n1,x,a\0b\n"))
+    assert rejected[0].reason == "a NUL byte in column number 3"
+
+
+def test_usual_column_names_are_listed(tmp_path):
+    columns = "Image Index,Finding Labels,Follow-up #,Patient ID,OriginalImage[Width,view_1,"
+    said = said_of(write(tmp_path, f"{columns}\n{'x,' * 6}\n"), split_column="words")
+    assert "wanted one of Image Index, Finding Labels, Follow-up #, Patient ID" in said
 
 
 def test_unknown_settings_are_refused():

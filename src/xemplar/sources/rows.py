@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from xemplar.errors import XemplarError
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = (".jsonl", ".ndjson")
 _PARQUET = ".parquet"
+_SENTENCE = re.compile(r"[.!?;,](?:\s|\Z)")
+_FILE = re.compile(r"\.(?:png|jpe?g|dcm|dicom|tiff?|bmp|nii|gz)\Z", re.IGNORECASE)
+HEADERLESS = "its first row does not look like a header"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,39 @@ class Row:
     number: int
     values: Mapping[str, str]
     fault: str = ""
+
+
+def named(columns: Sequence[str]) -> str:
+    """The columns, to be told to a user; empty where the first row may be a patient's and no header."""
+    return ", ".join(columns) if all(map(_may_be_a_header, columns)) else ""
+
+
+def path_named(path: Path) -> str:
+    """A path that a cell gave, where it is plainly one; a text mapped by mistake is not quoted."""
+    plain = _FILE.search(path.name) and not _SENTENCE.search(path.name) and len(path.name.split()) <= 4
+    return str(path) if plain else "what is no image's name"
+
+
+def _may_be_a_header(cell: str) -> bool:
+    """Short, with a letter, and neither a number, a sentence, a file nor a name as DICOM writes it."""
+    return not cell or (
+        len(cell) <= 40
+        and len(cell.split()) <= 4
+        and any(letter.isalpha() for letter in cell)
+        and re.search(r"\d{3}|\^", cell) is None
+        and _SENTENCE.search(cell) is None
+        and _FILE.search(cell) is None
+    )
+
+
+def check_column(path: Path, column: str, columns: Sequence[str]) -> None:
+    """Refuse a column that the table lacks, naming those there are where they can be named."""
+    if column not in columns:
+        known = named(columns)
+        raise XemplarError(
+            f"no column {column!r}", wanted=f"one of {known}" if known else "a column of the table",
+            where=path.name, remedy="" if known else HEADERLESS,
+        )  # fmt: skip
 
 
 def read_columns(path: Path) -> tuple[str, ...]:
@@ -49,7 +86,11 @@ def read_columns(path: Path) -> tuple[str, ...]:
         raise XemplarError("the table is empty", wanted="columns and rows", where=path.name)
     repeated = [column for column, times in Counter(columns).items() if times > 1]
     if repeated:
-        raise XemplarError(f"column {repeated[0]!r} stands twice", wanted="distinct columns", where=path.name)
+        known = named(columns)
+        raise XemplarError(
+            f"column {repeated[0]!r} stands twice" if known else "a column stands twice",
+            wanted="distinct columns", where=path.name, remedy="" if known else HEADERLESS,
+        )  # fmt: skip
     return tuple(columns)
 
 
@@ -70,7 +111,9 @@ def read_rows(path: Path) -> Iterator[Row]:
         if damaged is None:
             yield row
         else:
-            yield Row(row.number, {}, f"a NUL byte in column {damaged!r}")
+            place = list(row.values).index(damaged) + 1
+            column = f"column {damaged!r}" if named([damaged]) else f"column number {place}"
+            yield Row(row.number, {}, f"a NUL byte in {column}")
 
 
 def _kind(path: Path) -> str:
@@ -162,7 +205,8 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
         keys = Counter(key for key, _ in pairs)
         repeated = next((key for key, times in keys.items() if times > 1), None)
         if repeated is not None:
-            raise XemplarError(f"column {repeated!r} stands twice", wanted="distinct columns", where=where)
+            column = f"column {repeated!r}" if named([repeated]) else "a column"
+            raise XemplarError(f"{column} stands twice", wanted="distinct columns", where=where)
         return dict(pairs)
 
     try:

@@ -18,7 +18,7 @@ from xemplar.contracts import Arrival, Json
 from xemplar.errors import XemplarError
 from xemplar.records import Domain, Rejected, Split, Study, TextKind, View
 from xemplar.report import UNNAMED, section_texts
-from xemplar.sources.rows import Row, read_columns, read_rows
+from xemplar.sources.rows import HEADERLESS, Row, check_column, named, path_named, read_columns, read_rows
 
 _BODY = ("text", "report", "findings", "impression")
 _TEXTS = (*_BODY, "indication", "comparison")
@@ -119,7 +119,7 @@ def studies(path: Path, settings: TableSettings) -> Iterator[Arrival | Rejected]
         raise XemplarError("the table has no rows", wanted="at least one study", where=path.name)
     if looked_for and not found_image:
         raise XemplarError(
-            f"none of the first {len(looked_for)} images exists; looked for {looked_for[0][0]}",
+            f"none of the first {len(looked_for)} images exists; looked for {path_named(looked_for[0][0])}",
             where=f"{path.name}, row {looked_for[0][1]}",
             remedy="name the folder of the images (--images-root), the right column (image=COLUMN), "
             "or that there is none (image=)",
@@ -161,13 +161,14 @@ def _plan(path: Path, settings: TableSettings, *, need_patients: bool) -> _Plan:
     _check_owner(path, settings, columns, need_patients=need_patients)
     for column in (settings.patient_column, settings.group_column, settings.split_column):
         if column is not None:
-            _check_column(path, column, columns)
+            check_column(path, column, columns)
+    known = named(columns)
     if "image" not in fields and not any(name in fields for name in _BODY):
         raise XemplarError(
             "no column of images and none of texts",
             wanted="image, text, report, findings or impression",
             where=path.name,
-            remedy=f"map one (image=COLUMN); columns: {', '.join(columns)}",
+            remedy=f"map one (image=COLUMN); {f'columns: {known}' if known else HEADERLESS}",
         )
     has_report = any(name in fields for name in ("report", "findings", "impression"))
     texts = settings.texts or ("reports" if has_report else "captions")
@@ -187,7 +188,7 @@ def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dic
                 where=path.name,
             )
         if column:
-            _check_column(path, column, columns)
+            check_column(path, column, columns)
             fields[name] = column
     for name in FIELDS:
         if name in settings.columns:
@@ -196,11 +197,6 @@ def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dic
         if found is not None:
             fields[name] = found
     return fields
-
-
-def _check_column(path: Path, column: str, columns: Sequence[str]) -> None:
-    if column not in columns:
-        raise XemplarError(f"no column {column!r}", wanted=f"one of {', '.join(columns)}", where=path.name)
 
 
 def _check_owner(path: Path, settings: TableSettings, columns: Sequence[str], *, need_patients: bool) -> None:
@@ -213,7 +209,8 @@ def _check_owner(path: Path, settings: TableSettings, columns: Sequence[str], *,
         both = " and ".join(name for name, is_given in zip(names, given, strict=True) if is_given)
         raise XemplarError(f"{both} at once", wanted=ways, where=path.name)
     if need_patients and not any(given):
-        likely = [c for c in columns if any(w in c.casefold() for w in ("patient", "subject", "group"))]
+        sure = columns if named(columns) else ()
+        likely = [c for c in sure if any(w in c.casefold() for w in ("patient", "subject", "group"))]
         raise XemplarError(
             "no patient column named",
             wanted=ways,
@@ -305,7 +302,7 @@ def _split(plan: _Plan, row: Row) -> Split | None:
     split = _SPLITS.get(value.casefold())
     if split is None:
         raise XemplarError(
-            f"split {value!r} in column {column!r}",
+            f"column {column!r} holds a value that is no split's name",
             wanted=f"one of {', '.join(_SPLITS)}",
             where=f"{plan.path.name}, row {row.number}",
         )
