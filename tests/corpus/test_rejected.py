@@ -102,6 +102,19 @@ def test_the_error_names_the_first_rejection(tmp_path):
         ingest([broken(1), broken(2)], tmp_path, settings())
 
 
+def test_the_first_rejection_is_told_by_its_salted_key(tmp_path):
+    summary = ingest([*many(2), many(1)[0]], tmp_path, settings())
+    (row,) = on_file(tmp_path)
+    assert summary.first_rejected == Rejected(row["key"], row["reason"], row["where"])
+    assert "source-" not in str(summary.first_rejected)
+
+
+def test_an_error_holds_no_key_of_the_source(tmp_path):
+    with pytest.raises(XemplarError, match=r"first: [0-9a-f]{16}: no text") as caught:
+        ingest([Rejected("source-row-9", "no text")], tmp_path, settings())
+    assert "source-" not in str(caught.value)
+
+
 def test_a_second_run_repeats_no_rejection(tmp_path):
     arrivals = [*many(3), broken(50), many(1)[0], Rejected("row-9", "no text", "row 9")]
     first = ingest(arrivals, tmp_path, settings())

@@ -126,8 +126,8 @@ def test_every_field_arrives(tmp_path):
         "ward": "7",
     }
     path = write(tmp_path, ",".join(row) + "\n" + ",".join(row.values()) + "\n")
-    settings = TableSettings(patients_unknown=True, columns={"facet:place": "ward"})
-    study = only(path, settings).study
+    mapped = {"facet:place": "ward", "accession": "accession", "study_uid": "study_uid"}
+    study = only(path, TableSettings(patients_unknown=True, columns=mapped)).study
     names = "findings impression indication comparison modality language licence accession study_uid"
     assert {name: getattr(study, name) for name in names.split()} == {n: row[n] for n in names.split()}
     assert (study.prior_id, dict(study.facets)) == ("p", {"place": "7"})
@@ -135,6 +135,11 @@ def test_every_field_arrives(tmp_path):
     assert study.acquired_at.date().isoformat() == "2020-01-02"
     (view,) = study.views
     assert (view.view_id, view.position, view.laterality, view.path) == ("s/a", "PA", "L", "a.png")
+
+
+def test_identifiers_are_not_taken_unasked(tmp_path):
+    study = only(write(tmp_path, "id,text,accession,study_uid\n1,x,A1,1.2.3\n")).study
+    assert (study.accession, study.study_uid) == (None, None)
 
 
 def test_a_report_is_cut_into_sections(tmp_path):

@@ -65,7 +65,10 @@ class IngestSettings(BaseModel):
 
 @dataclass
 class IngestSummary:
-    """What an ingest did, by count; `rejected` counts by reason, all of them in rejected.jsonl."""
+    """What an ingest did, by count; `rejected` counts by reason, all of them in rejected.jsonl.
+
+    `first_rejected` is a line of that file: its key is salted, only `where` is the source's own.
+    """
 
     added: int = 0
     already_there: int = 0
@@ -224,8 +227,8 @@ class _Writer:
     def reject(self, rejected: Rejected) -> None:
         """Count a rejection; one that is already on file is not written twice."""
         self.summary.rejected[rejected.reason.split(":")[0]] += 1
-        self.summary.first_rejected = self.summary.first_rejected or rejected
         row = replace(rejected, key=self.key("study", rejected.key))
+        self.summary.first_rejected = self.summary.first_rejected or row
         if (row.key, row.reason, row.where) not in self.refused:
             self.refused.add((row.key, row.reason, row.where))
             self.pending.append(row)

@@ -31,6 +31,8 @@ _ALSO = {
     "text": ("caption",),
     "study": ("study_id", "image_id", "id", "uid"),
 }
+_ASKED_FOR = ("accession", "study_uid")
+"""Identifiers that a corpus keeps as they are: taken from a column only where it is mapped."""
 _FACET = "facet:"
 _SPLITS: dict[str, Split] = {
     "train": "train",
@@ -49,8 +51,9 @@ class TableSettings(BaseModel):
     """How a table is to be read.
 
     `columns` maps a field (or "facet:<name>") to a column, or to "" for "there is none"; a field that
-    isn't mapped takes the column of its own name. Exactly one of `patient_column`, `group_column` and
-    `patients_unknown` says what must stay in one split. `images_root` is the table's folder unless given.
+    isn't mapped takes the column of its own name (accession and study_uid, never unasked). Exactly one
+    of `patient_column`, `group_column` and `patients_unknown` says what must stay in one split.
+    `images_root` is the table's folder unless given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -178,7 +181,7 @@ def _plan(path: Path, settings: TableSettings, *, need_patients: bool) -> _Plan:
 
 
 def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dict[str, str]:
-    """Field -> column: as mapped, else the column of the field's own or customary name."""
+    """Field -> column: as mapped, else (identifiers aside) the column of its own or customary name."""
     fields: dict[str, str] = {}
     for name, column in settings.columns.items():
         if name not in FIELDS and not (name.startswith(_FACET) and name != _FACET):
@@ -191,7 +194,7 @@ def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dic
             check_column(path, column, columns)
             fields[name] = column
     for name in FIELDS:
-        if name in settings.columns:
+        if name in settings.columns or name in _ASKED_FOR:
             continue
         found = next((column for column in (name, *_ALSO.get(name, ())) if column in columns), None)
         if found is not None:
