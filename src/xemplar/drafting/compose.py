@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.corpus import Corpus
+from xemplar.drafting.left_out import Gone, LeftOut
 from xemplar.findings import read_claims, summarise
 from xemplar.index import Index
 from xemplar.records import Claim, Line, Sentence, Vectors
@@ -52,6 +52,7 @@ class Composer:
         self.corpus, self.index = corpus, index
         by_id = {sentence.sentence_id: sentence for sentence in corpus.sentences}
         self.sentences = tuple(by_id[sentence_id] for sentence_id in index.items["sentence"].ids)
+        self._left_out = LeftOut(corpus, index.items["sentence"])
 
     @cached_property
     def _stating(self) -> dict[tuple[str, str], NDArray[np.int64]]:
@@ -77,6 +78,7 @@ class Composer:
         `vector` is (dim,); `beliefs` and `denials` map findings to the probability of presence.
         """
         similar = np.asarray(self.index.items["sentence"].vectors) @ vector
+        gone = self._left_out.of(leave)
         lines: list[Line] = []
         silent: dict[str, str] = {}
         covered: set[str] = set()
@@ -84,7 +86,7 @@ class Composer:
             for finding in ORDER:
                 if finding not in findings or finding in covered:
                     continue
-                line = self._best(finding, presence, similar, (beliefs, denials), leave)
+                line = self._best(finding, presence, similar, (beliefs, denials), gone)
                 if line is None:
                     silent[finding] = (
                         f"no sentence of the archive says it is {presence} and nothing unbelieved"
@@ -101,7 +103,7 @@ class Composer:
         presence: str,
         similar: NDArray[np.float32],
         believed: tuple[Mapping[str, float], Mapping[str, float]],
-        leave: Leave,
+        gone: Gone,
     ) -> Line | None:
         """The span nearest to the image that says this and nothing that isn't believed."""
         rows = self._stating.get((finding, presence))
@@ -109,7 +111,7 @@ class Composer:
             return None
         for row in rows[np.lexsort((rows, -similar[rows]))][:_LOOKED_AT].tolist():
             sentence = self.sentences[row]
-            sources = self._sources(row, leave)
+            sources = self._left_out.sources(row, gone)
             if not sources:
                 continue
             for span, claims in spans(sentence):
@@ -117,19 +119,19 @@ class Composer:
                     return _line(sentence, span, claims, (sources, believed, float(similar[row])))
         return None
 
-    def _sources(self, row: int, leave: Leave) -> tuple[str, ...]:
-        ids = self.index.items["sentence"].study_ids[row]
-        return tuple(study_id for study_id in ids if not leave.drops(self.corpus.by_id[study_id]))
+
+def spans(sentence: Sentence) -> tuple[tuple[Span, tuple[Claim, ...]], ...]:
+    """The whole sentence, then every part of it that keeps its claims when read alone; longest first."""
+    return _spans(sentence.text, sentence.claims)
 
 
 @lru_cache(maxsize=20_000)
-def spans(sentence: Sentence) -> tuple[tuple[Span, tuple[Claim, ...]], ...]:
-    """The whole sentence, then every part of it that keeps its claims when read alone; longest first."""
-    text = sentence.text
-    found = [((0, len(text)), sentence.claims)]
+def _spans(text: str, whole: tuple[Claim, ...]) -> tuple[tuple[Span, tuple[Claim, ...]], ...]:
+    """Kept by text and claims alone: a sentence may name 20,000 studies, all of which it would hash."""
+    found = [((0, len(text)), whole)]
     for start, end in sorted(_parts(text), key=lambda part: part[0] - part[1]):
-        inside = [claim for claim in sentence.claims if start <= claim.span[0] and claim.span[1] <= end]
-        crossing = [c for c in sentence.claims if c not in inside and c.span[0] < end and c.span[1] > start]
+        inside = [claim for claim in whole if start <= claim.span[0] and claim.span[1] <= end]
+        crossing = [c for c in whole if c not in inside and c.span[0] < end and c.span[1] > start]
         again = read_claims(text[start:end])
         if inside and not crossing and {c.meaning for c in again} == {c.meaning for c in inside}:
             found.append(((start, end), again))
@@ -173,7 +175,7 @@ def _line(
         sentence_text=sentence.text,
         span=span,
         source_study_ids=sources,
-        claims=tuple(replace(claim) for claim in claims),
+        claims=claims,
         scores={"cosine": cosine},
         confidence=min(sure),
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.corpus import Corpus
+from xemplar.drafting.left_out import LeftOut
 from xemplar.findings import FINDINGS, summarise
 from xemplar.index import Index, Items
 from xemplar.records import Kind, Vectors
@@ -46,6 +47,7 @@ class Evidence:
             for kind, items in index.items.items()
             if kind != "sentence"
         }
+        self._left_out = {kind: LeftOut(corpus, items) for kind, items in index.items.items()}
         claims = {sentence.sentence_id: summarise(sentence.claims) for sentence in corpus.sentences}
         says = [claims[sentence_id] for sentence_id in index.items["sentence"].ids]
         self._present = [np.flatnonzero([s.get(name) == "present" for s in says]) for name in FINDINGS]
@@ -78,16 +80,18 @@ class Evidence:
         self, items: Items, vector: Vectors, leave: Leave
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The nearest items that aren't left out; a patient of many studies makes it look deeper."""
+        absent = self._rows_left_out(items, leave)
         deep = 2 * NEIGHBOURS
         while True:
             rows, scores = items.engine.search(vector, min(deep, len(items)))
-            kept = [i for i, row in enumerate(rows[0].tolist()) if not self._left_out(items, row, leave)]
+            kept = [i for i, row in enumerate(rows[0].tolist()) if row not in absent]
             if len(kept) >= NEIGHBOURS or deep >= len(items):
                 return rows[0, kept[:NEIGHBOURS]], scores[0, kept[:NEIGHBOURS]]
             deep *= 4
 
-    def _left_out(self, items: Items, row: int, leave: Leave) -> bool:
-        return all(leave.drops(self.corpus.by_id[study_id]) for study_id in items.study_ids[row])
+    def _rows_left_out(self, items: Items, leave: Leave) -> set[int]:
+        left_out = self._left_out[items.kind]
+        return set(left_out.rows(left_out.of(leave)))
 
     def _margins(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
         items = self.index.items["sentence"]
@@ -95,8 +99,7 @@ class Evidence:
         for query, leave in enumerate(leaves):
             # One product a query: several at once are rounded by how many they are.
             similar = np.asarray(items.vectors) @ vectors[query]
-            if leave != NOBODY:
-                similar[[row for row in range(len(items)) if self._left_out(items, row, leave)]] = -np.inf
+            similar[list(self._rows_left_out(items, leave))] = -np.inf
             sides = zip(self._present, self._absent, strict=True)
             margins[query] = [_best(similar[present]) - _best(similar[absent]) for present, absent in sides]
         return margins
@@ -104,5 +107,7 @@ class Evidence:
 
 def _best(similar: NDArray[np.float32]) -> float:
     """Mean of the few best similarities, leaving out what is -inf; 0 where there are none."""
-    best = np.sort(similar[np.isfinite(similar)])[-_TOP:]
+    known = similar[np.isfinite(similar)]
+    # Sorted, since the few are added up: in another order the sum has other bits.
+    best = np.sort(np.partition(known, -_TOP)[-_TOP:] if len(known) > _TOP else known)
     return float(best.mean()) if len(best) else 0.0
