@@ -108,6 +108,40 @@ def test_what_a_later_line_says_is_not_called_unsaid(archive_of, monkeypatch):
     assert texts(lines) == [other] and silent == {}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "third"),
+    [
+        ("Edema with a small left pleural effusion.", "Right pleural effusion and rib fracture.", "right"),
+        ("Edema with a small left pleural effusion.", "Large pleural effusion and rib fracture.", "large"),
+    ],
+    ids=["side", "degree"],
+)
+def test_no_line_speaks_against_one_before_it(archive_of, first, second, third):
+    made = archive_of([("a", first), ("b", second), ("c", "Acute rib fracture.")])
+    claims = {claim.finding: claim for claim in read_claims(second)}
+    assert third in (claims["Pleural Effusion"].side, claims["Pleural Effusion"].degree)
+    lines, _ = composed(made, ["Edema", "Fracture", "Pleural Effusion"], near=second)
+    assert lines[0].text == first
+    said = {(c.side, c.degree) for line in lines for c in line.claims if c.finding == "Pleural Effusion"}
+    assert len(said) == 1
+    assert "Fracture" in {claim.finding for line in lines for claim in line.claims}
+
+
+def test_a_line_may_say_again_what_one_before_it_said(archive_of):
+    first, second = "Edema with a small left pleural effusion.", "Left pleural effusion and rib fracture."
+    lines, _ = composed(archive_of([("a", first), ("b", second)]), ["Edema", "Fracture", "Pleural Effusion"])
+    assert texts(lines) == [first, second]
+
+
+def test_a_sentence_of_two_sides_agrees_with_either(archive_of):
+    both = "Edema; small left pleural effusion; moderate right pleural effusion."
+    one = "Rib fracture and right pleural effusion."
+    made = archive_of([("a", both), ("b", one)])
+    assert {c.side for c in read_claims(both) if c.finding == "Pleural Effusion"} == {"left", "right"}
+    lines, _ = composed(made, ["Edema", "Fracture", "Pleural Effusion"], near=both)
+    assert texts(lines) == [both, one]
+
+
 STATING = {
     "Support Devices": "Endotracheal tube in place.",
     "Cardiomegaly": "The heart is enlarged.",

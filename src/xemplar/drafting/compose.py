@@ -1,13 +1,15 @@
 """Beliefs -> lines: for each finding the best span of a real sentence, with every study that wrote it.
 
 Knows sentences and their claims; knows nothing of how the beliefs came about. A span may be cut from
-its sentence only where, read again, it makes the claims that it made inside it.
+its sentence only where, read again, it makes the claims that it made inside it, and none that speaks
+against a line before it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -43,6 +45,37 @@ _LOOKED_AT = 40
 
 _CUTS = re.compile(r"(?:[;,]\s+|\s+)(?:and|but|with|without)\s+|[;,]\s+")
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What a draft may say: findings with their probability of presence, and what it has said before."""
+
+    beliefs: Mapping[str, float]
+    denials: Mapping[str, float]
+    said: tuple[Claim, ...]
+
+    def allows(self, claim: Claim) -> bool:
+        """Believed as it stands, and of no other side or degree than what the draft said before."""
+        believed = {"present": self.beliefs, "absent": self.denials, "uncertain": {}}[claim.presence]
+        before = [said for said in self.said if said.finding == claim.finding]
+        return claim.finding in believed and (not before or any(_agrees(claim, said) for said in before))
+
+    def least_sure(self, claims: tuple[Claim, ...]) -> float:
+        """The smallest probability that a finding is there, or absent, as it is said."""
+        return min(
+            self.beliefs[claim.finding] if claim.presence == "present" else 1 - self.denials[claim.finding]
+            for claim in claims
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A span of a sentence, and what it claims."""
+
+    sentence: Sentence
+    span: Span
+    claims: tuple[Claim, ...]
 
 
 class Composer:
@@ -81,32 +114,33 @@ class Composer:
         gone = self._left_out.of(leave)
         lines: list[Line] = []
         silent: dict[str, str] = {}
-        covered: set[str] = set()
+        said: list[Claim] = []
         for presence, findings in (("present", beliefs), ("absent", denials)):
             for finding in ORDER:
-                if finding not in findings or finding in covered:
+                if finding not in findings or any(claim.finding == finding for claim in said):
                     continue
-                line = self._best(finding, presence, similar, (beliefs, denials), gone)
+                allowed = _Allowed(beliefs, denials, tuple(said))
+                line = self._best((finding, presence), similar, allowed, gone)
                 if line is None:
                     silent[finding] = (
                         f"no sentence of the archive says it is {presence} and nothing unbelieved"
                     )
                 else:
                     lines.append(line)
-                    covered.update(claim.finding for claim in line.claims)
+                    said.extend(line.claims)
+        covered = {claim.finding for claim in said}
         # A later line may say what none of the nearest sentences said by themselves.
         return tuple(lines), {name: why for name, why in silent.items() if name not in covered}
 
     def _best(
         self,
-        finding: str,
-        presence: str,
+        wanted: tuple[str, str],
         similar: NDArray[np.float32],
-        believed: tuple[Mapping[str, float], Mapping[str, float]],
+        allowed: _Allowed,
         gone: Gone,
     ) -> Line | None:
-        """The span nearest to the image that says this and nothing that isn't believed."""
-        rows = self._stating.get((finding, presence))
+        """The span nearest to the image that says this and nothing that isn't allowed."""
+        rows = self._stating.get(wanted)
         if rows is None:
             return None
         for row in rows[np.lexsort((rows, -similar[rows]))][:_LOOKED_AT].tolist():
@@ -115,8 +149,9 @@ class Composer:
             if not sources:
                 continue
             for span, claims in spans(sentence):
-                if _says(claims, finding, presence) and _all_believed(claims, believed):
-                    return _line(sentence, span, claims, (sources, believed, float(similar[row])))
+                if _says(claims, wanted) and all(allowed.allows(claim) for claim in claims):
+                    cut = _Cut(sentence, span, claims)
+                    return _line(cut, sources, allowed.least_sure(claims), float(similar[row]))
         return None
 
 
@@ -149,33 +184,26 @@ def _parts(text: str) -> Iterator[Span]:
                 yield start, end
 
 
-def _says(claims: tuple[Claim, ...], finding: str, presence: str) -> bool:
-    return any(claim.finding == finding and claim.presence == presence for claim in claims)
+def _says(claims: tuple[Claim, ...], wanted: tuple[str, str]) -> bool:
+    return any((claim.finding, claim.presence) == wanted for claim in claims)
 
 
-def _all_believed(
-    claims: tuple[Claim, ...], believed: tuple[Mapping[str, float], Mapping[str, float]]
-) -> bool:
-    beliefs, denials = believed
-    allowed = {"present": beliefs, "absent": denials, "uncertain": {}}
-    return all(claim.finding in allowed[claim.presence] for claim in claims)
+def _agrees(claim: Claim, said: Claim) -> bool:
+    """Whether two claims of one finding can both hold: none names a side or degree the other doesn't."""
+    return all(
+        mine is None or theirs is None or mine == theirs
+        for mine, theirs in ((claim.side, said.side), (claim.degree, said.degree))
+    )
 
 
-def _line(
-    sentence: Sentence,
-    span: Span,
-    claims: tuple[Claim, ...],
-    rest: tuple[tuple[str, ...], tuple[Mapping[str, float], Mapping[str, float]], float],
-) -> Line:
-    sources, (beliefs, denials), cosine = rest
-    sure = [beliefs[c.finding] if c.presence == "present" else 1 - denials[c.finding] for c in claims]
+def _line(cut: _Cut, sources: tuple[str, ...], confidence: float, cosine: float) -> Line:
     return Line(
-        text=sentence.text[span[0] : span[1]],
-        sentence_id=sentence.sentence_id,
-        sentence_text=sentence.text,
-        span=span,
+        text=cut.sentence.text[cut.span[0] : cut.span[1]],
+        sentence_id=cut.sentence.sentence_id,
+        sentence_text=cut.sentence.text,
+        span=cut.span,
         source_study_ids=sources,
-        claims=claims,
+        claims=cut.claims,
         scores={"cosine": cosine},
-        confidence=min(sure),
+        confidence=confidence,
     )
