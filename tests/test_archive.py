@@ -337,7 +337,7 @@ def test_calibrate_hears_what_a_loop_would_hear(bare, tmp_path, monkeypatch):
     for row, study in enumerate(wanted):
         films = bare.films_of(study)
         vector = bare.retriever.vectors_of([films])
-        leave = module.leave_of(films)
+        leave = bare.retriever.leave_of(films)
         assert np.array_equal(bare.evidence.features(vector, [leave])[0], heard["features"][row])
 
 

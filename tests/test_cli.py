@@ -287,6 +287,26 @@ def test_an_unknown_key_in_a_recipe(walk, tmp_path):
     assert "training.epoch" in line
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "ingest",
+        "nope",
+        "--nope",
+        "train c",
+        "search",
+        "search i words -k 0",
+        "demo --studies 10",
+        "index c",
+    ],
+)
+def test_a_command_line_that_is_none_says_how(line):
+    done = xemplar(*line.split(), code=2)
+    said = done.stdout + done.stderr
+    assert "Usage: " in said and "Traceback" not in said
+
+
 def test_no_such_folder(tmp_path):
     assert "no such index folder" in refused("search", tmp_path / "nowhere", "effusion")
 
@@ -319,7 +339,7 @@ def test_interrupted_it_goes_on(verb, walk, tmp_path):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr.decode()
-    assert b"the same command goes on" in stderr and b"Traceback" not in stderr
+    assert b"the same command can be given again" in stderr and b"Traceback" not in stderr
     xemplar(*command)
     if verb == "ingest":
         card = json.loads(xemplar("corpus", "card", tmp_path / "corpus", "--json").stdout)

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from handmade import SIZE, HashEncoder, Pattern, TableEncoder, arrival, corpus_of, unit
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.images import PreviewSpec
+from xemplar.images import PreviewSpec, load_film
 from xemplar.index import build_index
 from xemplar.records import Film, PixelHistory
-from xemplar.retrieval import Leave, Retriever, leave_of
+from xemplar.retrieval import Leave, Retriever
 
 SPLITS = ("train", "val", "test")
 KINDS = ("image", "sentence", "report")
@@ -58,8 +59,9 @@ def film_of(retriever, number, view=0):
 
 def stranger(retriever, seed=7):
     """A film of nobody in the corpus."""
+    image = Pattern(seed).draw() / np.float32(255)
     return replace(
-        film_of(retriever, 0), image=Pattern(seed).draw() / np.float32(255), study_id=None, patient_id=None
+        film_of(retriever, 0), image=image, study_id=None, patient_id=None, cluster=None, sha256=None
     )
 
 
@@ -187,14 +189,33 @@ def test_facets_keep_only_their_studies(retriever, kind):
 
 def test_facets_are_added_to_who_is_left_out(retriever):
     film = film_of(retriever, 0)
-    hits = retriever.search(film, "report", 100, leave=replace(leave_of(film), facets={"sex": "F"}))
+    hits = retriever.search(film, "report", 100, leave=replace(retriever.leave_of(film), facets={"sex": "F"}))
     studies = [retriever.corpus.by_id[hit.study_ids[0]] for hit in hits]
     assert {study.facets["sex"] for study in studies} == {"F"}
     assert film.patient_id not in {study.patient_id for study in studies}
 
 
+def test_a_file_that_the_archive_holds_does_not_find_itself(tmp_path):
+    files = [tmp_path / f"{n}.png" for n in range(6)]
+    rng = np.random.default_rng(0)
+    for file in files:
+        Image.fromarray(rng.integers(0, 255, (40, 40), np.uint8)).save(file)
+    arrivals = [arrival(n, findings=f"Report {n}.", images=[file]) for n, file in enumerate(files)]
+    retriever = retriever_of(arrivals, tmp_path / "archive")
+    film = load_film(files[2], retriever.corpus.settings.preview)
+    found = {hit.text for hit in retriever.search(film, "report", 10)}
+    assert found == {f"Report {n}." for n in range(6) if n != 2}
+
+
+def test_a_groups_others_are_left_out(retriever):
+    film = replace(film_of(retriever, 0), patient_id=None)
+    hits = retriever.search(film, "report", 100)
+    clusters = {retriever.corpus.by_id[hit.study_ids[0]].facets["cluster"] for hit in hits}
+    assert film.cluster is not None and film.cluster not in clusters
+
+
 def test_a_text_leaves_nobody_out(retriever):
-    assert leave_of("effusion") == Leave()
+    assert retriever.leave_of("effusion") == Leave()
     assert len(retriever.search("effusion", "report", 100)) == 40
 
 

@@ -6,7 +6,8 @@ Knows where the four lie and whether they fit; leaves the work to the rooms belo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from xemplar import drafting
@@ -19,7 +20,7 @@ from xemplar.folders import fingerprint, read_manifest
 from xemplar.images import load_film
 from xemplar.index import VERSION, Index, open_index
 from xemplar.records import Draft, Film, Hit, Kind, Study
-from xemplar.retrieval import Leave, Query, Retriever, leave_of
+from xemplar.retrieval import Leave, Query, Retriever
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
 BLANK = "no draft: the image is blank"
@@ -50,6 +51,19 @@ class Archive:
     ) -> tuple[Hit, ...]:
         """The k best images, sentences or reports for a text, a film or the views of one study."""
         return self.retriever.search(query, kind, k, leave=leave)
+
+    def check_facets(self, facets: Mapping[str, str]) -> None:
+        """Refuse a facet, or a value of one, that no study of the corpus has."""
+        where = str(self.corpus.folder)
+        for name, value in facets.items():
+            values = sorted({study.facets[name] for study in self.corpus.studies if name in study.facets})
+            if not values:
+                names = sorted({facet for study in self.corpus.studies for facet in study.facets})
+                found = f"no study has the facet {name}"
+                raise XemplarError(found, wanted=f"one of {', '.join(names)}", where=where)
+            if value not in values:
+                some = ", ".join(values[:12]) + (" ..." if len(values) > 12 else "")
+                raise XemplarError(f"no study has {name}={value}", wanted=f"one of {some}", where=where)
 
     def draft(self, views: Views) -> Draft:
         """A draft for a film, or for the several views of one study."""
@@ -94,7 +108,7 @@ class Archive:
                 remedy="run `xemplar calibrate`",
             )  # fmt: skip
         vectors = self.retriever.vectors_of(studies)
-        leaves = [leave_of(views) for views in studies]
+        leaves = [self.retriever.leave_of(views) for views in studies]
         probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves))
         drafts = []
         for row, views in enumerate(studies):
@@ -118,9 +132,10 @@ class Archive:
     def _draft(self, views: Views, **parts: object) -> Draft:
         films = _films(views)
         image = hashlib.sha256(b"".join(film.image.tobytes() for film in films)).hexdigest()
+        left_out = asdict(self.retriever.leave_of(views))
         values = {"lines": (), "abstained": {}, "gate": None, **parts}
         return Draft(
-            draft_id=fingerprint([image, self.fingerprint, values["policy"]]),
+            draft_id=fingerprint([image, self.fingerprint, values["policy"], values["gate"], left_out]),
             study_id=films[0].study_id,
             promise=None,
             fingerprint=self.fingerprint,
@@ -202,7 +217,7 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
         raise XemplarError("no validation study with images and text", where=str(archive.corpus.folder))
     queries = [archive.films_of(study) for study in studies]
     vectors = archive.retriever.vectors_of(queries)
-    features = archive.evidence.features(vectors, [leave_of(query) for query in queries])
+    features = archive.evidence.features(vectors, [archive.retriever.leave_of(query) for query in queries])
     title = describe_part(archive.corpus.settings.domain, studies)
     fitted = drafting.fit(
         features, studies, index=(archive.index.fingerprint, archive.index.generation), title=title

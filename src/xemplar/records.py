@@ -182,6 +182,8 @@ class Film:
     position: str | None = None
     study_id: str | None = None
     patient_id: str | None = None
+    cluster: str | None = None
+    """What it may not be parted from: its patient or group, where the corpus knows one."""
     sha256: str | None = None
     preview: str | None = None
     """Fingerprint of the preview settings it was made with."""
@@ -213,7 +215,8 @@ class Line:
     claims: tuple[Claim, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     confidence: float | None = None
-    """Calibrated probability that the line fits; None where nothing was calibrated."""
+    """Of its findings the least sure one's calibrated probability that it is there, or absent, as the line
+    says: in 0..1, None where nothing was calibrated. Side, place and degree are not weighed."""
 
     def __post_init__(self) -> None:
         if not self.source_study_ids:

@@ -31,10 +31,11 @@ doesn't change their order."""
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Who is left out of an answer: a study, and every study of its patient."""
+    """Who is left out of an answer: a study, and every study of its patient or group."""
 
     study_id: str | None = None
     patient_id: str | None = None
+    cluster: str | None = None
     facets: Mapping[str, str] = field(default_factory=dict)
     """Only studies with these facets are kept."""
 
@@ -43,6 +44,8 @@ class Leave:
         if study.study_id == self.study_id:
             return True
         if self.patient_id is not None and study.patient_id == self.patient_id:
+            return True
+        if self.cluster is not None and study.facets.get("cluster") == self.cluster:
             return True
         return any(study.facets.get(name) != value for name, value in self.facets.items())
 
@@ -93,11 +96,29 @@ class Retriever:
             raise XemplarError(f"k = {k}", wanted="at least 1")
         if isinstance(query, str) and not query.strip():
             raise XemplarError("an empty query", wanted="words or an image")
-        leave = leave_of(query) if leave is None else leave
+        leave = self.leave_of(query) if leave is None else leave
         items = self.items(kind)
         words = self._by_words(query, kind, k, leave) if isinstance(query, str) and kind != "sentence" else []
         vectors = self._by_vectors(query, items, k, leave, whole_ties=bool(words))
         return self._fuse({"vectors": vectors, "words": words}, items, k, leave)
+
+    def leave_of(self, query: Query) -> Leave:
+        """Leave out an image's own study, and its patient's or group's others; a text leaves out nobody.
+
+        A file that the archive holds already is known by its bytes.
+        """
+        if isinstance(query, str):
+            return NOBODY
+        film = _films(query)[0]
+        held = self._by_file.get(film.sha256 or "")
+        if film.study_id is None and held is not None:
+            return Leave(held.study_id, held.patient_id, held.facets.get("cluster"))
+        return Leave(film.study_id, film.patient_id, film.cluster)
+
+    @cached_property
+    def _by_file(self) -> dict[str, Study]:
+        """SHA-256 of an original -> its study."""
+        return {view.sha256: study for study in self.corpus.studies for view in study.views if view.sha256}
 
     def items(self, kind: Kind) -> Items:
         """The items of a kind; a corpus of texts alone has no images, one of films alone no texts."""
@@ -208,14 +229,6 @@ class Retriever:
     def sentence_texts(self) -> dict[str, str]:
         """sentence_id -> text."""
         return {sentence.sentence_id: sentence.text for sentence in self.corpus.sentences}
-
-
-def leave_of(query: Query) -> Leave:
-    """Leave an image's own study and patient out; a text leaves out nobody."""
-    if isinstance(query, str):
-        return NOBODY
-    first = _films(query)[0]
-    return Leave(study_id=first.study_id, patient_id=first.patient_id)
 
 
 def _films(query: Film | Sequence[Film]) -> Sequence[Film]:

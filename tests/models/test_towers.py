@@ -166,3 +166,22 @@ def test_left_and_right_stay_apart_on_a_grid(settings):
     image[..., :16] = 1.0
     with torch.no_grad():
         assert not torch.allclose(model.image_vectors(image), model.image_vectors(image.flip(-1)), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("tower", "values", "named"),
+    [
+        ("image", {"mean": (0.1, 0.2)}, r"model\.image\.mean has 2 values; wanted 1 or 1"),
+        ("text", {"max_tokens": 512}, r"model\.text\.max_tokens is 512; wanted at most"),
+    ],
+)
+def test_settings_that_a_backbone_cannot_take_are_refused(settings, tower, values, named):
+    with pytest.raises(XemplarError, match=named):
+        DualEncoder(settings(**{tower: values}))
+
+
+def test_an_input_of_another_size_than_the_transformers_is_refused(settings):
+    vit = {"model_type": "vit", "image_size": 64, "patch_size": 16, "num_channels": 1, "hidden_size": 8}
+    vit |= {"num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    with pytest.raises(XemplarError, match=r"model\.image\.input_size is 32; wanted 64"):
+        DualEncoder(settings(image={"config": vit, "pool": "cls"}))

@@ -13,7 +13,7 @@ from xemplar.images import PreviewSpec, model_input
 from xemplar.report import sentences, text_key
 from xemplar.sources import phantom
 from xemplar.training.recipe import Training
-from xemplar.training.sampling import Pair, Sampler, pairs_of
+from xemplar.training.sampling import Pair, Sampler, hold_back, pairs_of
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_equal_text_stands_once_in_a_batch(sampler):
 def made_up(count):
     """Every pair says the common sentence and one of its own."""
     return tuple(
-        Pair(f"s{n}", ("v",), f"Common. Own {n}.", ("Common.", f"Own {n}."), frozenset())
+        Pair(f"s{n}", ("v",), f"Common. Own {n}.", ("Common.", f"Own {n}."), f"p{n}", frozenset())
         for n in range(count)
     )
 
@@ -183,10 +183,22 @@ def test_too_few_pairs_are_an_error(tmp_path):
 def test_a_caption_is_one_unit(tmp_path):
     captions = (
         replace(a, study=replace(a.study, impression="First. Second.", findings=None))
-        for a in phantom.studies(3)
+        for a in phantom.studies(9)
     )
     corpus = _ingested(tmp_path / "c", captions, texts="captions")
     assert {pair.sentences for pair in pairs_of(corpus, "train")} == {("First. Second.",)}
+
+
+def test_patients_are_held_back_whole(pairs):
+    learnt, held = hold_back(pairs, seed=0)
+    assert {pair.cluster for pair in learnt}.isdisjoint(pair.cluster for pair in held)
+    assert sorted(pair.study_id for pair in (*learnt, *held)) == sorted(pair.study_id for pair in pairs)
+    assert 2 <= len(held) <= len(pairs) // 4
+
+
+def test_who_is_held_back_follows_from_the_seed(pairs):
+    assert hold_back(pairs, seed=0) == hold_back(pairs, seed=0)
+    assert hold_back(pairs, seed=0) != hold_back(pairs, seed=1)
 
 
 def test_order_differs_from_epoch_to_epoch(sampler):

@@ -5,10 +5,9 @@ Imports nothing heavy, so that help answers at once. Users' mistakes end in one 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-
-import click
 
 from xemplar.cli.verbs import app
 from xemplar.errors import XemplarError
@@ -24,22 +23,37 @@ def main(arguments: list[str] | None = None) -> None:
     # Threads that spin while they wait slow a busy machine tenfold; to be said before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = app(arguments, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
+        app(arguments)  # tells usage errors by itself, and ends with SystemExit
     except XemplarError as error:
-        code = _line(str(error))
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        code = INTERRUPTED
+        sys.exit(_line(str(error)))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
+        sys.exit(141)
     except OSError as error:
-        code = _line(f"{error.filename or 'system'}: {error.strerror or type(error).__name__}")
-    if code == INTERRUPTED:
-        sys.stderr.write("\ninterrupted; the same command goes on where it stopped\n")
-    sys.exit(code or 0)
+        if error.errno not in _SURROUNDINGS:
+            raise
+        sys.exit(_line(f"{error.filename or 'system'}: {error.strerror}"))
+    except KeyboardInterrupt:
+        sys.exit(_interrupted())
+    except SystemExit as stopped:
+        sys.exit(_interrupted() if stopped.code == INTERRUPTED else stopped.code)
+
+
+_SURROUNDINGS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.EMFILE,
+}
+"""What the machine refuses us; any other OSError is a defect of ours and shows where it comes from."""
+
+
+def _interrupted() -> int:
+    sys.stderr.write("\ninterrupted; what is on disk is whole, and the same command can be given again\n")
+    return INTERRUPTED
 
 
 def _line(message: str) -> int:

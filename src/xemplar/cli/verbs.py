@@ -140,14 +140,15 @@ def search(
     from dataclasses import asdict, replace
 
     from xemplar.archive import open_archive
-    from xemplar.retrieval import leave_of
     from xemplar.terminal import say_json, show_hits
 
     if (query is None) == (image is None):
         refuse("a search needs either words or --image FILE")
     archive = open_archive(index)
     asked = archive.load_film(image) if image is not None else query or ""
-    leave = replace(leave_of(asked), facets=pairs_of(facet or [], "--facet"))
+    facets = pairs_of(facet or [], "--facet")
+    archive.check_facets(facets)
+    leave = replace(archive.retriever.leave_of(asked), facets=facets)
     hits = archive.search(asked, k, kind=one_of(kind, ("image", "sentence", "report"), "--kind"), leave=leave)
     if as_json:
         say_json({"archive": archive.describe(), "hits": [asdict(hit) for hit in hits]})

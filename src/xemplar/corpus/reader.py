@@ -9,17 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from xemplar.contracts import Json
 from xemplar.corpus import schema
-from xemplar.corpus.writer import IngestSettings
+from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
+from xemplar.corpus.tables import open_previews, read_parquet
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import file_sha256, fingerprint, read_manifest
+from xemplar.folders import file_sha256, fingerprint
 from xemplar.images import image_of
 from xemplar.records import Film, Image, Sentence, Split, Study, View
 
@@ -41,7 +40,7 @@ class Corpus:
     def open(cls, folder: Path | str) -> Corpus:
         """Open the folder's present generation; refuse another version or a file that is missing."""
         folder = Path(folder)
-        manifest = read_manifest(folder, "corpus.json", kind="corpus", version=schema.VERSION)
+        manifest, _ = read_corpus_manifest(folder)
         for segment in manifest["segments"].values():
             for name, entry in segment["files"].items():
                 _check_size(folder, name, entry["bytes"])
@@ -80,7 +79,7 @@ class Corpus:
         return tuple(
             schema.study_of(row, tuple(views.get(row["study_id"], ())))
             for name in self.manifest["segments"]
-            for row in pq.read_table(self.folder / f"studies/{name}.parquet").to_pylist()
+            for row in read_parquet(self.folder, f"studies/{name}.parquet", schema.STUDIES)
         )
 
     @cached_property
@@ -94,7 +93,7 @@ class Corpus:
         first: dict[str, Json] = {}
         study_ids: dict[str, dict[str, None]] = {}
         for name in self.manifest["segments"]:
-            for row in pq.read_table(self.folder / f"sentences/{name}.parquet").to_pylist():
+            for row in read_parquet(self.folder, f"sentences/{name}.parquet", schema.SENTENCES):
                 first.setdefault(row["sentence_id"], row)
                 study_ids.setdefault(row["sentence_id"], {}).update(dict.fromkeys(row["study_ids"]))
         return tuple(schema.sentence_of(row, tuple(study_ids[key])) for key, row in first.items())
@@ -127,6 +126,7 @@ class Corpus:
             position=view.position,
             study_id=study.study_id,
             patient_id=study.patient_id,
+            cluster=study.facets.get("cluster"),
             sha256=view.sha256,
             preview=self.settings.preview.fingerprint,
         )
@@ -186,7 +186,7 @@ class Corpus:
         return [
             (name, row)
             for name in self.manifest["segments"]
-            for row in pq.read_table(self.folder / f"views/{name}.parquet").to_pylist()
+            for row in read_parquet(self.folder, f"views/{name}.parquet", schema.VIEWS)
         ]
 
     @cached_property
@@ -205,9 +205,9 @@ class Corpus:
 
     def _shard(self, name: str) -> NDArray[np.uint8]:
         if name not in self._shards:
-            path = self.folder / f"previews/{name}.npy"
-            loaded: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            self._shards[name] = loaded
+            views = self.manifest["segments"][name]["views"]
+            size = self.settings.preview.size
+            self._shards[name] = open_previews(self.folder, f"previews/{name}.npy", views, size)
         return self._shards[name]
 
 

@@ -13,7 +13,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, AutoModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
@@ -33,6 +33,7 @@ class DualEncoder(nn.Module):
         super().__init__()
         image, image_dim, image_config = _backbone(config.image, load_pretrained)
         text, text_dim, text_config = _backbone(config.text, load_pretrained)
+        _check_fits(config, image.config, text.config)
         self.config = config.model_copy(
             update={
                 "image": config.image.model_copy(update={"config": image_config}),
@@ -118,6 +119,32 @@ def _pretrained(name: str, extra: dict[str, bool]) -> Any:  # noqa: ANN401  whic
             wanted="every weight of its backbone", where=name,
         )  # fmt: skip
     return model
+
+
+def _check_fits(config: ModelConfig, image: PreTrainedConfig, text: PreTrainedConfig) -> None:
+    """Refuse settings that a backbone can't take, before it meets a tensor."""
+    channels = int(getattr(image, "num_channels", 3))
+    for name, values in (("mean", config.image.mean), ("std", config.image.std)):
+        if len(values) not in (1, channels):
+            raise XemplarError(
+                f"model.image.{name} has {len(values)} values", wanted=f"1 or {channels}, the channels"
+            )
+    size = getattr(image, "image_size", None)
+    if size is not None and hasattr(image, "patch_size") and config.image.input_size not in _sides(size):
+        raise XemplarError(
+            f"model.image.input_size is {config.image.input_size}",
+            wanted=f"{size}, the backbone's image_size",
+        )
+    positions = getattr(text, "max_position_embeddings", None)
+    if positions is not None and config.text.max_tokens > positions:
+        raise XemplarError(
+            f"model.text.max_tokens is {config.text.max_tokens}",
+            wanted=f"at most {positions}, the backbone's max_position_embeddings",
+        )
+
+
+def _sides(size: int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
+    return (size,) if isinstance(size, int) else tuple(size)
 
 
 _NOT_KEPT = {"_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype"}

@@ -32,11 +32,11 @@ from xemplar.training import state
 from xemplar.training.augment import augment
 from xemplar.training.losses import info_nce
 from xemplar.training.recipe import Recipe
-from xemplar.training.sampling import Batch, Pair, Sampler, Texts, pairs_of
+from xemplar.training.sampling import Batch, Pair, Sampler, Texts, hold_back, pairs_of
 
 SAVE_SECONDS = 60.0
 VALIDATED = 2000
-"""At most so many validation studies are ranked after an epoch."""
+"""At most so many of the studies held back are ranked after an epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class _Run:
     def __init__(self, corpus: Corpus, recipe: Recipe, folder: Path, origin: str) -> None:
         self.corpus, self.recipe, self.folder, self.origin = corpus, recipe, folder, origin
         self.settings = recipe.training
-        self.pairs = pairs_of(corpus, "train")
-        self.validation = pairs_of(corpus, "val")[:VALIDATED]
+        self.pairs, held = hold_back(pairs_of(corpus, "train"), self.settings.seed)
+        self.validation = held[:VALIDATED]
         self.tokenizer = _tokenizer(recipe, self.pairs)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed)
@@ -187,7 +187,7 @@ class _Run:
         self.at.log.append({**row, "learning_rate": self._rate(self.at.step - 1)})
 
     def _validate(self) -> float:
-        """Mean reciprocal rank of image -> report on the validation part; ties earn nothing."""
+        """Mean reciprocal rank of image -> report among the patients held back; ties earn nothing."""
         kept = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(self.average)
         encoder = TorchEncoder(self.model, self.tokenizer, {**self._facts(), "files": {}})

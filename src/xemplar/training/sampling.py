@@ -20,6 +20,10 @@ from xemplar.records import Split, Study
 from xemplar.report import sentences, text_key
 from xemplar.training.recipe import Training
 
+FEWEST = 4
+HELD_BACK = 0.1
+"""Share of the training pairs that are held back from learning, to stop by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -29,6 +33,8 @@ class Pair:
     view_ids: tuple[str, ...]
     report: str
     sentences: tuple[str, ...]
+    cluster: str
+    """What is never parted: its patient, group or study."""
     keys: frozenset[str]
     """Of its report and of each of its sentences: texts with one of these are right for it."""
 
@@ -54,14 +60,34 @@ def pairs_of(corpus: Corpus, split: Split) -> tuple[Pair, ...]:
     """Every study of a split with images and text; too few of them is an error."""
     captions = corpus.settings.texts == "captions"
     pairs = tuple(_pair(study, captions) for study in corpus.part(split) if study.views and study.text)
-    if len(pairs) < 2:
+    if len(pairs) < FEWEST:
         raise XemplarError(
             f"{len(pairs)} studies with images and text in its {split} part",
-            wanted="at least 2, to align images with texts" if split == "train" else "at least 2, to stop by",
+            wanted=f"at least {FEWEST}, to align images with texts and to stop by",
             where=str(corpus.folder),
             remedy="ingest more studies; texts or films alone can be indexed with a model trained elsewhere",
         )
     return pairs
+
+
+def hold_back(pairs: tuple[Pair, ...], seed: int) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
+    """Pairs to learn from, and a tenth of the patients (groups) to stop by, drawn with the seed.
+
+    The corpus's own validation part stays untouched by training, so that whoever calibrates on it
+    meets patients that chose nothing.
+    """
+    sizes = Counter(pair.cluster for pair in pairs)
+    clusters = sorted(sizes)
+    drawn = np.random.default_rng([seed, 3]).permutation(len(clusters))
+    held: set[str] = set()
+    count = 0
+    for place in drawn[:-1]:
+        if count >= max(2, HELD_BACK * len(pairs)):
+            break
+        held.add(clusters[place])
+        count += sizes[clusters[place]]
+    learnt = tuple(pair for pair in pairs if pair.cluster not in held)
+    return learnt, tuple(pair for pair in pairs if pair.cluster in held)
 
 
 def _pair(study: Study, captions: bool) -> Pair:
@@ -70,7 +96,8 @@ def _pair(study: Study, captions: bool) -> Pair:
         sentence for text in (study.findings, study.impression) for sentence in sentences(text or "")
     )  # fmt: skip
     keys = frozenset(text_key(text) for text in (whole, *parts))
-    return Pair(study.study_id, tuple(view.view_id for view in study.views), whole, parts or (whole,), keys)
+    view_ids = tuple(view.view_id for view in study.views)
+    return Pair(study.study_id, view_ids, whole, parts or (whole,), study.facets["cluster"], keys)
 
 
 class Sampler:
