@@ -63,6 +63,80 @@ def test_check_names_a_file_with_a_flipped_bit(corpus, name):
     assert Corpus.open(corpus.folder).check() == [f"{name}: SHA-256 differs from the manifest's"]
 
 
+def everything(corpus):
+    views = [view.view_id for study in corpus.studies for view in study.views]
+    return corpus.studies, corpus.sentences, [pixels.copy() for pixels in corpus.preview_pixels(views)]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_damaged_file_is_named_with_the_remedy(corpus, name):
+    path = corpus.folder / name
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(XemplarError, match=f"{name} can't be read; run `xemplar corpus check`"):
+        everything(Corpus.open(corpus.folder))
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith("000000.parquet")])
+def test_a_flipped_bit_of_a_table_is_told_or_harms_nothing(corpus, name):
+    path = corpus.folder / name
+    data, whole, told = path.read_bytes(), everything(corpus)[:2], 0
+    for place in range(0, len(data), len(data) // 30):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
+        try:
+            assert everything(Corpus.open(corpus.folder))[:2] == whole
+        except XemplarError as error:
+            assert name in str(error)
+            told += 1
+    assert told > 10
+
+
+def test_a_damaged_table_is_named_when_the_corpus_grows(corpus):
+    path = corpus.folder / "studies/000000.parquet"
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(
+        XemplarError, match=r"studies/000000\.parquet can't be read; run `xemplar corpus check`"
+    ):
+        corpus_of(many(7), corpus.folder)
+
+
+def rewritten(corpus, **changes):
+    manifest = json.loads((corpus.folder / "corpus.json").read_text())
+    manifest = {name: value for name, value in {**manifest, **changes}.items() if value is not None}
+    (corpus.folder / "corpus.json").write_text(json.dumps(manifest))
+    return corpus.folder
+
+
+NEEDED = ["generation", "complete", "settings", "preview_fingerprint", "lexicon", "segments", "rejected"]
+
+
+@pytest.mark.parametrize("opened", [Corpus.open, lambda folder: corpus_of(many(7), folder)])
+@pytest.mark.parametrize("key", NEEDED)
+def test_a_manifest_without_a_key_is_refused(corpus, key, opened):
+    with pytest.raises(
+        MismatchError, match=rf"corpus\.json does not fit this program \({key}: Field required"
+    ):
+        opened(rewritten(corpus, **{key: None}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"colour": 1}, "settings.colour: Extra inputs"),
+        ({"domain": "zoo"}, "settings.domain: Input should be"),
+        ({"fractions": [0, 0, 0]}, "settings.fractions: .*not all 0"),
+    ],
+)
+def test_a_manifest_with_unknown_settings_is_refused(corpus, changed, said):
+    folder = rewritten(corpus, settings={**corpus.manifest["settings"], **changed})
+    with pytest.raises(MismatchError, match=said):
+        Corpus.open(folder)
+
+
+def test_a_manifest_whose_segment_lacks_its_files_is_refused(corpus):
+    with pytest.raises(MismatchError, match=r"segments\.000000\.files: Field required"):
+        Corpus.open(rewritten(corpus, segments={"000000": {"studies": 1, "views": 1}}))
+
+
 def test_the_fingerprint_changes_when_the_corpus_grows(corpus):
     assert corpus_of(many(7), corpus.folder).fingerprint != corpus.fingerprint
 

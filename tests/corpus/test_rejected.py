@@ -160,3 +160,11 @@ def test_rejections_that_were_lost_are_told_on_open_and_on_ingest(tmp_path, kept
         Corpus.open(tmp_path)
     with pytest.raises(MismatchError, match=r"rejected\.jsonl has"):
         ingest(many(1), tmp_path, settings())
+
+
+def test_damaged_rejections_are_named_on_ingest(tmp_path):
+    ingest([*many(1), broken(50)], tmp_path, settings())
+    path = tmp_path / "rejected.jsonl"
+    path.write_bytes(b"x" * path.stat().st_size)
+    with pytest.raises(XemplarError, match=r"rejected\.jsonl can't be read; run `xemplar corpus check`"):
+        ingest(many(2), tmp_path, settings())

@@ -4,6 +4,7 @@ Studies with salted keys, distinct sentences, views and packed previews, in appe
 """
 
 from xemplar.corpus.reader import Corpus, describe_part
-from xemplar.corpus.writer import IngestSettings, IngestSummary, ingest
+from xemplar.corpus.settings import IngestSettings
+from xemplar.corpus.writer import IngestSummary, ingest
 
 __all__ = ["Corpus", "IngestSettings", "IngestSummary", "describe_part", "ingest"]

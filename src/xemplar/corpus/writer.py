@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import io
 import json
 import os
 import secrets
@@ -17,16 +16,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field
+from numpy.typing import NDArray
 
 from xemplar.contracts import Arrival, Json
 from xemplar.corpus import schema
 from xemplar.corpus.decode import Decoded, decoding
+from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
+from xemplar.corpus.tables import npy_bytes, parquet_bytes, read_parquet, unreadable
 from xemplar.corpus.texts import SentenceTable
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
@@ -36,31 +34,15 @@ from xemplar.folders import (
     describe_file,
     fingerprint,
     publish,
-    read_manifest,
     sync_folder,
     write_atomic,
     writing,
 )
-from xemplar.images import Preview, PreviewSpec
-from xemplar.records import SPLITS, Domain, Rejected, Split, Study, TextKind, View
+from xemplar.images import Preview
+from xemplar.records import SPLITS, Rejected, Split, Study, View
 
 Report = Callable[[int], None]
 """Called with the number of arrivals dealt with so far."""
-
-
-class IngestSettings(BaseModel):
-    """What a corpus is made with; fixed at its first ingest."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    domain: Domain
-    texts: TextKind
-    source: str
-    preview: PreviewSpec = PreviewSpec()
-    split_salt: str = "xemplar"
-    """Public: the same patients fall into the same splits wherever this word is the same."""
-    fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
-    segment_size: int = Field(default=256, ge=1, le=100_000)
 
 
 @dataclass
@@ -122,9 +104,9 @@ class _Writer:
         self.summary = IngestSummary(generation=manifest["generation"])
         self.known: dict[str, str] = {}
         for name in manifest["segments"]:
-            table = pq.read_table(folder / f"studies/{name}.parquet", columns=["study_id", "content_key"])
-            columns = (table.column(0).to_pylist(), table.column(1).to_pylist())
-            self.known.update(zip(*columns, strict=True))
+            columns = ("study_id", "content_key")
+            rows = read_parquet(folder, f"studies/{name}.parquet", schema.STUDIES, columns)
+            self.known.update((row["study_id"], row["content_key"]) for row in rows)
         self.seen: set[str] = set()
         self.refused = self._read_rejected()
         self.pending: list[Rejected] = []
@@ -134,7 +116,7 @@ class _Writer:
         """Go on with the corpus in `folder`, or start one."""
         salt_file = folder / "salt"
         if (folder / "corpus.json").exists():
-            manifest = read_manifest(folder, "corpus.json", kind="corpus", version=schema.VERSION)
+            manifest, _ = read_corpus_manifest(folder)
             cls._check_same(manifest, settings, folder)
             try:
                 salt = salt_file.read_bytes()
@@ -238,7 +220,7 @@ class _Writer:
         name = f"{len(self.manifest['segments']):06d}"
         studies: list[Json] = []
         views: list[Json] = []
-        pixels: list[np.ndarray[Any, np.dtype[np.uint8]]] = []
+        pixels: list[NDArray[np.uint8]] = []
         read_texts = SentenceTable(self.settings.texts)
         for item in decoded:
             read = self._read_views(item)
@@ -252,10 +234,10 @@ class _Writer:
             studies.append(schema.study_row(study, self._content_key(item.arrival)))
         if studies:
             files = {
-                f"studies/{name}.parquet": _parquet(studies, schema.STUDIES),
-                f"views/{name}.parquet": _parquet(views, schema.VIEWS),
-                f"sentences/{name}.parquet": _parquet(read_texts.rows(), schema.SENTENCES),
-                f"previews/{name}.npy": _npy(pixels, self.settings.preview.size),
+                f"studies/{name}.parquet": parquet_bytes(studies, schema.STUDIES),
+                f"views/{name}.parquet": parquet_bytes(views, schema.VIEWS),
+                f"sentences/{name}.parquet": parquet_bytes(read_texts.rows(), schema.SENTENCES),
+                f"previews/{name}.npy": npy_bytes(pixels, self.settings.preview.size),
             }
             for path, data in files.items():
                 (self.folder / path).parent.mkdir(exist_ok=True)
@@ -323,8 +305,11 @@ class _Writer:
         with path.open("rb+") as stream:
             data = stream.read(size)
             stream.truncate(size)
-        rows = [json.loads(line) for line in data.decode().splitlines()]
-        return {(row["key"], row["reason"], row["where"]) for row in rows}
+        try:
+            rows = [json.loads(line) for line in data.decode().splitlines()]
+            return {(row["key"], row["reason"], row["where"]) for row in rows}
+        except (ValueError, KeyError, TypeError) as error:
+            raise unreadable(self.folder, path.name) from error
 
     def _append_rejected(self) -> None:
         if not self.pending:
@@ -359,16 +344,3 @@ class _Writer:
         if not self.manifest["complete"]:
             self.manifest["complete"] = True
             self._publish()
-
-
-def _parquet(rows: list[Json], table_schema: pa.Schema) -> bytes:
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=table_schema), sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _npy(pixels: list[np.ndarray[Any, np.dtype[np.uint8]]], size: int) -> bytes:
-    stacked = np.stack(pixels) if pixels else np.empty((0, size, size), np.uint8)
-    sink = io.BytesIO()
-    np.save(sink, stacked, allow_pickle=False)
-    return sink.getvalue()

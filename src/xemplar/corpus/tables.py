@@ -1,0 +1,68 @@
+"""A segment's files to bytes and back: Parquet tables and packed previews.
+
+Knows formats and how a damaged file is told; knows nothing of what the rows mean. Parquet pages carry
+checksums, so that damage is met when they are read and not taken for data.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from xemplar.contracts import Json
+from xemplar.errors import XemplarError
+
+
+def parquet_bytes(rows: list[Json], schema: pa.Schema) -> bytes:
+    """Rows as a Parquet file."""
+    sink = io.BytesIO()
+    table = pa.Table.from_pylist(rows, schema=schema)
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return sink.getvalue()
+
+
+def npy_bytes(pixels: Sequence[NDArray[np.uint8]], size: int) -> bytes:
+    """Previews as a (views, size, size) .npy file."""
+    stacked = np.stack(pixels) if pixels else np.empty((0, size, size), np.uint8)
+    sink = io.BytesIO()
+    np.save(sink, stacked, allow_pickle=False)
+    return sink.getvalue()
+
+
+def read_parquet(folder: Path, name: str, schema: pa.Schema, columns: Sequence[str] = ()) -> list[Json]:
+    """The rows of a corpus's table, or of some of its columns; XemplarError where it can't be read."""
+    try:
+        table = pq.read_table(folder / name, columns=list(columns) or None, page_checksum_verification=True)
+        wanted = pa.schema([schema.field(column) for column in columns or schema.names])
+        if not table.schema.equals(wanted):
+            raise unreadable(folder, name)
+        rows: list[Json] = table.to_pylist()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise unreadable(folder, name) from error
+    return rows
+
+
+def open_previews(folder: Path, name: str, views: int, size: int) -> NDArray[np.uint8]:
+    """A segment's previews, memory-mapped; XemplarError where they aren't (views, size, size) uint8."""
+    try:
+        loaded: NDArray[Any] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise unreadable(folder, name) from error
+    if loaded.dtype != np.uint8 or loaded.shape != (views, size, size):
+        raise unreadable(folder, name)
+    return loaded
+
+
+def unreadable(folder: Path, name: str) -> XemplarError:
+    """What is raised for a file of a corpus that is damaged."""
+    return XemplarError(
+        f"{name} can't be read", where=str(folder),
+        remedy="run `xemplar corpus check`, and put back the files that it names",
+    )  # fmt: skip
