@@ -115,9 +115,11 @@ def fit(
             fits[name] = _fit_finding(features[:, place], present)
     if not fits:
         raise XemplarError(
-            f"no finding is present in {WANTED} of the {len(studies)} validation studies",
-            wanted="more validation studies", remedy="ingest more, or search without drafting",
-        )  # fmt: skip
+            f"none of {len(FINDINGS)} findings is both present and absent often enough"
+            f" among {len(studies)} validation studies",
+            wanted=f"at least {WANTED} with a finding and {WANTED} without it",
+            remedy="ingest more, or search without drafting",
+        )
     return Calibration(
         index_fingerprint=index[0],
         index_generation=index[1],
