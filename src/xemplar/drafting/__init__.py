@@ -11,14 +11,17 @@ from xemplar.drafting.calibration import (
 from xemplar.drafting.captions import draft_captions
 from xemplar.drafting.compose import Composer
 from xemplar.drafting.evidence import Evidence
+from xemplar.drafting.wording import UNWEIGHED, how_sure
 
 __all__ = [
+    "UNWEIGHED",
     "Calibration",
     "Composer",
     "Decision",
     "Evidence",
     "draft_captions",
     "fit",
+    "how_sure",
     "open_calibration",
     "save_calibration",
     "truth_of",
