@@ -23,6 +23,7 @@ from rich.progress import (
 
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
+from xemplar.drafting import how_sure
 from xemplar.records import UNVERIFIED, Draft, Hit
 
 Advance = Callable[[int, int | None, str], None]
@@ -63,8 +64,8 @@ def tell(text: str) -> None:
 
 
 def say_json(value: object) -> None:
-    """A result as JSON on stdout."""
-    say(json.dumps(value, indent=1, ensure_ascii=False))
+    """A result as JSON on stdout; what is undefined has to be null by now, since JSON has no NaN."""
+    say(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:
@@ -79,16 +80,16 @@ def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:
 
 
 def show_draft(draft: Draft, corpus: Corpus) -> None:
-    """A draft as text: every line with its confidence and sources, then what it is silent about."""
+    """A draft as text: every line with how sure it is and of what, its sources, then all silences."""
     say(f"DRAFT {draft.draft_id}  [{corpus.title}]")
     say(UNVERIFIED + (" Drawn films: no clinical meaning." if draft.domain == "synthetic" else ""))
     if draft.gate is not None:
         say(f"  {draft.gate}")
     for line in draft.lines:
-        sure = "confidence not calibrated" if line.confidence is None else f"{line.confidence:.0%} sure"
         scores = ", ".join(f"{name} {value:.3f}" for name, value in line.scores.items())
         say(f"  {line.text}")
-        say(f"      {sure}; {scores}; from study {line.source_study_ids[0]}{_more(line.source_study_ids)}")
+        sources = f"study {line.source_study_ids[0]}{_more(line.source_study_ids)}"
+        say(f"      {how_sure(line)}; {scores}; from {sources}")
         if line.text != line.sentence_text:
             say(f"      cut from: {line.sentence_text}")
     findings_by_reason: dict[str, list[str]] = {}
@@ -121,6 +122,8 @@ def _show_rows(rows: Sequence[Json]) -> None:
 
 
 def _interval(value: Json) -> str:
+    if None in value.values():
+        return "undefined"
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
 
 

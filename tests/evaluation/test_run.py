@@ -280,11 +280,8 @@ def test_an_undefined_score_is_null():
     }
 
 
-def test_a_score_undefined_in_a_summary_is_written_as_null(evaluation, tmp_path):
-    odd = replace(evaluation, summary={**evaluation.summary, "lines_per_draft": math.nan})
-    save_evaluation(odd, tmp_path)
-    text = (tmp_path / "summary.json").read_text()
-    assert json.loads(text, parse_constant=refuse)["lines_per_draft"] is None
+def test_the_summary_is_clean_before_it_is_written(evaluation):
+    json.loads(json.dumps(evaluation.summary, allow_nan=False))
 
 
 def test_the_summary_says_on_whom_and_against_what(evaluation, archive):

@@ -6,7 +6,6 @@ Knows scores, ranks and matplotlib's object API (no pyplot, no global state); kn
 from __future__ import annotations
 
 import io
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -199,9 +198,7 @@ def _draw_findings(theme: Theme, title: str, rows: list[Json], counts: Counter[s
             (place, row["ours"] if name == "ours" else row["floors"].get(name))
             for place, row in enumerate(rows)
         ]
-        known = [
-            (place + offset, one) for place, one in held if one is not None and math.isfinite(one["value"])
-        ]
+        known = [(place + offset, one) for place, one in held if one is not None and None not in one.values()]
         at = [place for place, _ in known]
         axes.hlines(
             at,

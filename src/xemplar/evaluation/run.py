@@ -43,7 +43,10 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything a page needs: the summary, the studies in order, their drafts and per-study scores."""
+    """Everything a page needs: the summary, the studies in order, their drafts and per-study scores.
+
+    The summary is JSON as it stands: None where a score is undefined, and no NaN.
+    """
 
     summary: Json
     studies: tuple[Study, ...]
@@ -99,7 +102,7 @@ def evaluate(
         "lines_per_draft": float(np.mean([len(draft.lines) for draft in drafts])),
         "silent_drafts": sum(not draft.lines for draft in drafts),
     }
-    return Evaluation(summary, studies, drafts, _per_study(gallery, studies, drafts))
+    return Evaluation(_defined(summary), studies, drafts, _per_study(gallery, studies, drafts))
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
@@ -110,16 +113,20 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     ]
     write_atomic(folder / "drafts.jsonl", "".join(rows).encode())
     pq.write_table(pa.table(dict(evaluation.per_study)), folder / "scores.parquet")
-    summary = json.dumps(_defined(evaluation.summary), indent=1, ensure_ascii=False, allow_nan=False)
+    summary = json.dumps(evaluation.summary, indent=1, ensure_ascii=False, allow_nan=False)
     write_atomic(folder / "summary.json", (summary + "\n").encode())
 
 
-def _defined(value: object) -> object:
+def _defined(summary: Json) -> Json:
     """The same with null for every score that is undefined, since JSON has no NaN."""
+    return {name: _or_null(value) for name, value in summary.items()}
+
+
+def _or_null(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _defined(part) for name, part in value.items()}
+        return _defined(value)
     if isinstance(value, list | tuple):
-        return [_defined(part) for part in value]
+        return [_or_null(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,0 +1,26 @@
+"""What is printed: JSON that is JSON, drafts that claim no more than they know."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+
+from xemplar.records import UNVERIFIED, Claim, Draft, Line
+from xemplar.terminal import say_json, show_draft
+
+CORPUS = SimpleNamespace(title="synthetic, 2 patients, 2 studies")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_json_has_no_word_for_is_never_printed(capsys, value):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        say_json({"score": [value]})
+    assert capsys.readouterr().out == ""
+
+
+def test_a_line_is_sure_of_its_finding_alone(capsys):
+    said = Line("Mild edema.", "t", "Mild edema.", (0, 11), ("s",), (Claim("Edema", "present"),), {}, 0.87)
+    show_draft(Draft("d", "s", (said,), {}, None, "p", None, "f", "synthetic"), CORPUS)
+    printed = capsys.readouterr().out
+    assert "87 % that the finding is there; side and degree not judged" in printed
+    assert UNVERIFIED in printed and "sure" not in printed
