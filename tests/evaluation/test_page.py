@@ -16,6 +16,7 @@ from PIL import Image
 from xemplar.archive import Archive
 from xemplar.contracts import Arrival
 from xemplar.corpus import Corpus, IngestSettings, ingest
+from xemplar.drafting import how_sure
 from xemplar.drafting.calibration import Calibration, FindingFit
 from xemplar.errors import XemplarError
 from xemplar.evaluation.cases import judge, pick_cases, scored_findings, study_f1
@@ -166,8 +167,10 @@ def test_the_heading_names_domain_and_patients(made):
     assert f"<h1>{title}</h1>" in made.html
 
 
-def test_every_page_is_for_research_only(made):
-    assert "Research use only. Not for diagnosis." in Outline(made.html).text
+def test_every_page_and_every_draft_on_it_says_that_it_is_unverified(made):
+    text = Outline(made.html).text
+    assert text.count("Research use only. Not for diagnosis. Unverified draft.") == 2
+    assert text.count("Draft, unverified") == len(_picks(made))
 
 
 def test_a_synthetic_page_says_that_its_films_are_drawn(drafted):
@@ -178,8 +181,19 @@ def test_a_page_of_figures_says_so(captions):
     assert "Figures from articles, not clinical films." in captions.html
 
 
-def test_a_clinical_page_says_nothing_of_drawings(stopped):
-    assert "drawings" not in stopped.html
+def test_a_clinical_page_is_as_confidential_as_what_it_holds(stopped):
+    text = Outline(stopped.html).text
+    assert "holds films and whole reports of patients and is as confidential as they are" in text
+    assert "drawings" not in text
+
+
+def test_a_confidence_says_what_it_is_of(drafted):
+    text, seen = Outline(drafted.html).text, set()
+    for line in [x for pick in _picks(drafted) for x in drafted.evaluation.drafts[pick.row].lines]:
+        assert how_sure(line) in text
+        seen |= {claim.presence for claim in line.claims}
+    assert seen == {"present", "absent"}
+    assert "about findings alone: side, place and degree are not judged" in text
 
 
 def test_every_drafted_line_shows_a_study_that_wrote_it(drafted):
@@ -325,7 +339,8 @@ def test_judged_findings_add_up_to_the_f1(drafted):
         (0.0, 0.2, 0.3, "MRR", "="),
         (-9.0, -5.0, -1.0, "median rank", "▲"),
         (1.0, 5.0, 9.0, "median rank", "▼"),
-        (float("nan"), 0.0, float("nan"), "MRR", "="),
+        (None, 0.0, None, "MRR", "="),
+        (None, None, None, "MRR", "="),
     ],
 )
 def test_better_is_said_only_where_the_interval_excludes_zero(low, value, high, measure, sign):
@@ -346,7 +361,7 @@ def test_numbers_are_printed_as_their_measure_asks(value, measure, text):
 
 
 def test_a_difference_carries_its_sign():
-    assert (signed(-0.5), signed(0.25)) == ("−0.500", "+0.250")
+    assert (signed(-0.5), signed(0.25), signed(None)) == ("−0.500", "+0.250", "–")
 
 
 def test_other_measures_keep_their_name():

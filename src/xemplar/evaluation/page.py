@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 
 from xemplar.archive import Archive
 from xemplar.contracts import Json
+from xemplar.drafting import UNWEIGHED, how_sure
 from xemplar.errors import XemplarError
 from xemplar.evaluation import cases as choice
 from xemplar.evaluation.plots import Plot, draw_plots
-from xemplar.evaluation.run import LINEAR, Evaluation
+from xemplar.evaluation.run import Evaluation
 from xemplar.folders import write_atomic
-from xemplar.records import Domain, Line, Study
+from xemplar.records import UNVERIFIED, Domain, Line, Study
 
-BANNER = "Research use only. Not for diagnosis."
 CAUTION: dict[Domain, str] = {
     "synthetic": "These films are drawings. Nothing here says anything about clinical ability.",
     "figures": "Figures from articles, not clinical films.",
-    "clinical": "",
+    "clinical": "This page holds films and whole reports of patients and is as confidential as they are.",
 }
 SOURCES_SHOWN = 3
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
@@ -137,17 +137,18 @@ def _render(evaluation: Evaluation, archive: Archive, plots: Sequence[Plot], cou
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
-        number=number, spread=spread, against=against, named=named, signed=signed, png=_png_uri
-    )
+        number=number, spread=spread, against=against, named=named, signed=signed, png=_png_uri,
+        how_sure=how_sure,
+    )  # fmt: skip
     return environment.get_template("report.html").render(
         summary=summary,
-        banner=BANNER,
+        banner=UNVERIFIED,
         caution=CAUTION[summary["domain"]],
         headlines=headlines(summary),
         plots={plot.name: plot for plot in plots},
         cases=[_case(evaluation, archive, pick) for pick in choice.pick_cases(evaluation, count)],
         how_chosen=choice.how_chosen(evaluation),
-        linear=LINEAR,
+        unweighed=UNWEIGHED,
     )
 
 
@@ -168,7 +169,7 @@ def _headline(about: str, score: Json, gallery: int) -> Headline:
     values |= {name: floor["value"] for name, floor in score["floors"].items()}
     if score["chance"] is not None:
         values["chance"] = score["chance"]
-    known = {name: value for name, value in values.items() if math.isfinite(value)}
+    known = {name: value for name, value in values.items() if value is not None}
     if score["measure"] == "median rank":
         top, places = float(gallery), {n: math.log(max(v, 1)) / math.log(gallery) for n, v in known.items()}
     else:
@@ -179,15 +180,14 @@ def _headline(about: str, score: Json, gallery: int) -> Headline:
 
 def number(value: float | None, measure: str = "") -> str:
     """A score as it is printed: ranks to the half, all else to three places; a dash for none."""
-    if value is None or not math.isfinite(value):
+    if value is None:
         return NONE
     return f"{value:,.1f}".removesuffix(".0") if measure == "median rank" else f"{value:.3f}"
 
 
-def signed(value: float, measure: str = "") -> str:
-    """A difference with its sign."""
-    text = number(abs(value), measure)
-    return text if text == NONE else (MINUS if value < 0 else "+") + text
+def signed(value: float | None, measure: str = "") -> str:
+    """A difference with its sign; a dash for none."""
+    return NONE if value is None else (MINUS if value < 0 else "+") + number(abs(value), measure)
 
 
 def spread(interval: Json, measure: str = "", plus: bool = False) -> str:
@@ -198,7 +198,7 @@ def spread(interval: Json, measure: str = "", plus: bool = False) -> str:
 
 def against(difference: Json, measure: str) -> tuple[str, str, str]:
     """What a difference says, as class, sign and word: told apart only where its interval excludes 0."""
-    if not (difference["low"] > 0 or difference["high"] < 0):
+    if None in difference.values() or not (difference["low"] > 0 or difference["high"] < 0):
         return "level", "=", "not told apart"
     better = (difference["value"] > 0) != (measure == "median rank")
     return ("better", "▲", "better") if better else ("worse", "▼", "worse")
