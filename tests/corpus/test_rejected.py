@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image, PngImagePlugin
 
 from handmade import NOWHERE, Pattern, arrival, corpus_of, many, settings
 from xemplar.corpus import Corpus, ingest
@@ -50,6 +51,38 @@ def test_previews_still_belong_to_their_views_when_one_is_missing(tmp_path):
             True,
             True,
         ]
+
+
+def picture(path, mark=None):
+    info = PngImagePlugin.PngInfo()
+    if mark is not None:
+        info.add_text("xemplar-domain", mark)
+    Image.fromarray(Pattern(1).draw()).save(path, pnginfo=info)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mark", "domain"), [("synthetic", "clinical"), ("synthetic", "figures"), ("clinical", "synthetic")]
+)
+def test_an_image_marked_as_of_another_domain_stays_out(tmp_path, mark, domain):
+    images = [picture(tmp_path / "plain.png"), picture(tmp_path / "marked.png", mark)]
+    arrivals = [
+        arrival(1, patient="p", domain=domain, images=images),
+        arrival(2, patient="p", domain=domain, images=images[1:]),
+    ]
+    summary = ingest(arrivals, tmp_path / "corpus", settings(domain=domain))
+    (study,) = Corpus.open(tmp_path / "corpus").studies
+    assert [view.path for view in study.views] == ["films/1-0.png"]
+    assert summary.rejected == {"of another domain": 2}
+    rows = on_file(tmp_path / "corpus")
+    assert [row["where"] for row in rows] == ["films/1-1.png", "films/2-0.png"]
+    assert {row["reason"] for row in rows} == {f"of another domain: marked {mark}, this corpus is {domain}"}
+
+
+@pytest.mark.parametrize("mark", [None, "figures"])
+def test_an_image_without_a_mark_or_of_the_same_domain_enters(tmp_path, mark):
+    said = arrival(1, domain="figures", images=[picture(tmp_path / "film.png", mark)])
+    assert len(corpus_of([said], tmp_path / "corpus", domain="figures").studies) == 1
 
 
 def test_a_study_named_twice_is_kept_once(tmp_path):

@@ -161,7 +161,12 @@ def test_reports_are_clinical_and_captions_are_figures(tmp_path):
 
 def test_domain_as_told(tmp_path):
     path = write(tmp_path, "id,caption\n1,x\n")
-    assert only(path, TableSettings(patients_unknown=True, domain="synthetic")).study.domain == "synthetic"
+    assert only(path, TableSettings(patients_unknown=True, domain="clinical")).study.domain == "clinical"
+
+
+def test_a_table_is_never_synthetic():
+    with pytest.raises(ValidationError, match=r"domain\n.*'clinical' or 'figures'"):
+        TableSettings(patients_unknown=True, domain="synthetic")
 
 
 def test_text_may_be_told_to_be_reports(tmp_path):

@@ -255,11 +255,17 @@ class _Writer:
             self._publish()
 
     def _read_views(self, item: Decoded) -> list[tuple[View, Preview]] | None:
-        """The readable views of a study; None where it has views and none can be read."""
+        """The readable views of a study that are of this domain; None where it has views but no such one."""
         study, read = item.arrival.study, []
         for view, preview in zip(study.views, item.previews, strict=True):
             if isinstance(preview, Rejected):
                 self.reject(preview)
+                continue
+            # A drawn image has no mark of its own: whoever hands it over says what it is.
+            is_file = preview.sha256 is not None
+            if is_file and preview.domain not in (None, self.settings.domain):
+                reason = f"of another domain: marked {preview.domain}, this corpus is {self.settings.domain}"
+                self.reject(Rejected(f"{study.study_id}/{view.view_id}", reason, view.path or ""))
                 continue
             filled = View(
                 view_id=self.key("view", f"{study.study_id}\x1f{view.view_id}"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,7 +54,7 @@ class TableSettings(BaseModel):
     `columns` maps a field (or "facet:<name>") to a column, or to "" for "there is none"; a field that
     isn't mapped takes the column of its own name (accession and study_uid, never unasked). Exactly one
     of `patient_column`, `group_column` and `patients_unknown` says what must stay in one split.
-    `images_root` is the table's folder unless given.
+    `images_root` is the table's folder unless given. What comes in a table is never "synthetic".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +64,7 @@ class TableSettings(BaseModel):
     group_column: str | None = None
     patients_unknown: bool = False
     split_column: str | None = None
-    domain: Domain | None = None
+    domain: Literal["clinical", "figures"] | None = None
     texts: TextKind | None = None
     images_root: Path | None = None
 
