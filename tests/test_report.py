@@ -150,6 +150,8 @@ def test_does_not_compare(sentence):
         "",
         "XXXX",
         "Panoramic radiograph",
+        "Inguinal ligament (IL).",
+        "Drug eluting stents (DES) in series",
     ],
 )
 def test_english(text):
@@ -161,6 +163,7 @@ def test_english(text):
     [
         "Kein Pleuraerguss, das Herz ist nicht vergrößert.",
         "Sin derrame pleural.",
+        "SIN DERRAME PLEURAL.",
         "No se observa derrame pleural ni neumotórax.",
         "Distension digestive avec niveaux hydro-aériques et vacuité pelvienne",
         "Ausência de derrame pleural; não há consolidação.",

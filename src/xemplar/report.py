@@ -307,15 +307,17 @@ _FOREIGN = {
 def is_english(text: str) -> bool:
     """Whether a text is to be read as English, by its stop words.
 
-    Counts words that only English uses against those of six other languages. A text that gives no sign
-    either way counts as English; one written mostly in another script does not.
+    Counts words that only English uses against those of six other languages; in a text that isn't all
+    in capitals, a word in capitals is an abbreviation ("IL", "DES") and speaks for no other language.
+    A text that gives no sign either way counts as English; one mostly in another script does not.
     """
     letters = [letter for letter in text if letter.isalpha()]
     latin = sum(letter < "\u0250" or "\u1e00" <= letter < "\u1f00" for letter in letters)
     if 2 * latin < len(letters):
         return False
-    words = re.findall(r"[^\W\d_]+", text.casefold())
-    english = sum(word in _ENGLISH for word in words)
+    written = re.findall(r"[^\W\d_]+", text)
+    english = sum(word.casefold() in _ENGLISH for word in written)
+    words = [word.casefold() for word in written if text.isupper() or not word.isupper()]
     foreign = max(sum(word in known for word in words) for known in _FOREIGN.values())
     return foreign <= english
 

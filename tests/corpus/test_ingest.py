@@ -87,6 +87,37 @@ def test_a_caption_is_one_sentence_and_its_claims_are_not_read(tmp_path):
     (sentence,) = corpus.sentences
     assert sentence.text == "Chest X-ray. Cardiomegaly; no effusion."
     assert sentence.claims == corpus.studies[0].claims == ()
+    assert corpus.studies[0].language == "en"
+
+
+def captions(folder, *texts, **fields):
+    arrivals = [
+        arrival(n, patient=f"p{n}", impression=text, domain="figures", **fields)
+        for n, text in enumerate(texts)
+    ]
+    return corpus_of(arrivals, folder, texts="captions", domain="figures")
+
+
+def test_a_caption_in_another_language_is_kept_and_counted_and_gives_no_sentence(tmp_path):
+    french = "Radiographie du thorax de face montrant une masse."
+    corpus = captions(tmp_path, "Chest X-ray of a mass.", french)
+    assert [(study.impression, study.language) for study in corpus.studies] == [
+        ("Chest X-ray of a mass.", "en"),
+        (french, "other"),
+    ]
+    assert [sentence.text for sentence in corpus.sentences] == ["Chest X-ray of a mass."]
+    assert corpus.card()["languages"] == {"en": 1, "other": 1}
+
+
+def test_the_language_of_a_caption_is_the_source_s_word(tmp_path):
+    corpus = captions(tmp_path, "Thorax.", language="de")
+    assert (corpus.studies[0].language, corpus.sentences) == ("de", ())
+
+
+@pytest.mark.parametrize("said", ["en", "en-GB", "EN_us", "English"])
+def test_every_word_for_english_is_one(tmp_path, said):
+    corpus = corpus_of([arrival(1, findings="The lungs are clear.", language=said)], tmp_path)
+    assert (corpus.studies[0].language, len(corpus.sentences)) == ("en", 1)
 
 
 # Splits

@@ -1,11 +1,12 @@
 """The texts of a segment's studies -> distinct sentences with claims, and each study's language.
 
-Knows reports and findings; knows nothing of files. Text in a language without a lexicon is left whole:
-no sentence of it is drafted from.
+Knows reports and findings; knows nothing of files. Text in a language without a lexicon, a caption's
+too, is left whole: it can be searched, and gives no sentence to draft from.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from xemplar.contracts import Json
@@ -26,12 +27,12 @@ class SentenceTable:
         """Add a study's sentences; returns it with its language and claims filled in."""
         if not study.text:
             return study
+        if not (_says_english(study.language) and is_english(study.text)):
+            said = None if _says_english(study.language) else study.language
+            return replace(study, language=said or "other")
         if self.texts == "captions":
             self._add(" ".join(study.text.split()), study.study_id)
-            return study
-        english = study.language in (None, "en") and is_english(study.text)
-        if not english:
-            return replace(study, language=study.language if study.language not in (None, "en") else "other")
+            return replace(study, language="en")
         claims = {}
         for part in (study.findings, study.impression):
             for sentence in sentences(part or ""):
@@ -58,3 +59,8 @@ class SentenceTable:
             )
             for key, (text, study_ids) in self.by_id.items()
         ]
+
+
+def _says_english(language: str | None) -> bool:
+    """Whether a source's own word ("en", "en-GB", "eng", "English") says so, or it has none."""
+    return language is None or re.split("[-_]", language.casefold())[0] in ("en", "eng", "english")
