@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from xemplar.cli import main
+from xemplar.training import loop
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
@@ -316,7 +317,7 @@ def test_neither_words_nor_image(walk):
 
 
 @pytest.mark.parametrize("verb", ["ingest", "train"])
-def test_interrupted_it_goes_on(verb, walk, tmp_path):
+def test_interrupted_it_goes_on(verb, walk, tmp_path, monkeypatch):
     if verb == "ingest":
         command = ["ingest", "phantom", "--studies", "1200", "--preview-size", "64", "--workers", "2"]
         command, begun = (
@@ -340,11 +341,19 @@ def test_interrupted_it_goes_on(verb, walk, tmp_path):
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr.decode()
     assert b"the same command can be given again" in stderr and b"Traceback" not in stderr
-    xemplar(*command)
     if verb == "ingest":
-        card = json.loads(xemplar("corpus", "card", tmp_path / "corpus", "--json").stdout)
-        assert (card["studies"], card["complete"]) == (1200, True)
+        done = json.loads(xemplar(*command, "--json").stdout)
+        assert done["already_there"] >= 256 and done["added"] + done["already_there"] == 1200
+        assert (done["studies"], done["complete"]) == (1200, True)
     else:
+        before = json.loads(begun.read_text())["position"]["step"]
+        steps = []
+        whole = loop._Run._step
+        monkeypatch.setattr(
+            loop._Run, "_step", lambda run, batch: steps.append(batch.step) or whole(run, batch)
+        )
+        xemplar(*command)
+        assert before > 0 and steps[0] == before
         assert (tmp_path / "model/model.json").exists() and not (tmp_path / "model/state").exists()
 
 

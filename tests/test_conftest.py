@@ -17,14 +17,14 @@ import pytest
 
 @pytest.mark.shared
 def test_of_shared_data():
-    pytest.skip("its file is gone")
+    pytest.skip("REASON")
 """
 MARKERS = "[pytest]\nmarkers = shared: needs shared data\n"
 
 
-def run_skipping_test(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_skipping_test(folder: Path, reason: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (folder / "conftest.py").write_text(Path(__file__).with_name("conftest.py").read_text())
-    (folder / "test_it.py").write_text(SKIPPED)
+    (folder / "test_it.py").write_text(SKIPPED.replace("REASON", reason))
     (folder / "pytest.ini").write_text(MARKERS)
     kept = {name: value for name, value in os.environ.items() if not re.match("XEMPLAR_|PYTEST_", name)}
     return subprocess.run(
@@ -33,14 +33,17 @@ def run_skipping_test(folder: Path, **variables: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-def test_a_skip_where_data_is_provided_is_a_failure(tmp_path):
-    result = run_skipping_test(tmp_path, XEMPLAR_DATA="here", XEMPLAR_GOLDEN="there")
+@pytest.mark.parametrize(
+    "variables", [{"XEMPLAR_DATA": "here", "XEMPLAR_GOLDEN": "there"}, {"XEMPLAR_DATA": "here"}]
+)
+def test_a_skip_where_data_is_provided_is_a_failure(tmp_path, variables):
+    result = run_skipping_test(tmp_path, "its file is gone", **variables)
     assert result.returncode == 1
     assert "yet this test did not run (Skipped: its file is gone)" in result.stdout
 
 
 def test_a_skip_where_no_data_is_provided_is_counted(tmp_path):
-    result = run_skipping_test(tmp_path)
+    result = run_skipping_test(tmp_path, "XEMPLAR_DATA is not set")
     assert result.returncode == 0
     assert "tests of the shared data: 0 ran, 1 skipped" in result.stdout
 

@@ -95,6 +95,7 @@ def build_index(
     and model lie, for the manifest. Refuses an encoder made with other previews.
     """
     check_encoder(corpus, encoder)
+    open_engine(engine or "exact", 1)  # an unknown engine is refused before hours of encoding
     studies = [study for study in corpus.studies if study.split in parts]
     if not studies:
         raise XemplarError(
