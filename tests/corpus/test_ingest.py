@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from handmade import SIZE, Pattern, arrival, content, corpus_of, many, settings
+from handmade import NOWHERE, SIZE, Pattern, arrival, content, corpus_of, many, settings
 from xemplar.corpus import Corpus, ingest
 from xemplar.folders import fingerprint
 from xemplar.images import PreviewSpec, load_film, read_preview
@@ -190,6 +190,54 @@ def test_an_official_split_is_taken_as_given(tmp_path):
     corpus = corpus_of(arrivals, tmp_path)
     assert [study.split for study in corpus.studies] == official
     assert {study.split_unit for study in corpus.studies} == {"official"}
+
+
+def official(number, split, **owner):
+    return arrival(number, split=split, split_unit="official", images=(), **owner)
+
+
+PATIENT, GROUP = {"patient": "p"}, {"split_key": "article"}
+
+
+@pytest.mark.parametrize(("owner", "who"), [(PATIENT, "patient"), (GROUP, "group")])
+@pytest.mark.parametrize("size", [1, 4])  # across segments, and within one
+def test_a_study_whose_patient_is_in_another_split_stays_out(tmp_path, owner, who, size):
+    arrivals = [official(n, split, **owner) for n, split in enumerate(("test", "train", "test"))]
+    arrivals.append(official(3, "train", patient="q"))
+    summary = ingest(arrivals, tmp_path, settings(segment_size=size))
+    assert [study.split for study in Corpus.open(tmp_path).studies] == ["test", "test", "train"]
+    assert summary.rejected == {f"its {who} is in another split": 1}
+    assert summary.first_rejected.reason == f"its {who} is in another split: test, not train"
+
+
+def test_the_first_split_of_a_patient_stands_when_the_corpus_grows(tmp_path):
+    first = [official(0, "val", patient="p"), official(1, "train", split_key="article")]
+    ingest(first, tmp_path, settings())
+    later = [official(2, "test", patient="p"), official(3, "test", split_key="article")]
+    summary = ingest([*first, *later, official(4, "val", patient="p")], tmp_path, settings())
+    assert [study.split for study in Corpus.open(tmp_path).studies] == ["val", "train", "val"]
+    assert (summary.already_there, sum(summary.rejected.values())) == (2, 2)
+
+
+def test_a_drawn_split_stands_against_an_official_one(tmp_path):
+    ingest([arrival(0, patient="p", images=())], tmp_path, settings())
+    (held,) = {study.split for study in Corpus.open(tmp_path).studies}
+    others = [split for split in ("train", "val", "test") if split != held]
+    summary = ingest([official(1, others[0], patient="p")], tmp_path, settings())
+    assert summary.rejected == {"its patient is in another split": 1}
+
+
+def test_a_patient_in_two_groups_is_in_one_split(tmp_path):
+    arrivals = [arrival(n, patient="p", split_key=f"article {n}", images=()) for n in range(30)]
+    corpus = corpus_of(arrivals, tmp_path)
+    assert len({study.split for study in corpus.studies}) == 1
+    assert 1 < len(corpus.studies) < 30
+
+
+def test_a_study_that_never_entered_places_nobody(tmp_path):
+    unreadable = arrival(0, patient="p", split="train", images=[NOWHERE])
+    corpus = corpus_of([unreadable, official(1, "test", patient="p")], tmp_path)
+    assert [study.split for study in corpus.studies] == ["test"]
 
 
 def test_a_group_stays_in_one_split(tmp_path):

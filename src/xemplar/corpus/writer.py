@@ -103,10 +103,12 @@ class _Writer:
         self.folder, self.settings, self.salt, self.manifest = folder, settings, salt, manifest
         self.summary = IngestSummary(generation=manifest["generation"])
         self.known: dict[str, str] = {}
+        self.placed: dict[str, Split | None] = {}
         for name in manifest["segments"]:
-            columns = ("study_id", "content_key")
-            rows = read_parquet(folder, f"studies/{name}.parquet", schema.STUDIES, columns)
-            self.known.update((row["study_id"], row["content_key"]) for row in rows)
+            columns = ("study_id", "patient_id", "facets", "split", "content_key")
+            for row in read_parquet(folder, f"studies/{name}.parquet", schema.STUDIES, columns):
+                self.known[row["study_id"]] = row["content_key"]
+                self._place(row["patient_id"], dict(row["facets"])["cluster"], row["split"])
         self.seen: set[str] = set()
         self.refused = self._read_rejected()
         self.pending: list[Rejected] = []
@@ -227,6 +229,12 @@ class _Writer:
             if read is None:
                 continue
             study = self._rekey(item.arrival, tuple(view for view, _ in read))
+            held = self._place(study.patient_id, study.facets["cluster"], study.split)
+            if held is not None:
+                who = "patient" if study.patient_id else "group"
+                reason = f"its {who} is in another split: {held}, not {study.split}"
+                self.reject(Rejected(item.arrival.study.study_id, reason))
+                continue
             study = read_texts.read(study)
             for view, preview in read:
                 views.append(schema.view_row(view, study.study_id, len(pixels)))
@@ -297,6 +305,14 @@ class _Writer:
             facets={**study.facets, "cluster": self.key("split", unit)},
             views=views,
         )
+
+    def _place(self, patient: str | None, cluster: str, split: Split | None) -> Split | None:
+        """Put a patient and what stays together with it in a split; or the other one that it is in."""
+        keys = [key for key in (patient, cluster) if key is not None]
+        held = next((self.placed[key] for key in keys if self.placed.get(key, split) != split), None)
+        if held is None:
+            self.placed.update(dict.fromkeys(keys, split))
+        return held
 
     def _read_rejected(self) -> set[tuple[str, str, str]]:
         """What earlier runs rejected; a torn tail beyond the manifest's length is cut off."""
