@@ -1,5 +1,7 @@
 """Who is left out is found by looking up what `Leave.drops` says of every study."""
 
+from dataclasses import fields
+
 import pytest
 
 from xemplar.drafting.compose import spans
@@ -27,6 +29,8 @@ def leaves(corpus):
     for study in corpus.studies:
         yield Leave(study.study_id, study.patient_id)
         yield Leave(study_id=study.study_id)
+        yield Leave(cluster=study.facets["cluster"])
+        yield Leave(study.study_id, study.patient_id, study.facets["cluster"])
         yield Leave(study.study_id, facets={"cluster": study.facets["cluster"]})
 
 
@@ -44,6 +48,10 @@ def test_rows_and_sources_are_those_of_asking_every_study(made, kind):
         assert sorted(left_out.rows(gone)) == [row for row, names in enumerate(kept) if not names]
         emptied += len(left_out.rows(gone))
     assert emptied
+
+
+def test_it_looks_at_all_that_a_leave_may_name():
+    assert {field.name for field in fields(Leave)} == {"study_id", "patient_id", "cluster", "facets"}
 
 
 def test_spans_of_a_sentence_of_many_studies_hash_none_of_them():

@@ -1,4 +1,4 @@
-"""Who is left out of an answer: looked up by study and patient, not sought row by row.
+"""Who is left out of an answer: looked up by study, patient and group, not sought row by row.
 
 Knows a corpus and the rows of one kind of item; knows nothing of scores. What it costs depends on how
 much those who are left out wrote, not on how much the archive holds.
@@ -29,10 +29,11 @@ class LeftOut:
 
     def __init__(self, corpus: Corpus, items: Items) -> None:
         self._corpus, self._items = corpus, items
-        self._of_patient: dict[str, list[str]] = {}
+        self._of_patient: dict[str | None, list[str]] = {}
+        self._of_cluster: dict[str | None, list[str]] = {}
         for study in corpus.studies:
-            if study.patient_id is not None:
-                self._of_patient.setdefault(study.patient_id, []).append(study.study_id)
+            self._of_patient.setdefault(study.patient_id, []).append(study.study_id)
+            self._of_cluster.setdefault(study.facets.get("cluster"), []).append(study.study_id)
         self._rows: dict[str, list[int]] = {}
         for row, study_ids in enumerate(items.study_ids):
             for study_id in study_ids:
@@ -45,10 +46,11 @@ class LeftOut:
         if leave.facets:
             studies = {study.study_id for study in self._corpus.studies if leave.drops(study)}
         else:
-            studies = (
-                set(self._of_patient.get(leave.patient_id, ())) if leave.patient_id is not None else set()
-            )
-            studies |= {leave.study_id} if leave.study_id is not None else set()
+            studies = set() if leave.study_id is None else {leave.study_id}
+            if leave.patient_id is not None:
+                studies.update(self._of_patient.get(leave.patient_id, ()))
+            if leave.cluster is not None:
+                studies.update(self._of_cluster.get(leave.cluster, ()))
         return Gone(frozenset(studies), Counter(row for name in studies for row in self._rows.get(name, ())))
 
     def rows(self, gone: Gone) -> list[int]:
