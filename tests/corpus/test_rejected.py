@@ -1,6 +1,8 @@
 """What does not enter a corpus: on file with its reason, counted, and not told twice."""
 
 import json
+from dataclasses import fields, replace
+from datetime import datetime
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -8,7 +10,7 @@ from PIL import Image, PngImagePlugin
 from handmade import NOWHERE, Pattern, arrival, corpus_of, many, settings
 from xemplar.corpus import Corpus, ingest
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.records import Rejected
+from xemplar.records import Claim, PixelHistory, Rejected, Study, View
 
 
 def on_file(folder):
@@ -111,6 +113,72 @@ def test_a_study_changed_since_is_told_and_the_old_one_kept(tmp_path, other):
     summary = ingest([changed], tmp_path, settings())
     assert summary.rejected == {"changed since it was first ingested": 1}
     assert [study.findings for study in Corpus.open(tmp_path).studies] == ["As it was."]
+
+
+CHANGED = {
+    "patient_id": "another",
+    "study_uid": "1.2.4",
+    "accession": "A2",
+    "acquired_at": datetime(2021, 3, 4, 5, 6, 8),
+    "modality": "DX",
+    "language": "eng",
+    "indication": "Cough.",
+    "comparison": "None.",
+    "findings": "Changed.",
+    "impression": "New.",
+    "report_status": "final",
+    "report_version": 2,
+    "prior_id": "before",
+    "claims": (Claim("Cardiomegaly", "present"),),
+    "labels": {"Cardiomegaly": "absent"},
+    "facets": {"ward": "8"},
+    "split": "val",
+    "split_unit": "official",
+    "licence": "CC0",
+}
+WAS = arrival(
+    1, patient="p", split="train", labels={"Cardiomegaly": "present"}, facets={"ward": "7"},
+    acquired_at=datetime(2021, 3, 4, 5, 6, 7),
+)  # fmt: skip
+NOT_SAID = {"study_id", "domain", "source", "views"}
+
+
+def again(folder, changed):
+    ingest([WAS], folder, settings())
+    return ingest([changed], folder, settings()).rejected
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Study) if field.name not in NOT_SAID])
+def test_a_study_with_one_field_changed_is_told(tmp_path, name):
+    changed = replace(WAS, study=replace(WAS.study, **{name: CHANGED[name]}))
+    assert again(tmp_path, changed) == {"changed since it was first ingested": 1}
+
+
+VIEW = {
+    "view_id": "another",
+    "sop_instance_uid": "1.2",
+    "position": "lateral",
+    "laterality": "L",
+    "pixel_spacing": (0.1, 0.1),
+    "pixels": PixelHistory("DICOM", 2, 2),
+    "path": "elsewhere.png",
+    "sha256": "0" * 64,
+}
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(View)])
+def test_a_view_with_one_field_changed_is_told(tmp_path, name):
+    view = replace(WAS.study.views[0], **{name: VIEW[name]})
+    changed = replace(WAS, study=replace(WAS.study, views=(view,)))
+    assert again(tmp_path, changed) == {"changed since it was first ingested": 1}
+
+
+def test_another_group_is_told(tmp_path):
+    assert again(tmp_path, replace(WAS, split_key="q")) == {"changed since it was first ingested": 1}
+
+
+def test_another_name_of_the_source_is_no_change(tmp_path):
+    assert again(tmp_path, replace(WAS, study=replace(WAS.study, source="renamed.csv"))) == {}
 
 
 def test_a_source_s_own_rejections_are_on_file(tmp_path):

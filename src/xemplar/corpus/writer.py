@@ -14,7 +14,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +96,24 @@ def split_of(key: str, settings: IngestSettings) -> Split:
     return "test"
 
 
+def said_by(arrival: Arrival) -> Json:
+    """All that a source says of a study, as JSON: what has changed if any of it differs.
+
+    Its `source` is left out, so that a table may be renamed.
+    """
+    study, moment = arrival.study, arrival.study.acquired_at
+    plain = {each.name: getattr(study, each.name) for each in fields(study) if each.name != "source"}
+    return {
+        **plain,
+        "acquired_at": None if moment is None else moment.isoformat(),
+        "claims": [asdict(claim) for claim in study.claims],
+        "views": [asdict(view) for view in study.views],
+        "labels": dict(study.labels),
+        "facets": dict(study.facets),
+        "split_key": arrival.split_key,
+    }
+
+
 class _Writer:
     """One ingest into one folder: what is already there, and what is added."""
 
@@ -169,10 +187,7 @@ class _Writer:
 
     def _content_key(self, arrival: Arrival) -> str:
         # Salted: all but the patient's id can be read in the corpus, so a bare hash would give it away.
-        study = arrival.study
-        texts = [study.indication, study.comparison, study.findings, study.impression]
-        paths = [view.path for view in study.views]
-        return self.key("content", fingerprint([texts, paths, study.patient_id, arrival.split_key]))
+        return self.key("content", fingerprint(said_by(arrival)))
 
     def chunks(
         self, arrivals: Iterable[Arrival | Rejected], on_progress: Report | None
