@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from handmade import NOWHERE, SIZE, Pattern, arrival, content, corpus_of, many, settings
 from xemplar.corpus import Corpus, ingest
@@ -264,6 +265,28 @@ def test_a_study_alone_is_split_by_itself_and_says_so(tmp_path):
     assert {study.split_unit for study in corpus.studies} == {"study"}
     assert corpus.patients is None
     assert corpus.title == "synthetic, patients unknown, 60 studies"
+
+
+def test_a_source_s_facet_is_never_written_over(tmp_path):
+    with pytest.raises(ValueError, match="facet named cluster"):
+        corpus_of([arrival(1, facets={"cluster": "own"})], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong", [(0, 0, 0), (0.8, -0.1, 0.3), (float("nan"), 0.5, 0.5), (float("inf"), 1, 1)]
+)
+def test_fractions_that_are_none_are_refused(wrong):
+    with pytest.raises(
+        ValidationError, match="fractions of train, val and test are 0 or more, and not all 0"
+    ):
+        settings(fractions=wrong)
+
+
+@pytest.mark.parametrize("split", [0, 1, 2])
+def test_a_part_may_be_the_whole(tmp_path, split):
+    fractions = tuple(float(place == split) for place in range(3))
+    corpus = corpus_of([arrival(n, images=()) for n in range(20)], tmp_path, fractions=fractions)
+    assert {study.split for study in corpus.studies} == {("train", "val", "test")[split]}
 
 
 # Keys

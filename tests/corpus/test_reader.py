@@ -1,7 +1,7 @@
 """A corpus opened: what it refuses, what it says of itself, and what texts or films alone permit."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -171,6 +171,19 @@ def test_a_study_comes_back_as_it_went_in(tmp_path):
     ):
         assert getattr(held, name) == getattr(said.study, name), name
     assert held.facets["sex"] == "F"
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        (datetime(2021, 3, 4, 0, 30, tzinfo=timezone(timedelta(hours=2))), datetime(2021, 3, 3, 22, 30)),
+        (datetime(2021, 3, 4, 0, 30, tzinfo=UTC), datetime(2021, 3, 4, 0, 30)),
+        (datetime(2021, 3, 4, 0, 30), datetime(2021, 3, 4, 0, 30)),
+    ],
+)
+def test_a_time_with_a_zone_is_brought_to_utc_and_another_kept(tmp_path, said, held):
+    (study,) = corpus_of([arrival(1, acquired_at=said)], tmp_path).studies
+    assert study.acquired_at == held  # a time with a zone never equals one without
 
 
 def test_a_view_comes_back_with_what_was_done_to_its_pixels(tmp_path):

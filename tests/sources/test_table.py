@@ -408,6 +408,11 @@ def test_no_such_field(tmp_path):
         read(write(tmp_path, "id,text\n1,x\n"), settings)
 
 
+def test_a_facet_of_a_name_that_is_kept_is_refused(tmp_path):
+    said = said_of(write(tmp_path, "id,text,ward\n1,x,7\n"), columns={"facet:cluster": "ward"})
+    assert said == "table.csv: facet:cluster is kept for what stays in one split; wanted another facet's name"
+
+
 def test_no_error_holds_a_value(tmp_path):
     path = write(tmp_path, 'id,text\n1,"SECRET" x\n')
     with pytest.raises(XemplarError) as caught:

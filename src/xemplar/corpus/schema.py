@@ -7,6 +7,7 @@ of the source other than those listed here enters a corpus.
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC
 from typing import Any
 
 import pyarrow as pa
@@ -99,8 +100,15 @@ def claim_of(row: Json) -> Claim:
 
 
 def study_row(study: Study, content_key: str) -> Json:
-    """A study as a row of `studies`; its views have a table of their own."""
+    """A study as a row of `studies`; its views have a table of their own.
+
+    `acquired_at` has no zone in the table: a time with one is brought to UTC, one without is kept as
+    it is (by the source's clock).
+    """
     row: Json = {name: getattr(study, name) for name in STUDIES.names if name != "content_key"}
+    moment = study.acquired_at
+    if moment is not None and moment.tzinfo is not None:
+        row["acquired_at"] = moment.astimezone(UTC).replace(tzinfo=None)
     row["claims"] = [claim_row(claim) for claim in study.claims]
     row["labels"] = sorted(study.labels.items())
     row["facets"] = sorted(study.facets.items())

@@ -307,6 +307,8 @@ class _Writer:
 
     def _rekey(self, arrival: Arrival, views: tuple[View, ...]) -> Study:
         study = arrival.study
+        if "cluster" in study.facets:
+            raise ValueError("a source's facet named cluster, which is kept for what stays in one split")
         patient = arrival.split_key or study.patient_id
         unit = patient or study.study_id
         kept = "official" if study.split is not None else "patient" if patient else "study"

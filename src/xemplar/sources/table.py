@@ -35,6 +35,7 @@ _ALSO = {
 _ASKED_FOR = ("accession", "study_uid")
 """Identifiers that a corpus keeps as they are: taken from a column only where it is mapped."""
 _FACET = "facet:"
+_KEPT_FACET = "facet:cluster"
 _SPLITS: dict[str, Split] = {
     "train": "train",
     "training": "train",
@@ -190,6 +191,10 @@ def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dic
                 f"{name!r} is not a field",
                 wanted=f"one of {', '.join(FIELDS)} or facet:NAME",
                 where=path.name,
+            )
+        if name == _KEPT_FACET:
+            raise XemplarError(
+                f"{name} is kept for what stays in one split", wanted="another facet's name", where=path.name
             )
         if column:
             check_column(path, column, columns)
