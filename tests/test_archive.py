@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from xemplar import archive as module
-from xemplar.archive import BLANK, SYNTHETIC_ONLY, Archive, calibrate, open_archive
+from xemplar.archive import BLANK, SYNTHETIC_ONLY, Archive, calibrate, fitted_to, open_archive
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import captions, open_calibration
@@ -53,7 +53,7 @@ def by_hand(index):
     )  # fmt: skip
     drafted = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
     return Calibration(
-        index_fingerprint=index.fingerprint, index_generation=index.generation, studies=20, title="t",
+        index=fitted_to(index), studies=20, title="t",
         findings=dict.fromkeys(drafted, fit), too_few={name: 0 for name in FINDINGS if name not in drafted},
     )  # fmt: skip
 
@@ -312,8 +312,7 @@ def test_a_figure_of_the_corpus_is_not_its_own_source(captioned):
 def test_calibrate_fits_this_index_and_is_found_again(bare, tmp_path, monkeypatch):
     monkeypatch.setattr(fits, "WANTED", 1)
     made = calibrate(bare, tmp_path / "c")
-    index = (bare.index.fingerprint, bare.index.generation)
-    assert open_calibration(tmp_path / "c", index=index) == made
+    assert open_calibration(tmp_path / "c", index=fitted_to(bare.index)) == made
     again = Archive(bare.corpus, bare.encoder, bare.index, made)
     assert again.draft(again.films_of(bare.corpus.part("test")[0])).gate is None
 
@@ -379,15 +378,34 @@ def test_an_archive_opens_with_the_calibration_that_fits(opened, drawn, tmp_path
     assert opened(calibration=tmp_path / "c").fingerprint == drawn.fingerprint
 
 
+def of_another_model(archive):
+    return fitted_to(archive.index).model_copy(update={"fingerprint": "other", "model": "other"})
+
+
+def test_one_beside_the_index_that_does_not_fit_stops_drafting_alone(opened, drawn, index_folder):
+    other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
+    beside = index_folder.parent / "calibration"
+    fits.save_calibration(beside, other)
+    archive = opened()
+    assert archive.search("effusion", 3)
+    with pytest.raises(MismatchError, match=r"fitted with corpus .* and model other"):
+        archive.draft(archive.films_of(archive.corpus.part("test")[0]))
+
+
+def test_an_index_for_service_drafts_with_the_calibration_of_the_train_index(drawn, tmp_path):
+    everything = build_index(drawn.corpus, drawn.encoder, tmp_path / "all", parts=("train", "val", "test"))
+    assert drawn.calibration.index.refuses(fitted_to(everything)) == ""
+
+
 def test_one_of_another_index_is_refused(opened, drawn, tmp_path):
-    other = drawn.calibration.model_copy(update={"index_fingerprint": "other"})
+    other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
     fits.save_calibration(tmp_path / "c", other)
-    with pytest.raises(MismatchError, match="fitted to index other"):
+    with pytest.raises(MismatchError, match=r"fitted with corpus .* and model other"):
         opened(calibration=tmp_path / "c")
 
 
 def test_unless_none_is_wanted(opened, drawn, tmp_path):
-    other = drawn.calibration.model_copy(update={"index_fingerprint": "other"})
+    other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
     fits.save_calibration(tmp_path / "c", other)
     assert opened(calibration=tmp_path / "c", calibrated=False).calibration is None
 

@@ -35,12 +35,22 @@ class Archive:
         self, corpus: Corpus, encoder: Encoder, index: Index, calibration: Calibration | None = None
     ) -> None:
         self.corpus, self.encoder, self.index, self.calibration = corpus, encoder, index, calibration
+        self.uncalibrated = XemplarError(
+            "no calibration is open, so nothing says when to be silent",
+            wanted="a calibration folder",
+            remedy="run `xemplar calibrate`",
+        )
+        """Why nothing can be drafted while there is no calibration."""
         self.retriever = Retriever(corpus, index, encoder)
         drafts = corpus.settings.texts == "reports" and "sentence" in index.items
         self.evidence = drafting.Evidence(corpus, index) if drafts else None
         self.composer = drafting.Composer(corpus, index) if drafts else None
-        parts = [corpus.fingerprint, encoder.fingerprint, index.fingerprint]
-        self.fingerprint = fingerprint([*parts, calibration.fingerprint if calibration else None])
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all four parts: a draft made under one fingerprint can be made again under it."""
+        parts = [self.corpus.fingerprint, self.encoder.fingerprint, self.index.fingerprint]
+        return fingerprint([*parts, self.calibration.fingerprint if self.calibration else None])
 
     def load_film(self, path: Path | str) -> Film:
         """An image file as a film, made as this archive's own previews were."""
@@ -103,10 +113,7 @@ class Archive:
                 "no sentence in the index, so nothing to draft from", where=str(self.corpus.folder)
             )
         if self.calibration is None:
-            raise XemplarError(
-                "no calibration is open, so nothing says when to be silent", wanted="a calibration folder",
-                remedy="run `xemplar calibrate`",
-            )  # fmt: skip
+            raise self.uncalibrated
         vectors = self.retriever.vectors_of(studies)
         leaves = [self.retriever.leave_of(views) for views in studies]
         probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves))
@@ -189,14 +196,33 @@ def open_archive(
     opened = Corpus.open(places["corpus"])
     encoder = open_model(places["model"])
     found = open_index(folder, opened, encoder)
-    beside = folder.parent / "calibration"
-    fitted = Path(calibration) if calibration is not None else beside if beside.is_dir() else None
-    fit = (
-        drafting.open_calibration(fitted, index=(found.fingerprint, found.generation))
-        if fitted and calibrated
-        else None
+    archive = Archive(opened, encoder, found)
+    if calibrated:
+        _calibrate_from(archive, calibration, folder.parent / "calibration")
+    return archive
+
+
+def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) -> None:
+    """Take the calibration named, or the one beside the index; one nobody named stops drafting alone."""
+    if named is None and not beside.is_dir():
+        return
+    try:
+        archive.calibration = drafting.open_calibration(named or beside, index=fitted_to(archive.index))
+    except XemplarError as error:
+        if named is not None:
+            raise
+        archive.uncalibrated = error
+
+
+def fitted_to(index: Index) -> drafting.FittedTo:
+    """What a calibration keeps of the index it was fitted with."""
+    return drafting.FittedTo(
+        fingerprint=index.fingerprint,
+        generation=index.generation,
+        corpus=index.manifest["corpus"]["fingerprint"],
+        model=index.manifest["model"]["fingerprint"],
+        reports=index.manifest["counts"]["report"],
     )
-    return Archive(opened, encoder, found, fit)
 
 
 def calibrate(archive: Archive, folder: Path) -> Calibration:
@@ -219,9 +245,7 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
     vectors = archive.retriever.vectors_of(queries)
     features = archive.evidence.features(vectors, [archive.retriever.leave_of(query) for query in queries])
     title = describe_part(archive.corpus.settings.domain, studies)
-    fitted = drafting.fit(
-        features, studies, index=(archive.index.fingerprint, archive.index.generation), title=title
-    )
+    fitted = drafting.fit(features, studies, index=fitted_to(archive.index), title=title)
     drafting.save_calibration(folder, fitted)
     return fitted
 

@@ -13,6 +13,7 @@ from xemplar.drafting.calibration import (
     WANTED,
     Calibration,
     FindingFit,
+    FittedTo,
     fit,
     open_calibration,
     save_calibration,
@@ -22,7 +23,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.records import Claim, Study
 
-INDEX = ("abc", 4)
+INDEX = FittedTo(fingerprint="abc", generation=4, corpus="c", model="m", reports=100)
 EDEMA = FINDINGS.index("Edema")
 
 
@@ -108,7 +109,7 @@ FIT = FindingFit(mean=[0.0], scale=[1.0], weights=[1.0], intercept=0.0, state_at
 
 def by_hand(**changes):
     values = {
-        "index_fingerprint": "abc", "index_generation": 4, "studies": 20, "title": "t",
+        "index": INDEX, "studies": 20, "title": "t",
         "findings": {"Edema": FIT},
         "too_few": {"Fracture": 0, "Pneumonia": 1, "Atelectasis": 3, "Cardiomegaly": 18},
     }  # fmt: skip
@@ -210,10 +211,21 @@ def test_a_new_fit_takes_the_old_ones_place(tmp_path):
 
 def test_another_index_is_refused_naming_both(tmp_path):
     save_calibration(tmp_path / "c", by_hand())
-    with pytest.raises(
-        MismatchError, match=r"fitted to index abc \(generation 4\); wanted index def \(generation 5\)"
-    ):
-        open_calibration(tmp_path / "c", index=("def", 5))
+    other = INDEX.model_copy(update={"fingerprint": "def", "model": "other"})
+    named = r"corpus c and model m \(index abc\); wanted corpus c and model other \(index def\)"
+    with pytest.raises(MismatchError, match=named):
+        open_calibration(tmp_path / "c", index=other)
+
+
+@pytest.mark.parametrize(("reports", "refused"), [(51, False), (150, False), (151, True), (49, True)])
+def test_an_index_of_more_parts_is_served_until_it_has_drifted(tmp_path, reports, refused):
+    save_calibration(tmp_path / "c", by_hand())
+    other = INDEX.model_copy(update={"fingerprint": "def", "reports": reports})
+    if refused:
+        with pytest.raises(MismatchError, match=f"fitted with 100 reports, 51% away; .*of {reports} reports"):
+            open_calibration(tmp_path / "c", index=other)
+    else:
+        assert open_calibration(tmp_path / "c", index=other) == by_hand()
 
 
 def test_another_policy_is_refused_naming_both(tmp_path):

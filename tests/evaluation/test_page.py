@@ -13,7 +13,7 @@ import pytest
 from markupsafe import escape
 from PIL import Image
 
-from xemplar.archive import Archive
+from xemplar.archive import Archive, fitted_to
 from xemplar.contracts import Arrival
 from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.drafting import how_sure
@@ -106,7 +106,7 @@ def _calibration(archive: Archive) -> Calibration:
         present=9,
     )  # fmt: skip
     return Calibration(
-        index_fingerprint=archive.index.fingerprint, index_generation=1, studies=20, title="synthetic",
+        index=fitted_to(archive.index), studies=20, title="synthetic",
         findings=dict.fromkeys(STATED, fit), too_few={"Edema": 2},
     )  # fmt: skip
 
@@ -271,7 +271,9 @@ def test_a_place_that_cannot_be_written_is_named(drafted, tmp_path):
 
 def test_the_plots_lie_beside_the_page(drafted):
     found = sorted(path.name for path in (drafted.page.parent / "plots").iterdir())
-    assert found == ["findings-dark.png", "findings.png", "ranks-dark.png", "ranks.png"]
+    assert found == [
+        f"{name}{paper}.png" for name in ("findings", "ranks", "reliability") for paper in ("-dark", "")
+    ]
     for name in found:
         with Image.open(drafted.page.parent / "plots" / name) as picture:
             assert min(picture.size) > 300
@@ -298,6 +300,18 @@ def test_the_rank_curve_agrees_with_the_table(drafted):
         wanted = {"ours": row["ours"]["value"], "exact chance": row["chance"]}
         wanted |= {name: floor["value"] for name, floor in row["floors"].items()}
         assert at == pytest.approx(wanted[curve.name])
+
+
+def test_the_page_says_whether_the_probabilities_hold(drafted):
+    found, text = drafted.evaluation.summary["drafts"]["reliability"], Outline(drafted.html).text
+    assert "Do the probabilities hold?" in text and "prevalence at calibration" in text
+    assert f"Of {found['wrong_among_stated']['claims']} stated findings" in text
+    (plot,) = [plot for plot in draw_plots(drafted.evaluation) if plot.name == "reliability"]
+    assert all(f"there {row['observed']['value']:.2f} of {row['n']}" in plot.alt for row in found["bins"])
+
+
+def test_probabilities_that_no_draft_used_are_not_judged(stopped):
+    assert "Not known: too few drafts passed the gate" in Outline(stopped.html).text
 
 
 def test_a_single_case_is_a_failure(drafted):
@@ -339,6 +353,7 @@ def test_judged_findings_add_up_to_the_f1(drafted):
         (0.0, 0.2, 0.3, "MRR", "="),
         (-9.0, -5.0, -1.0, "median rank", "▲"),
         (1.0, 5.0, 9.0, "median rank", "▼"),
+        (-0.3, -0.2, -0.1, "Brier score", "▲"),
         (None, 0.0, None, "MRR", "="),
         (None, None, None, "MRR", "="),
     ],

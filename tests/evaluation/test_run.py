@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from xemplar.archive import SYNTHETIC_ONLY, Archive
+from xemplar.archive import SYNTHETIC_ONLY, Archive, fitted_to
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import truth_of
 from xemplar.drafting.calibration import Calibration, FindingFit
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.evaluation.run import CONSTANT, LINEAR, _defined, evaluate, save_evaluation
+from xemplar.evaluation.floors import CONSTANT, LINEAR
+from xemplar.evaluation.reliability import PREVALENCE
+from xemplar.evaluation.run import _defined, evaluate, save_evaluation
 from xemplar.findings import FINDINGS
 from xemplar.images import PreviewSpec, model_input
 from xemplar.index import build_index
@@ -54,7 +56,7 @@ def by_hand(index):
         present=9,
     )  # fmt: skip
     return Calibration(
-        index_fingerprint=index.fingerprint, index_generation=index.generation, studies=20, title="t",
+        index=fitted_to(index), studies=20, title="t",
         findings=dict.fromkeys(DRAFTED, fit), too_few={name: 0 for name in FINDINGS if name not in DRAFTED},
     )  # fmt: skip
 
@@ -239,6 +241,44 @@ def test_draft_f1_by_a_loop_over_studies_and_findings(evaluation):
     assert found["ours"]["value"] == pytest.approx(2 * tp / (2 * tp + fp + fn)) and tp > 0
 
 
+def test_probabilities_are_held_against_every_study_and_calibrated_finding(archive, evaluation):
+    found, wrong, stated, squares, base = evaluation.summary["drafts"]["reliability"], 0, 0, [], []
+    for study, draft in zip(evaluation.studies, evaluation.drafts, strict=True):
+        films = archive.films_of(study)
+        features = archive.evidence.features(
+            archive.retriever.vectors_of([films]), [archive.retriever.leave_of(films)]
+        )
+        for name, (p,) in archive.calibration.probabilities(features).items():
+            squares.append((p - (study.labels[name] == "present")) ** 2)
+            base.append((9 / 20 - (study.labels[name] == "present")) ** 2)
+        said = {c.finding for line in draft.lines for c in line.claims if c.presence == "present"}
+        stated += len(said)
+        wrong += sum(study.labels[name] != "present" for name in said)
+    assert found["pairs"] == len(squares) == len(DRAFTED) * len(evaluation.studies)
+    assert found["brier"]["ours"]["value"] == pytest.approx(np.mean(squares))
+    assert found["brier"]["floors"][PREVALENCE]["value"] == pytest.approx(np.mean(base))
+    assert found["wrong_among_stated"]["value"] == pytest.approx(wrong / stated)
+    assert sum(row["n"] for row in found["bins"]) == len(squares)
+
+
+def test_a_share_of_nothing_is_null(archive):
+    mute = {name: fit.model_copy(update={"state_at": 1.0, "deny_at": 0.0}) for name, fit in
+            archive.calibration.findings.items()}  # fmt: skip
+    calibration = archive.calibration.model_copy(update={"findings": mute})
+    made = evaluate(Archive(archive.corpus, Stub(), archive.index, calibration), replicates=5)
+    share = made.summary["drafts"]["reliability"]["wrong_among_stated"]
+    assert share["claims"] == 0 and share["value"] is None and share["low"] is None
+    json.dumps(made.summary, allow_nan=False)
+
+
+def test_without_a_calibration_nothing_is_computed(archive):
+    stages = []
+    bare = Archive(archive.corpus, archive.encoder, archive.index)
+    with pytest.raises(XemplarError, match=r"no calibration is open.*`xemplar calibrate`"):
+        evaluate(bare, replicates=5, on_stage=stages.append)
+    assert stages == []
+
+
 def test_a_constant_normal_report_scores_nothing(evaluation):
     for score in evaluation.summary["drafts"]["scores"]:
         assert score["floors"][CONSTANT]["value"] == 0
@@ -258,6 +298,7 @@ def test_drafts_of_a_drawn_model_for_clinical_films_are_counted_as_stopped(tmp_p
     index = build_index(corpus, Stub(), tmp_path / "i")
     made = evaluate(Archive(corpus, Stub(), index, by_hand(index)), replicates=5)
     assert {draft.gate for draft in made.drafts} == {SYNTHETIC_ONLY}
+    assert made.summary["drafts"]["reliability"] is None
     assert made.summary["drafts"]["stopped_at_the_gate"] == made.summary["silent_drafts"] == len(made.drafts)
 
 
@@ -312,6 +353,21 @@ def test_scores_have_a_row_a_study(folder, evaluation):
     table = pq.read_table(folder / "scores.parquet")
     assert table.column("study_id").to_pylist() == [study.study_id for study in evaluation.studies]
     assert table.column("lines").to_pylist() == [len(draft.lines) for draft in evaluation.drafts]
+
+
+@pytest.mark.parametrize(("system", "value"), [("ours", None), (LINEAR, LINEAR)])
+def test_counts_a_study_give_the_f1_that_is_printed(folder, evaluation, system, value):
+    table = pq.read_table(folder / "scores.parquet")
+    tp, fp, fn, stated = (
+        np.array(table.column(f"{name}, {system}").to_pylist())
+        for name in ("true positives", "false positives", "false negatives", "claims stated")
+    )
+    (row,) = [s for s in evaluation.summary["drafts"]["scores"] if s["measure"] == "micro-F1, present"]
+    wanted = row["floors"][value] if value else row["ours"]
+    assert wanted["value"] == pytest.approx(2 * tp.sum() / (2 * tp.sum() + fp.sum() + fn.sum()))
+    assert (stated >= tp + fp).all() and stated.sum() > 0
+    present = [sum(said == "present" for said in study.labels.values()) for study in evaluation.studies]
+    assert (tp + fn).tolist() == present
 
 
 def test_ranks_a_study_give_the_median_that_is_printed(folder, evaluation):

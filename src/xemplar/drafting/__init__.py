@@ -3,6 +3,7 @@
 from xemplar.drafting.calibration import (
     Calibration,
     Decision,
+    FittedTo,
     fit,
     open_calibration,
     save_calibration,
@@ -19,6 +20,7 @@ __all__ = [
     "Composer",
     "Decision",
     "Evidence",
+    "FittedTo",
     "draft_captions",
     "fit",
     "how_sure",

@@ -28,6 +28,9 @@ WANTED = 8
 """Validation studies with the finding, and without it, below which a finding isn't calibrated."""
 
 DENIED_WRONG = 0.05
+DRIFT = 0.5
+"""How far the number of indexed reports may move, as a share, before a calibration is refused."""
+
 Decision = Literal["state", "deny", "abstain"]
 
 
@@ -46,13 +49,37 @@ class FindingFit(BaseModel):
     """Validation studies with it."""
 
 
+class FittedTo(BaseModel):
+    """The index that a calibration was fitted with, as far as it has to be told from others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fingerprint: str
+    generation: int
+    corpus: str
+    model: str
+    reports: int
+
+    def refuses(self, other: FittedTo) -> str:
+        """Why a calibration fitted with this doesn't serve `other`; empty where it does.
+
+        It serves the very index, and one over more (or fewer) parts of the same corpus by the same
+        model, so that an index for service can draft, as long as its size has not drifted too far.
+        """
+        if self.fingerprint == other.fingerprint:
+            return ""
+        if (self.corpus, self.model) != (other.corpus, other.model):
+            return f"fitted with corpus {self.corpus} and model {self.model} (index {self.fingerprint})"
+        drift = abs(other.reports - self.reports) / max(1, self.reports)
+        return f"fitted with {self.reports} reports, {drift:.0%} away" if drift > DRIFT else ""
+
+
 class Calibration(BaseModel):
     """Which index and policy it fits, and every finding's fit; a finding without one is never drafted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    index_fingerprint: str
-    index_generation: int
+    index: FittedTo
     policy: str = POLICY
     studies: int
     title: str
@@ -100,9 +127,9 @@ def truth_of(study: Study) -> Mapping[str, Presence]:
 
 
 def fit(
-    features: NDArray[np.float32], studies: Sequence[Study], *, index: tuple[str, int], title: str
+    features: NDArray[np.float32], studies: Sequence[Study], *, index: FittedTo, title: str
 ) -> Calibration:
-    """Fit every finding that enough validation studies have; `index` is (fingerprint, generation)."""
+    """Fit every finding that enough validation studies have, with the features of `index`."""
     fits: dict[str, FindingFit] = {}
     too_few: dict[str, int] = {}
     truths = [truth_of(study) for study in studies]
@@ -121,8 +148,7 @@ def fit(
             remedy="ingest more, or search without drafting",
         )
     return Calibration(
-        index_fingerprint=index[0],
-        index_generation=index[1],
+        index=index,
         studies=len(studies),
         title=title,
         findings=fits,
@@ -138,18 +164,20 @@ def save_calibration(folder: Path, calibration: Calibration) -> Json:
     return manifest
 
 
-def open_calibration(folder: Path | str, *, index: tuple[str, int]) -> Calibration:
-    """Open a calibration; one fitted to another index is refused, naming both."""
+def open_calibration(folder: Path | str, *, index: FittedTo) -> Calibration:
+    """Open a calibration; one that doesn't serve the index is refused, naming both."""
     folder = Path(folder)
     manifest = read_manifest(folder, "calibration.json", kind="calibration", version=VERSION)
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
     calibration = Calibration.model_validate(values)
-    if calibration.index_fingerprint != index[0]:
+    if refusal := calibration.index.refuses(index):
+        wanted = f"corpus {index.corpus} and model {index.model} (index {index.fingerprint})"
         raise MismatchError(
-            f"fitted to index {calibration.index_fingerprint} (generation {calibration.index_generation})",
-            wanted=f"index {index[0]} (generation {index[1]})", where=str(folder),
+            refusal,
+            wanted=f"{wanted} of {index.reports} reports, within {DRIFT:.0%}",
+            where=str(folder),
             remedy="run `xemplar calibrate` again",
-        )  # fmt: skip
+        )
     if calibration.policy != POLICY:
         raise MismatchError(f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder))
     return calibration
