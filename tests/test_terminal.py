@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from xemplar.records import UNVERIFIED, Claim, Draft, Line
-from xemplar.terminal import say_json, show_draft
+from xemplar.terminal import say_json, show_draft, show_scores
 
 CORPUS = SimpleNamespace(title="synthetic, 2 patients, 2 studies")
 
@@ -24,3 +24,23 @@ def test_a_line_is_sure_of_its_finding_alone(capsys):
     printed = capsys.readouterr().out
     assert "87 % that the finding is there; side and degree not judged" in printed
     assert UNVERIFIED in printed and "sure" not in printed
+
+
+def test_scores_tell_whether_the_probabilities_hold(capsys):
+    interval = {"low": 0.1, "value": 0.2, "high": 0.3}
+    nothing = {"low": None, "value": None, "high": None, "claims": 0}
+    brier = {"measure": "Brier score", "ours": interval, "chance": None, "floors": {"prevalence": interval}}
+    held = {
+        "brier": brier, "expected_calibration_error": interval, "wrong_among_denied": nothing,
+        "wrong_among_stated": {**interval, "claims": 7},
+    }  # fmt: skip
+    drafts = {"drafts": 3, "truth": "labels", "scores": [], "by_finding": [], "reliability": held}
+    show_scores(
+        {
+            "title": "t", "split": "test", "resampling": {"of": "patients"}, "drafts": drafts,
+            "retrieval": {"tables": []},
+        }
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "Brier score" in printed and "prevalence 0.200 [0.100, 0.300]" in printed
+    assert "wrong of 7 stated 0.200 [0.100, 0.300]; wrong of 0 denied undefined" in printed

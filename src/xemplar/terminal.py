@@ -109,6 +109,7 @@ def show_scores(summary: Json) -> None:
     if summary["drafts"]:
         say(f"\ndrafts ({summary['drafts']['drafts']}) against {summary['drafts']['truth']}")
         _show_rows(summary["drafts"]["scores"] + summary["drafts"]["by_finding"])
+        _show_reliability(summary["drafts"]["reliability"])
 
 
 def _show_rows(rows: Sequence[Json]) -> None:
@@ -119,6 +120,18 @@ def _show_rows(rows: Sequence[Json]) -> None:
             parts.append(f"chance {row['chance']:.3f}")
         parts += [f"{floor} {_interval(value)}" for floor, value in row["floors"].items()]
         say("   ".join(parts))
+
+
+def _show_reliability(found: Json | None) -> None:
+    if found is None:
+        say("  reliability of the probabilities: not known")
+        return
+    _show_rows([found["brier"]])
+    parts = [f"calibration error {_interval(found['expected_calibration_error'])}"]
+    for what in ("stated", "denied"):
+        share = found[f"wrong_among_{what}"]
+        parts.append(f"wrong of {share['claims']} {what} {_interval(share)}")
+    say(f"  reliability: {'; '.join(parts)}")
 
 
 def _interval(value: Json) -> str:

@@ -365,7 +365,8 @@ def test_counts_a_study_give_the_f1_that_is_printed(folder, evaluation, system, 
     (row,) = [s for s in evaluation.summary["drafts"]["scores"] if s["measure"] == "micro-F1, present"]
     wanted = row["floors"][value] if value else row["ours"]
     assert wanted["value"] == pytest.approx(2 * tp.sum() / (2 * tp.sum() + fp.sum() + fn.sum()))
-    assert (stated >= tp + fp).all() and stated.sum() > 0
+    assert (stated >= tp + fp).all()
+    assert system != "ours" or tp.sum() > 0
     present = [sum(said == "present" for said in study.labels.values()) for study in evaluation.studies]
     assert (tp + fn).tolist() == present
 

@@ -15,12 +15,15 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
+from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.images import model_input
 from xemplar.metrics.ranking import right_ranks
-from xemplar.records import Image, Vectors
+from xemplar.records import Image, Study, Vectors
 from xemplar.report import text_key
 
+LINEAR, CONSTANT = "linear floor", "constant normal report"
+NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
 PIXELS = 32
 DIMENSIONS = 128
 STRENGTHS = (1e2, 1e3, 1e4, 1e5, 1e6)
@@ -84,6 +87,19 @@ class LinearFloor:
     def _images(self, pixels: NDArray[np.float32]) -> Vectors:
         guess = self._ridge.predict(self._scaler.transform(pixels))
         return _unit(guess.reshape(len(pixels), -1))  # of a single dimension it drops the axis
+
+
+def fit_floor(corpus: Corpus, seed: int) -> LinearFloor:
+    """The floor, fitted on a corpus's training part, as the model is."""
+    studies = [study for study in corpus.part("train") if study.views and study.text]
+    texts, clusters = [study.text for study in studies], [study.facets["cluster"] for study in studies]
+    return LinearFloor(floor_films(corpus, studies), texts, clusters, seed=seed)
+
+
+def floor_films(corpus: Corpus, studies: Sequence[Study]) -> list[Image]:
+    """What the floor sees of each study: the frontal view where there is one, else the first."""
+    firsts = [min(study.views, key=lambda view: view.position != "frontal") for study in studies]
+    return corpus.previews([view.view_id for view in firsts])
 
 
 def _pixels(images: Sequence[Image]) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from xemplar.drafting import UNWEIGHED, how_sure
 from xemplar.errors import XemplarError
 from xemplar.evaluation import cases as choice
 from xemplar.evaluation.plots import Plot, draw_plots
+from xemplar.evaluation.reliability import BRIER
 from xemplar.evaluation.run import Evaluation
 from xemplar.folders import write_atomic
 from xemplar.records import UNVERIFIED, Domain, Line, Study
@@ -32,6 +33,7 @@ CAUTION: dict[Domain, str] = {
     "clinical": "This page holds films and whole reports of patients and is as confidential as they are.",
 }
 SOURCES_SHOWN = 3
+LOWER_IS_BETTER = {"median rank", BRIER}
 NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _FILM, _THUMB = 320, 112
 """Longest side in pixels of a case's film, and of a source's."""
@@ -200,7 +202,7 @@ def against(difference: Json, measure: str) -> tuple[str, str, str]:
     """What a difference says, as class, sign and word: told apart only where its interval excludes 0."""
     if None in difference.values() or not (difference["low"] > 0 or difference["high"] < 0):
         return "level", "=", "not told apart"
-    better = (difference["value"] > 0) != (measure == "median rank")
+    better = (difference["value"] > 0) != (measure in LOWER_IS_BETTER)
     return ("better", "▲", "better") if better else ("worse", "▼", "worse")
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Json
 from xemplar.drafting import truth_of
-from xemplar.evaluation.run import LINEAR, Evaluation
+from xemplar.evaluation.floors import LINEAR
+from xemplar.evaluation.run import Evaluation
 from xemplar.metrics.ranking import chance_success
 from xemplar.metrics.statistics import bootstrap, ratio, with_counts
 from xemplar.report import text_key
@@ -71,7 +72,7 @@ class Curve:
 
 
 def draw_plots(evaluation: Evaluation) -> list[Plot]:
-    """The plots that an evaluation allows: ranks always, findings where drafts were scored."""
+    """The plots that an evaluation allows: ranks always, the others where drafts were scored."""
     title = f"{evaluation.summary['title']} ({evaluation.summary['split']})"
     curves = rank_curves(evaluation)
     plots = [_plot("ranks", _ranks_alt(curves), lambda theme: _draw_ranks(theme, title, curves))]
@@ -81,6 +82,11 @@ def draw_plots(evaluation: Evaluation) -> list[Plot]:
         counts = present_counts(evaluation)
         plots.append(
             _plot("findings", _findings_alt(rows), lambda theme: _draw_findings(theme, title, rows, counts))
+        )
+    if drafted and drafted["reliability"]:
+        found = drafted["reliability"]
+        plots.append(
+            _plot("reliability", _reliability_alt(found), lambda t: _draw_reliability(t, title, found))
         )
     return plots
 
@@ -224,6 +230,39 @@ def _draw_findings(theme: Theme, title: str, rows: list[Json], counts: Counter[s
         ncols=2, borderaxespad=0.2,
     )  # fmt: skip
     return figure
+
+
+def _draw_reliability(theme: Theme, title: str, found: Json) -> Figure:
+    heading = "Drafts: share of findings that are there, by the probability they were given"
+    figure, axes = _canvas(theme, (7.6, 4.6), heading, title)
+    axes.plot([0, 1], [0, 1], ":", color=theme.faint, linewidth=1.2, label="as often as said")
+    bins = [row for row in found["bins"] if None not in row["observed"].values()]
+    at, values = [row["predicted"] for row in bins], [row["observed"]["value"] for row in bins]
+    lows, highs = ([row["observed"][end] for row in bins] for end in ("low", "high"))
+    axes.vlines(at, lows, highs, color=theme.ours, linewidth=1.4)
+    axes.plot(at, values, "o-", color=theme.ours, linewidth=1, markersize=6, label="observed", zorder=3)
+    for row in bins:
+        place = (row["predicted"], row["observed"]["high"])
+        axes.annotate(
+            f"{row['n']:,}", place, xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7.5,
+            color=theme.faint,
+        )  # fmt: skip
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.06)
+    axes.grid(color=theme.rule, linewidth=0.6)
+    words = "mean probability of the bin; above each, its count of studies times findings"
+    axes.set_xlabel(words, fontsize=8.5, color=theme.faint)
+    axes.set_ylabel("share that is there, with interval", fontsize=8.5, color=theme.faint)
+    axes.legend(frameon=False, fontsize=8.5, labelcolor=theme.ink, loc="upper left")
+    return figure
+
+
+def _reliability_alt(found: Json) -> str:
+    parts = [
+        f"said {row['predicted']:.2f}, there {row['observed']['value']:.2f} of {row['n']}"
+        for row in found["bins"]
+    ]
+    return "Reliability of probabilities, bin by bin: " + "; ".join(parts) + "."
 
 
 def _ranks_alt(curves: list[Curve]) -> str:

@@ -23,19 +23,13 @@ from xemplar import __version__
 from xemplar.archive import Archive
 from xemplar.contracts import Json
 from xemplar.corpus import describe_part
-from xemplar.drafting import truth_of
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.evaluation.floors import LinearFloor
-from xemplar.evaluation.scores import Resampling, Run, Score, draft_scores, finding_scores, ranking_scores
-from xemplar.findings import FINDINGS, summarise
+from xemplar.evaluation.drafted import hold_drafts, score_drafts
+from xemplar.evaluation.floors import fit_floor
+from xemplar.evaluation.galleries import make_gallery, rank_columns, score_gallery
+from xemplar.evaluation.scores import Resampling
 from xemplar.folders import write_atomic
-from xemplar.metrics import ranking
-from xemplar.metrics.clinical import count_labels
-from xemplar.records import Draft, Film, Split, Study, Vectors
-from xemplar.report import text_key
-
-LINEAR, CONSTANT = "linear floor", "constant normal report"
-NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
+from xemplar.records import Draft, Film, Split, Study
 
 Report = Callable[[str], None]
 """Told the name of each stage as it begins."""
@@ -52,16 +46,6 @@ class Evaluation:
     studies: tuple[Study, ...]
     drafts: tuple[Draft, ...]
     per_study: dict[str, NDArray[np.generic]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Gallery:
-    """The evaluated studies that have images and text, and both systems' vectors of them."""
-
-    studies: tuple[Study, ...]
-    keys: tuple[str, ...]
-    images: dict[str, Vectors]
-    texts: dict[str, Vectors]
 
 
 def evaluate(
@@ -81,28 +65,40 @@ def evaluate(
     told = on_stage or (lambda stage: None)
     studies = tuple(study for study in archive.corpus.part(split) if study.views)
     _check_honest(archive, studies, split)
-    resampling = Resampling(np.array([study.facets["cluster"] for study in studies]), replicates, seed)
+    _check_drafts(archive)
+    clusters = np.array([study.facets["cluster"] for study in studies])
+    resampling = Resampling(clusters, replicates, seed)
     told("linear floor")
-    floor = _linear(archive, seed)
+    floor = fit_floor(archive.corpus, seed)
     told("gallery")
-    gallery = _gallery(archive, studies, floor)
+    films: list[Sequence[Film]] = [archive.films_of(study) for study in studies]
+    vectors = archive.retriever.vectors_of(films)
+    gallery = make_gallery(archive, studies, vectors, floor)
     told("retrieval scores")
-    retrieval = _retrieval(archive, gallery, replicates, seed)
-    told("drafts")
-    drafts = tuple(archive.draft_many([archive.films_of(study) for study in studies]))
-    told("draft scores")
     reports = archive.corpus.settings.texts == "reports"
-    drafted = _drafts(archive, studies, drafts, floor, resampling) if reports else None
+    ranked = resampling.of(np.array([bool(study.text) for study in studies], np.bool_))
+    retrieval = score_gallery(gallery, ranked, reports=reports)
+    told("drafts")
+    drafts = tuple(archive.draft_many(films))
+    told("draft scores")
+    drafted = hold_drafts(archive, studies, drafts, floor) if reports else None
     summary = {
         **_heading(archive, studies, split),
         "resampling": {"of": _unit(studies), "replicates": replicates, "seed": seed, "level": 0.95},
         "linear_floor_strength": floor.strength,
         "retrieval": retrieval,
-        "drafts": drafted,
+        "drafts": score_drafts(drafted, archive, vectors, resampling) if drafted else None,
         "lines_per_draft": float(np.mean([len(draft.lines) for draft in drafts])),
         "silent_drafts": sum(not draft.lines for draft in drafts),
     }
-    return Evaluation(_defined(summary), studies, drafts, _per_study(gallery, studies, drafts))
+    columns: dict[str, NDArray[np.generic]] = {
+        "study_id": np.array([study.study_id for study in studies]),
+        "cluster": clusters,
+        "lines": np.array([len(draft.lines) for draft in drafts]),
+        **rank_columns(gallery, studies),
+        **(drafted.columns() if drafted else {}),
+    }
+    return Evaluation(_defined(summary), studies, drafts, columns)
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
@@ -147,6 +143,21 @@ def _check_honest(archive: Archive, studies: Sequence[Study], split: Split) -> N
         )
 
 
+def _check_drafts(archive: Archive) -> None:
+    """Before anything is computed: drafts of reports need sentences and a calibration."""
+    if archive.corpus.settings.texts == "captions":
+        return
+    if archive.evidence is None:
+        raise XemplarError(
+            "no sentence in the index, so nothing to draft from", where=str(archive.corpus.folder)
+        )
+    if archive.calibration is None:
+        raise XemplarError(
+            "no calibration is open, so no draft can be scored", wanted="a calibration folder",
+            remedy="run `xemplar calibrate` first",
+        )  # fmt: skip
+
+
 def _heading(archive: Archive, studies: Sequence[Study], split: Split) -> Json:
     corpus, manifest = archive.corpus, archive.index.manifest
     return {
@@ -176,136 +187,3 @@ def _unit(studies: Sequence[Study]) -> str:
         return "patients"
     units = {study.split_unit for study in studies}
     return "groups (patients unknown)" if units == {"group"} else "studies (patients unknown)"
-
-
-def _linear(archive: Archive, seed: int) -> LinearFloor:
-    """The floor, fitted on the training part, as the model is."""
-    studies = [s for s in archive.corpus.part("train") if s.views and s.text]
-    previews = archive.corpus.previews([_first_view(study) for study in studies])
-    texts = [study.text for study in studies]
-    return LinearFloor(previews, texts, [study.facets["cluster"] for study in studies], seed=seed)
-
-
-def _first_view(study: Study) -> str:
-    """The frontal view where there is one, else the first."""
-    frontal = [view for view in study.views if view.position == "frontal"]
-    return (frontal or list(study.views))[0].view_id
-
-
-def _gallery(archive: Archive, studies: Sequence[Study], floor: LinearFloor) -> _Gallery:
-    held = tuple(study for study in studies if study.text)
-    if len(held) < 2:
-        raise XemplarError(f"{len(held)} studies with images and text to rank", wanted="at least 2")
-    texts = [" ".join(study.text.split()) for study in held]
-    ours: list[Sequence[Film]] = [archive.films_of(study) for study in held]
-    previews = archive.corpus.previews([_first_view(study) for study in held])
-    return _Gallery(
-        studies=held,
-        keys=tuple(text_key(text) for text in texts),
-        images={"ours": archive.retriever.vectors_of(ours), LINEAR: floor.encode_images(previews)},
-        texts={"ours": archive.encoder.encode_texts(texts), LINEAR: floor.encode_texts(texts)},
-    )
-
-
-def _retrieval(archive: Archive, gallery: _Gallery, replicates: int, seed: int) -> Json:
-    relevant = ranking.same_key(gallery.keys, gallery.keys)
-    clusters = Resampling(np.array([s.facets["cluster"] for s in gallery.studies]), replicates, seed)
-    similar = {name: gallery.images[name] @ gallery.texts[name].T for name in gallery.images}
-    subsets = {"all": np.ones(len(gallery.studies), np.bool_)}
-    if archive.corpus.settings.texts == "reports":
-        present = ["present" in truth_of(study).values() for study in gallery.studies]
-        subsets["with a present finding"] = np.array(present, np.bool_)
-    tables = []
-    for direction in ("image to text", "text to image"):
-        for subset, rows in subsets.items():
-            if rows.sum() < 2:
-                continue
-            matrices = {n: (m if direction == "image to text" else m.T)[rows] for n, m in similar.items()}
-            runs = [Run(name, matrix) for name, matrix in matrices.items()]
-            scores = ranking_scores(runs, relevant[rows], clusters.of(rows))
-            tables.append(
-                {
-                    "direction": direction,
-                    "queries": int(rows.sum()),
-                    "subset": subset,
-                    "gallery": len(gallery.studies),
-                    "scores": [score.json() for score in scores],
-                }
-            )
-    distinct = len(set(gallery.keys))
-    return {
-        "gallery": len(gallery.studies),
-        "distinct_texts": distinct,
-        "equal_text": "equally right",
-        "tables": tables,
-    }
-
-
-def _drafts(
-    archive: Archive,
-    studies: Sequence[Study],
-    drafts: Sequence[Draft],
-    floor: LinearFloor,
-    resampling: Resampling,
-) -> Json:
-    truths = [truth_of(study) for study in studies]
-    labelled = all(study.labels for study in studies)
-    findings = [name for name in FINDINGS if not labelled or any(name in truth for truth in truths)]
-
-    def table(said: Sequence[set[str]]) -> NDArray[np.bool_]:
-        return np.array([[name in one for name in findings] for one in said], np.bool_)
-
-    truth = table([{name for name, value in one.items() if value == "present"} for one in truths])
-    ours = count_labels(table([_stated(draft) for draft in drafts]), truth, findings=findings)
-    floors = {
-        LINEAR: count_labels(table(_linear_drafts(archive, studies, floor)), truth, findings=findings),
-        CONSTANT: count_labels(np.zeros_like(truth), truth, findings=findings),
-    }
-    decided = [claim for draft in drafts for line in draft.lines for claim in line.claims]
-    scores: list[Score] = draft_scores(ours, floors, resampling)
-    return {
-        "truth": "labels of the source (for phantoms: what was drawn)"
-        if labelled
-        else "claims of the real report",
-        "findings": findings,
-        "calibration": archive.calibration.fingerprint if archive.calibration else None,
-        "drafts": len(drafts),
-        "constant_normal_report": NORMAL,
-        "claims_present": sum(claim.presence == "present" for claim in decided),
-        "claims_absent": sum(claim.presence == "absent" for claim in decided),
-        "abstentions": sum(len(draft.abstained) for draft in drafts),
-        "stopped_at_the_gate": sum(draft.gate is not None for draft in drafts),
-        "scores": [score.json() for score in scores],
-        "by_finding": [score.json() for score in finding_scores(ours, floors, resampling)],
-    }
-
-
-def _stated(draft: Draft) -> set[str]:
-    return {claim.finding for line in draft.lines for claim in line.claims if claim.presence == "present"}
-
-
-def _linear_drafts(archive: Archive, studies: Sequence[Study], floor: LinearFloor) -> list[set[str]]:
-    """What the training report nearest to the linear model's guess states as present."""
-    train = [study for study in archive.corpus.part("train") if study.text]
-    texts = floor.encode_texts([study.text for study in train])
-    queries = floor.encode_images(archive.corpus.previews([_first_view(study) for study in studies]))
-    nearest = np.argmax(queries @ texts.T, axis=1)
-    claims = [summarise(train[row].claims) for row in nearest]
-    return [{name for name, value in one.items() if value == "present"} for one in claims]
-
-
-def _per_study(
-    gallery: _Gallery, studies: Sequence[Study], drafts: Sequence[Draft]
-) -> dict[str, NDArray[np.generic]]:
-    relevant = ranking.same_key(gallery.keys, gallery.keys)
-    place = {study.study_id: row for row, study in enumerate(gallery.studies)}
-    columns: dict[str, NDArray[np.generic]] = {
-        "study_id": np.array([study.study_id for study in studies]),
-        "cluster": np.array([study.facets["cluster"] for study in studies]),
-        "lines": np.array([len(draft.lines) for draft in drafts]),
-    }
-    for name in gallery.images:
-        ranks = ranking.right_ranks(gallery.images[name] @ gallery.texts[name].T, relevant)
-        at = [ranks[place[s.study_id]] if s.study_id in place else -1 for s in studies]
-        columns[f"rank image to text, {name}"] = np.array(at, np.int64)
-    return columns

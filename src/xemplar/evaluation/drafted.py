@@ -1,0 +1,143 @@
+"""Drafts against the truth: what they state and deny, beside what the floors would have stated.
+
+Knows drafts, studies and claims; knows nothing of retrieval or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.archive import Archive
+from xemplar.contracts import Json
+from xemplar.drafting import truth_of
+from xemplar.evaluation.floors import CONSTANT, LINEAR, NORMAL, LinearFloor, floor_films
+from xemplar.evaluation.reliability import Beliefs, Claimed, reliability
+from xemplar.evaluation.scores import Resampling, draft_scores, finding_scores
+from xemplar.findings import FINDINGS, read_claims, summarise
+from xemplar.metrics.clinical import LabelCounts, count_labels
+from xemplar.records import Draft, Presence, Study, Vectors
+from xemplar.report import sentences
+
+Said = Sequence[set[str]]
+"""For each study, findings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """Every study's draft, what it says, what is true, and the counts of ours and of each floor."""
+
+    studies: tuple[Study, ...]
+    drafts: tuple[Draft, ...]
+    findings: tuple[str, ...]
+    """Those whose truth is known."""
+    truth: NDArray[np.bool_]
+    stated: dict[str, Said]
+    counts: dict[str, LabelCounts]
+
+    def columns(self) -> dict[str, NDArray[np.generic]]:
+        """Counts of each study, so that two evaluations can be compared in pairs."""
+        found: dict[str, NDArray[np.generic]] = {}
+        for name in ("ours", LINEAR):
+            counts = self.counts[name]
+            found[f"true positives, {name}"] = counts.tp.sum(axis=1)
+            found[f"false positives, {name}"] = counts.fp.sum(axis=1)
+            found[f"false negatives, {name}"] = counts.fn.sum(axis=1)
+            found[f"claims stated, {name}"] = np.array([len(one) for one in self.stated[name]], np.int64)
+        return found
+
+
+def hold_drafts(
+    archive: Archive, studies: tuple[Study, ...], drafts: tuple[Draft, ...], floor: LinearFloor
+) -> Drafted:
+    """Hold drafts, and what the floors would state, against the truth of each study."""
+    truths = [truth_of(study) for study in studies]
+    labelled = all(study.labels for study in studies)
+    findings = tuple(name for name in FINDINGS if not labelled or any(name in truth for truth in truths))
+    truth = _table([{name for name, value in one.items() if value == "present"} for one in truths], findings)
+    normal = summarise(claim for text in sentences(NORMAL) for claim in read_claims(text))
+    stated: dict[str, Said] = {
+        "ours": [_claimed(draft, "present") for draft in drafts],
+        LINEAR: _linear_drafts(archive, studies, floor),
+        CONSTANT: [_present(normal)] * len(studies),
+    }
+    counts = {n: count_labels(_table(said, findings), truth, findings=findings) for n, said in stated.items()}
+    return Drafted(studies, drafts, findings, truth, stated, counts)
+
+
+def score_drafts(drafted: Drafted, archive: Archive, vectors: Vectors, resampling: Resampling) -> Json:
+    """The scores of drafts beside their floors, and whether their probabilities hold.
+
+    `vectors` (studies, dim) are ours of the films.
+    """
+    labelled = all(study.labels for study in drafted.studies)
+    decided = [claim for draft in drafted.drafts for line in draft.lines for claim in line.claims]
+    ours, floors = drafted.counts["ours"], {n: c for n, c in drafted.counts.items() if n != "ours"}
+    return {
+        "truth": "labels of the source (for phantoms: what was drawn)"
+        if labelled
+        else "claims of the real report",
+        "findings": list(drafted.findings),
+        "calibration": archive.calibration.fingerprint if archive.calibration else None,
+        "drafts": len(drafted.drafts),
+        "constant_normal_report": NORMAL,
+        "claims_present": sum(claim.presence == "present" for claim in decided),
+        "claims_absent": sum(claim.presence == "absent" for claim in decided),
+        "abstentions": sum(len(draft.abstained) for draft in drafted.drafts),
+        "stopped_at_the_gate": sum(draft.gate is not None for draft in drafted.drafts),
+        "scores": [score.json() for score in draft_scores(ours, floors, resampling)],
+        "by_finding": [score.json() for score in finding_scores(ours, floors, resampling)],
+        "reliability": _reliability(drafted, archive, vectors, resampling),
+    }
+
+
+def _reliability(drafted: Drafted, archive: Archive, vectors: Vectors, resampling: Resampling) -> Json | None:
+    """Over the studies that passed the gate; None where two patients or groups didn't."""
+    passed = np.array([draft.gate is None for draft in drafted.drafts], np.bool_)
+    calibration, evidence = archive.calibration, archive.evidence
+    if calibration is None or evidence is None or len(set(resampling.clusters[passed])) < 2:
+        return None
+    fitted = tuple(name for name in drafted.findings if name in calibration.findings)
+    if not fitted:
+        return None
+    leaves = [
+        archive.retriever.leave_of(archive.films_of(drafted.studies[row])) for row in np.flatnonzero(passed)
+    ]
+    probabilities = calibration.probabilities(evidence.features(vectors[passed], leaves))
+    columns = [drafted.findings.index(name) for name in fitted]
+    beliefs = Beliefs(
+        findings=fitted,
+        probabilities=np.stack([probabilities[name] for name in fitted], axis=1),
+        truth=drafted.truth[passed][:, columns],
+        prevalence=np.array([calibration.findings[name].present / calibration.studies for name in fitted]),
+    )
+    drafts = [draft for draft in drafted.drafts if draft.gate is None]
+    claimed = Claimed(
+        stated=_table([_claimed(draft, "present") for draft in drafts], drafted.findings),
+        denied=_table([_claimed(draft, "absent") for draft in drafts], drafted.findings),
+        truth=drafted.truth[passed],
+    )
+    return reliability(beliefs, claimed, resampling.of(passed))
+
+
+def _claimed(draft: Draft, presence: Presence) -> set[str]:
+    return {c.finding for line in draft.lines for c in line.claims if c.presence == presence}
+
+
+def _present(said: dict[str, Presence]) -> set[str]:
+    return {name for name, value in said.items() if value == "present"}
+
+
+def _table(said: Said, findings: Sequence[str]) -> NDArray[np.bool_]:
+    return np.array([[name in one for name in findings] for one in said], np.bool_)
+
+
+def _linear_drafts(archive: Archive, studies: Sequence[Study], floor: LinearFloor) -> Said:
+    """What the training report nearest to the linear model's guess states as present."""
+    train = [study for study in archive.corpus.part("train") if study.text]
+    texts = floor.encode_texts([study.text for study in train])
+    queries = floor.encode_images(floor_films(archive.corpus, studies))
+    return [_present(summarise(train[row].claims)) for row in np.argmax(queries @ texts.T, axis=1)]
