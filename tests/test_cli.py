@@ -363,3 +363,71 @@ def draw(path: Path) -> Path:
 
     phantom.save_film(next(phantom.studies(1, seed=77)), 0, path)
     return path
+
+
+# --- ingest -----
+
+
+def table_of(folder: Path, text: str) -> Path:
+    (folder / "table.csv").write_text(text)
+    return folder / "table.csv"
+
+
+def test_a_split_that_is_none_is_told_without_the_cell(tmp_path):
+    table = table_of(tmp_path, "study,patient,findings\n1,p,Large effusion of Doe.\n")
+    line = refused(
+        *("ingest", "table", table, "--patient-column", "patient", "--split-column", "findings"),
+        *("--out", tmp_path / "c"),
+    )
+    assert "table.csv, row 1: column 'findings' holds a value that is no split's name" in line
+    assert "Doe" not in line
+
+
+def test_a_table_without_a_header_is_told_without_a_cell(tmp_path):
+    table = table_of(tmp_path, "1,p17,Large effusion of Doe.\n2,p18,Clear lungs.\n")
+    line = refused("ingest", "table", table, "--patient-column", "patient", "--out", tmp_path / "c")
+    assert "no column 'patient'" in line and "its first row does not look like a header" in line
+    assert "Doe" not in line and "p17" not in line
+
+
+def test_drawn_films_do_not_become_clinical(tmp_path):
+    draw(tmp_path / "film.png")
+    table = table_of(tmp_path, "study,image,findings\nsource-1,film.png,Clear lungs.\n")
+    line = refused("ingest", "table", table, "--patients-unknown", "--workers", 1, "--out", tmp_path / "c")
+    assert "no study could be read (1 of another domain)" in line
+    assert "film.png: of another domain: marked synthetic, this corpus is clinical" in line
+
+
+def test_a_table_is_not_called_synthetic(figures):
+    line = refused(
+        *("ingest", "table", figures / "figures.csv", "--patients-unknown", "--domain", "synthetic"),
+        *("--out", figures / "c"),
+    )
+    assert "--domain" in line and "'clinical' or 'figures'" in line
+
+
+def test_a_patient_in_two_splits_is_told_without_an_id_of_the_source(tmp_path):
+    rows = "study,patient,part,findings\nsource-1,source-p,train,Clear.\nsource-2,source-p,test,Clear.\n"
+    done = xemplar(
+        *("ingest", "table", table_of(tmp_path, rows), "--patient-column", "patient"),
+        *("--split-column", "part", "--workers", 1, "--out", tmp_path / "c"),
+    )
+    (row,) = [json.loads(line) for line in (tmp_path / "c/rejected.jsonl").read_text().splitlines()]
+    assert "rejected 1: its patient is in another split\n" in done.stderr
+    assert f"  first: {row['key']}: its patient is in another split: train, not test" in done.stderr
+    assert "source-" not in done.stdout + done.stderr
+
+
+def test_a_damaged_table_of_a_corpus_is_told_with_the_remedy(tmp_path):
+    rows = "study,findings\n1,Clear.\n"
+    xemplar(
+        *("ingest", "table", table_of(tmp_path, rows), "--patients-unknown", "--workers", 1),
+        *("--out", tmp_path / "c"),
+    )
+    path = tmp_path / "c/studies/000000.parquet"
+    path.write_bytes(b"x" * path.stat().st_size)
+    line = refused("corpus", "card", tmp_path / "c")
+    assert "studies/000000.parquet can't be read; run `xemplar corpus check`" in line
+    assert (
+        "studies/000000.parquet: SHA-256 differs" in xemplar("corpus", "check", tmp_path / "c", code=1).stdout
+    )

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from xemplar.cli.options import CorpusFolder, Json, Out, PreviewSize, SplitSalt, Workers, pairs_of, refuse
 
+if TYPE_CHECKING:
+    from xemplar.corpus import IngestSummary
+
 ingest_app = typer.Typer(
     help="Bring studies into a corpus folder.", no_args_is_help=True, rich_markup_mode=None
 )
 corpus_app = typer.Typer(help="Look at a corpus folder.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What every ingest is asked for, whatever its source."""
+
+    out: Path
+    preview_size: int
+    split_salt: str
+    workers: int
+    as_json: bool
 
 
 @ingest_app.command("table")
@@ -49,14 +64,10 @@ def ingest_table(
     read = source.describe(table, settings)
     arrivals = source.studies(table, settings)
     said = {"domain": read["domain"], "texts": read["texts"], "source": "table"}
-    _ingest(
-        arrivals,
-        out,
-        {**said, "preview": {"size": preview_size}, "split_salt": split_salt},
-        workers,
-        read["rows"],
-        as_json,
+    asked = _Asked(
+        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
     )
+    _ingest(arrivals, asked, said=said, total=read["rows"])
 
 
 @ingest_app.command("phantom")
@@ -73,10 +84,10 @@ def ingest_phantom(
     from xemplar.sources import phantom
 
     said = {"domain": "synthetic", "texts": "reports", "source": f"{phantom.VERSION} seed {seed}"}
-    settings = {**said, "preview": {"size": preview_size}, "split_salt": split_salt}
-    _ingest(
-        phantom.studies(studies, seed=seed), out, settings, workers, studies, as_json, key_salt=b"phantom"
+    asked = _Asked(
+        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
     )
+    _ingest(phantom.studies(studies, seed=seed), asked, said=said, total=studies, key_salt=b"phantom")
 
 
 @corpus_app.command("card")
@@ -112,47 +123,51 @@ def corpus_check(corpus: CorpusFolder) -> None:
 
 def _ingest(
     arrivals: Any,  # noqa: ANN401  an iterator of records that are not imported up here
-    out: Path,
+    asked: _Asked,
+    *,
     said: dict[str, Any],
-    workers: int,
     total: int,
-    as_json: bool,
     key_salt: bytes | None = None,
 ) -> None:
+    """Ingest, and say what became of it; `said` is what the source says of itself, `total` its length."""
     from pydantic import ValidationError
 
-    from xemplar.corpus import Corpus, IngestSettings, ingest
-    from xemplar.terminal import progress, say, say_json, tell
+    from xemplar.corpus import IngestSettings, ingest
+    from xemplar.terminal import progress
 
+    preview = {"size": asked.preview_size}
     try:
-        settings = IngestSettings.model_validate(said)
+        settings = IngestSettings.model_validate({**said, "preview": preview, "split_salt": asked.split_salt})
     except ValidationError as error:
         first = error.errors()[0]
         refuse(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
     with progress("ingesting", total) as advance:
         done = ingest(
-            arrivals, out, settings, workers=workers or os.cpu_count() or 1, key_salt=key_salt,
+            arrivals, asked.out, settings, workers=asked.workers or os.cpu_count() or 1, key_salt=key_salt,
             on_progress=lambda count: advance(count, None, ""),
         )  # fmt: skip
         advance(total, None, "")
+    _report(done, asked)
+
+
+def _report(done: IngestSummary, asked: _Asked) -> None:
+    """What was rejected, on stderr; what is in the corpus now, on stdout."""
+    from xemplar.corpus import Corpus
+    from xemplar.terminal import say, say_json, tell
+
     for reason, count in done.rejected.most_common():
         tell(f"rejected {count}: {reason}")
     if done.first_rejected is not None:
         one = done.first_rejected
-        tell(f"  first: {one.where or one.key}: {one.reason}; all in {out / 'rejected.jsonl'}")
-    card = Corpus.open(out).card()
-    result = {
-        "added": done.added,
-        "already_there": done.already_there,
-        "rejected_now": sum(done.rejected.values()),
-        **card,
-    }
-    if as_json:
-        say_json(result)
-    else:
-        say(f"{out}: {card['title']}; {done.added} added, {done.already_there} already there")
-        splits = ", ".join(f"{name} {count}" for name, count in card["splits"].items())
-        say(f"splits by {', '.join(card['split_units'])}: {splits}")
+        tell(f"  first: {one.where or one.key}: {one.reason}; all in {asked.out / 'rejected.jsonl'}")
+    card = Corpus.open(asked.out).card()
+    if asked.as_json:
+        counts = {"added": done.added, "already_there": done.already_there}
+        say_json({**counts, "rejected_now": sum(done.rejected.values()), **card})
+        return
+    say(f"{asked.out}: {card['title']}; {done.added} added, {done.already_there} already there")
+    splits = ", ".join(f"{name} {count}" for name, count in card["splits"].items())
+    say(f"splits by {', '.join(card['split_units'])}: {splits}")
 
 
 def _table_settings(**values: Any) -> Any:  # noqa: ANN401  settings of a module that is not imported up here
