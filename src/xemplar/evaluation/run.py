@@ -66,8 +66,7 @@ def evaluate(
     studies = tuple(study for study in archive.corpus.part(split) if study.views)
     _check_honest(archive, studies, split)
     _check_drafts(archive)
-    clusters = np.array([study.facets["cluster"] for study in studies])
-    resampling = Resampling(clusters, replicates, seed)
+    resampling = Resampling(np.array([study.facets["cluster"] for study in studies]), replicates, seed)
     told("linear floor")
     floor = fit_floor(archive.corpus, seed)
     told("gallery")
@@ -91,14 +90,17 @@ def evaluate(
         "lines_per_draft": float(np.mean([len(draft.lines) for draft in drafts])),
         "silent_drafts": sum(not draft.lines for draft in drafts),
     }
-    columns: dict[str, NDArray[np.generic]] = {
-        "study_id": np.array([study.study_id for study in studies]),
-        "cluster": clusters,
-        "lines": np.array([len(draft.lines) for draft in drafts]),
-        **rank_columns(gallery, studies),
-        **(drafted.columns() if drafted else {}),
-    }
+    columns = {**_columns(studies, drafts), **rank_columns(gallery, studies)}
+    columns |= drafted.columns() if drafted else {}
     return Evaluation(_defined(summary), studies, drafts, columns)
+
+
+def _columns(studies: Sequence[Study], drafts: Sequence[Draft]) -> dict[str, NDArray[np.generic]]:
+    return {
+        "study_id": np.array([study.study_id for study in studies]),
+        "cluster": np.array([study.facets["cluster"] for study in studies]),
+        "lines": np.array([len(draft.lines) for draft in drafts]),
+    }
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
