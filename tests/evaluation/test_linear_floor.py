@@ -7,7 +7,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from xemplar.errors import XemplarError
 from xemplar.evaluation import floors
-from xemplar.evaluation.floors import LinearFloor, _held_out, fit_floor, floor_vectors
+from xemplar.evaluation.floors import LinearFloor, _held_out
 from xemplar.images import model_input
 from xemplar.metrics.ranking import right_ranks
 
@@ -126,7 +126,7 @@ def test_a_text_of_unknown_words_finds_nothing(floor):
 
 def test_fewer_than_ten_studies_are_refused():
     images, texts, patients = made(9)
-    with pytest.raises(XemplarError, match="9 training films for the linear floor; wanted at least 10"):
+    with pytest.raises(XemplarError, match="9 training studies for the linear floor; wanted at least 10"):
         LinearFloor(images, texts, patients)
 
 
@@ -151,26 +151,3 @@ def test_two_shared_words_are_enough():
     images, _, patients = made(12)
     texts = [f"{'edema' if n % 2 else 'effusion'} word{n}" for n in range(12)]
     assert LinearFloor(images, texts, patients).encode_texts(texts).shape == (12, 1)
-
-
-def test_a_study_is_the_mean_of_all_its_views(phantom_corpus):
-    fitted = fit_floor(phantom_corpus, 0)
-    studies = phantom_corpus.part("test")
-    assert {len(study.views) for study in studies} == {1, 2}
-    for study, found in zip(studies, floor_vectors(fitted, phantom_corpus, studies), strict=True):
-        each = [fitted.encode_images([phantom_corpus.preview(view.view_id)])[0] for view in study.views]
-        wanted = np.sum(each, axis=0)
-        np.testing.assert_allclose(found, wanted / np.linalg.norm(wanted), atol=1e-5)
-
-
-def test_it_is_fitted_on_every_view_of_training(phantom_corpus, monkeypatch):
-    given = {}
-    monkeypatch.setattr(floors, "LinearFloor", lambda *parts, seed: given.update(parts=parts, seed=seed))
-    fit_floor(phantom_corpus, 3)
-    views = [(s, view) for s in phantom_corpus.part("train") for view in s.views]
-    images, texts, clusters = given["parts"]
-    assert (texts, clusters) == ([s.text for s, _ in views], [s.facets["cluster"] for s, _ in views])
-    assert all(
-        np.array_equal(image, phantom_corpus.preview(view.view_id))
-        for image, (_, view) in zip(images, views, strict=True)
-    )

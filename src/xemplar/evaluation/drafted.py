@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xemplar.archive import Archive
 from xemplar.contracts import Json
 from xemplar.drafting import truth_of
-from xemplar.evaluation.floors import CONSTANT, LINEAR, NORMAL, LinearFloor, floor_vectors
+from xemplar.evaluation.floors import CONSTANT, LINEAR, NORMAL, LinearFloor, floor_films
 from xemplar.evaluation.reliability import Beliefs, Claimed, reliability
 from xemplar.evaluation.scores import Resampling, draft_scores, finding_scores
 from xemplar.findings import FINDINGS, read_claims, summarise
@@ -139,5 +139,5 @@ def _linear_drafts(archive: Archive, studies: Sequence[Study], floor: LinearFloo
     """What the training report nearest to the linear model's guess states as present."""
     train = [study for study in archive.corpus.part("train") if study.text]
     texts = floor.encode_texts([study.text for study in train])
-    queries = floor_vectors(floor, archive.corpus, studies)
+    queries = floor.encode_images(floor_films(archive.corpus, studies))
     return [_present(summarise(train[row].claims)) for row in np.argmax(queries @ texts.T, axis=1)]

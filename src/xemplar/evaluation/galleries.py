@@ -15,7 +15,7 @@ from xemplar.archive import Archive
 from xemplar.contracts import Json
 from xemplar.drafting import truth_of
 from xemplar.errors import XemplarError
-from xemplar.evaluation.floors import LINEAR, LinearFloor, floor_vectors
+from xemplar.evaluation.floors import LINEAR, LinearFloor, floor_films
 from xemplar.evaluation.scores import Resampling, Run, ranking_scores
 from xemplar.metrics import ranking
 from xemplar.records import Study, Vectors
@@ -39,7 +39,7 @@ def make_gallery(archive: Archive, studies: Sequence[Study], vectors: Vectors, f
     if len(held) < 2:
         raise XemplarError(f"{len(held)} studies with images and text to rank", wanted="at least 2")
     texts = [" ".join(study.text.split()) for study in held]
-    films = floor_vectors(floor, archive.corpus, held)
+    films = floor.encode_images(floor_films(archive.corpus, held))
     return Gallery(
         studies=held,
         keys=tuple(text_key(text) for text in texts),
