@@ -322,7 +322,7 @@ def test_interrupted_it_goes_on(verb, walk, tmp_path, monkeypatch):
         command = ["ingest", "phantom", "--studies", "1200", "--preview-size", "64", "--workers", "2"]
         command, begun = (
             [*command, "--out", str(tmp_path / "corpus")],
-            tmp_path / "corpus/studies/000000.parquet",
+            tmp_path / "corpus/studies/000001.parquet",  # the manifest lists the one before
         )
     else:
         (tmp_path / "long.toml").write_text(RECIPE.replace("epochs = 1", "epochs = 6"))

@@ -26,7 +26,7 @@ LINEAR, CONSTANT = "linear floor", "constant normal report"
 NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
 PIXELS = 32
 DIMENSIONS = 128
-STRENGTHS = (1e2, 1e3, 1e4, 1e5, 1e6)
+STRENGTHS = (1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 INNER_SHARE = 0.2
 
 
