@@ -111,7 +111,10 @@ def machine() -> dict:
     if info.exists():
         names = [row.split(":", 1)[1].strip() for row in info.read_text().splitlines() if "model name" in row]
         model = names[0] if names else model
-    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
+    asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+    facts = {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
+    return {**facts, "commit": commit}
 
 
 def main() -> None:

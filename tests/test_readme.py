@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 from pathlib import Path
@@ -93,3 +95,19 @@ def test_the_figures_commands(tmp_path, monkeypatch):
     with Path("roco/metadata.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows[:120])
     assert run_lines(blocks("sh")[2])[-1] == "draft"
+
+
+@pytest.mark.parametrize("name", ["demo", "figures"])
+def test_its_figures_are_the_committed_ones(name):
+    path = README.parent / "benchmarks" / "publish.py"
+    publish = runpy.run_path(str(path))
+    result = json.loads((README.parent / f"docs/results/{name}.json").read_text())
+    assert publish["table"](result) in README.read_text(encoding="utf-8")
+    assert publish["table"](result) in (README.parent / "docs/results.md").read_text(encoding="utf-8")
+    assert all(row["holds"] for row in result["bars"])
+
+
+def test_every_file_it_points_to_exists():
+    linked = re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8"))
+    assert linked
+    assert [name for name in linked if "://" not in name and not (README.parent / name).exists()] == []
