@@ -73,9 +73,8 @@ def page(results: dict[str, dict]) -> str:
     for name, result in results.items():
         machine = result["machine"]
         parts += ["", f"## {name.capitalize()}", "", NOTES[name], "", table(result), ""]
-        parts.append(
-            f"{machine['cores']} cores ({machine['cpu']}), Python {machine['python']}, at {machine['commit']}:"
-        )
+        where = f"{machine['cores']} cores ({machine['cpu']}), Python {machine['python']}"
+        parts.append(f"{where}, commit {machine['commit']}:")
         took = [f"{s['command']} {s['seconds']} s, at most {s['peak_mb']} MB" for s in result["steps"]]
         parts += ["", "; ".join(took) + ".", "", "| bar | reached | wanted | |", "| --- | --- | --- | --- |"]
         parts += [

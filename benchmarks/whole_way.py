@@ -125,15 +125,18 @@ def main() -> None:
     parser.add_argument("--table", type=Path)
     parser.add_argument("--summary", type=Path)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--folder", type=Path, help="a new folder to work in, and to keep")
     given = parser.parse_args()
     steps = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         if given.summary is None:
             steps = [
-                {"command": arguments[0], **run(arguments, Path(folder))}
+                {"command": arguments[0], **run(arguments, folder)}
                 for arguments in commands(given.name, given.table)
             ]
-        summary = json.loads((given.summary or Path(folder) / "report" / "summary.json").read_text())
+        summary = json.loads((given.summary or folder / "report" / "summary.json").read_text())
     bars = demo_bars(summary) if given.name == "demo" else figures_bars(summary)
     if given.name == "demo" and steps:
         bars += [
