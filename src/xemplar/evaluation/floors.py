@@ -49,20 +49,19 @@ class LinearFloor:
             )
         pixels, keys = _pixels(images), np.array([text_key(text) for text in texts])
         inner = _held_out(clusters, seed)
+        learnt = [text for text, out in zip(texts, inner, strict=True) if not out]
+        held = [text for text, out in zip(texts, inner, strict=True) if out]
+        targets, relevant = self._fit_texts(learnt), keys[inner][:, None] == keys[inner][None]
         scores = {}
         for strength in STRENGTHS:
-            self._fit(
-                pixels[~inner], [text for text, out in zip(texts, inner, strict=True) if not out], strength
-            )
-            held = [text for text, out in zip(texts, inner, strict=True) if out]
+            self._fit_images(pixels[~inner], targets, strength)
             similar = self._images(pixels[inner]) @ self.encode_texts(held).T
-            scores[strength] = float(
-                (1 / right_ranks(similar, keys[inner][:, None] == keys[inner][None])).mean()
-            )
+            scores[strength] = float((1 / right_ranks(similar, relevant)).mean())
         self.strength = max(STRENGTHS, key=lambda strength: scores[strength])
-        self._fit(pixels, list(texts), self.strength)
+        self._fit_images(pixels, self._fit_texts(list(texts)), self.strength)
 
-    def _fit(self, pixels: NDArray[np.float32], texts: list[str], strength: float) -> None:
+    def _fit_texts(self, texts: list[str]) -> Vectors:
+        """Fit words and dimensions; returns the texts in them, (n, dim) unit rows."""
         self._words = TfidfVectorizer(sublinear_tf=True, min_df=2)
         shared = _shared_words(self._words, texts)
         if shared < 2:
@@ -72,7 +71,9 @@ class LinearFloor:
             )  # fmt: skip
         counts = self._words.fit_transform(texts)
         self._svd = TruncatedSVD(min(DIMENSIONS, counts.shape[1] - 1), random_state=0)
-        targets = _unit(self._svd.fit_transform(counts))
+        return _unit(self._svd.fit_transform(counts))
+
+    def _fit_images(self, pixels: NDArray[np.float32], targets: Vectors, strength: float) -> None:
         self._scaler = StandardScaler().fit(pixels)
         self._ridge = Ridge(alpha=strength).fit(self._scaler.transform(pixels), targets)
 
