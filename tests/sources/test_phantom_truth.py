@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -168,3 +169,20 @@ def test_torch_stays_out():
 def test_negative_numbers_are_refused(wrong):
     with pytest.raises(XemplarError, match="wanted numbers of 0 or more"):
         list(studies(**wrong))
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_no_hash_order_reaches_a_report(hash_seed):
+    """Many reports, none of them owed to the order of a set, which differs from process to process."""
+    code = (
+        "import hashlib\nfrom xemplar.sources.phantom import studies\n"
+        "print(hashlib.sha256(''.join(a.study.text for a in studies(800)).encode()).hexdigest())\n"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert (
+        done.stdout.strip()
+        == hashlib.sha256("".join(a.study.text for a in studies(800)).encode()).hexdigest()
+    )

@@ -63,7 +63,7 @@ class _Reader:
     def __init__(self, exam: Examination, rng: np.random.Generator) -> None:
         self.exam, self.rng, self.truth = exam, rng, exam.pathology
         self.book, self.habit = BOOKS[exam.reader], exam.reader
-        self.missed = {f for f in self._subtle() if rng.random() < MISSED}
+        self.missed = {f for f in sorted(self._subtle()) if rng.random() < MISSED}
         self.hedged = {f for f in sorted(self._subtle()) if rng.random() < HEDGED}
 
     def report(self) -> Report:
