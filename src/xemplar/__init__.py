@@ -1,7 +1,7 @@
 """Xemplar: draft, search and check chest-radiograph reports by precedent.
 
 >>> archive = xemplar.open("index/")              # doctest: +SKIP
->>> draft = archive.draft(xemplar.load_image("case.dcm"))  # doctest: +SKIP
+>>> draft = archive.draft(archive.load_film("case.dcm"))  # doctest: +SKIP
 """
 
 from __future__ import annotations
