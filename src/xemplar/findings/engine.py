@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from xemplar.findings.lexicon import Lexicon, lexicon
 from xemplar.records import Claim, Presence
@@ -157,7 +158,7 @@ def _after(scene: _Scene, end: int) -> Presence | None:
 
 def _judge_alternatives(scene: _Scene) -> None:
     """For "A or B" and "A versus B": both uncertain where neither is denied."""
-    for one, two in zip(scene.mentions, scene.mentions[1:], strict=False):
+    for one, two in pairwise(scene.mentions):
         if one.label == two.label or "@" in (one.label[0], two.label[0]):
             continue
         gap = scene.text[one.end : two.start]
