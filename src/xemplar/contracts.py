@@ -25,6 +25,15 @@ class Drawable(Protocol):
         ...
 
 
+@runtime_checkable
+class Written(Protocol):
+    """An image whose file is written on demand; it is read as any other file is."""
+
+    def data(self) -> bytes:
+        """The whole file (DICOM, PNG ...), the same at every call."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A study as its source hands it over: own keys, images not yet read, one for each view.
@@ -33,7 +42,7 @@ class Arrival:
     """
 
     study: Study
-    images: tuple[Path | Drawable, ...]
+    images: tuple[Path | Drawable | Written, ...]
     split_key: str | None = None
 
     def __post_init__(self) -> None:
