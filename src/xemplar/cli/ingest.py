@@ -1,4 +1,4 @@
-"""The verbs that make and look at a corpus."""
+"""The verbs that make a corpus, one a source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xemplar.cli.options import CorpusFolder, Json, Out, PreviewSize, SplitSalt, Workers, pairs_of, refuse
+from xemplar.cli.options import Json, Out, PreviewSize, SplitSalt, Workers, pairs_of, refuse
 
 if TYPE_CHECKING:
     from xemplar.corpus import IngestSummary
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 ingest_app = typer.Typer(
     help="Bring studies into a corpus folder.", no_args_is_help=True, rich_markup_mode=None
 )
-corpus_app = typer.Typer(help="Look at a corpus folder.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,37 +87,6 @@ def ingest_phantom(
         out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
     )
     _ingest(phantom.studies(studies, seed=seed), asked, said=said, total=studies, key_salt=b"phantom")
-
-
-@corpus_app.command("card")
-def corpus_card(corpus: CorpusFolder, as_json: Json = False) -> None:
-    """Say what a corpus holds."""
-    from xemplar.corpus import Corpus
-    from xemplar.terminal import say, say_json
-
-    card = Corpus.open(corpus).card()
-    if as_json:
-        say_json(card)
-        return
-    for name, value in card.items():
-        shown = (
-            ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else value
-        )
-        say(f"{name:>16}  {shown}")
-
-
-@corpus_app.command("check")
-def corpus_check(corpus: CorpusFolder) -> None:
-    """Compare every file of a corpus with its manifest."""
-    from xemplar.corpus import Corpus
-    from xemplar.terminal import say
-
-    wrong = Corpus.open(corpus).check()
-    for line in wrong:
-        say(line)
-    if wrong:
-        raise typer.Exit(1)
-    say(f"{corpus}: every file is as listed")
 
 
 def _ingest(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from xemplar.cli.ingest import corpus_app, ingest_app, ingest_phantom
+from xemplar.cli.corpus import corpus_app
+from xemplar.cli.ingest import ingest_app, ingest_phantom
 from xemplar.cli.options import (
     Calibration,
     CorpusFolder,
