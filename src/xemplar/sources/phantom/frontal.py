@@ -159,8 +159,6 @@ def ribs(canvas: Canvas, body: Body) -> None:
     canvas.strokes(arcs, 5.2, value=130, onto=back)
     canvas.strokes(fores, 8.6, value=150, onto=front)
     canvas.strokes(fores, 5.4, value=100, onto=front)
-    if body.fracture:
-        canvas.blob((SIGN[body.fracture] * 99, 186), (6.5, 8.5), value=255, onto=back)
     canvas.add(back, 0.22, blur=0.8)
     canvas.add(front, 0.13, blur=1.2)
 

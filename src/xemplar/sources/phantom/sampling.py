@@ -145,7 +145,6 @@ def _body(rng: np.random.Generator) -> Body:
         heart_lie=float(rng.uniform(-1, 1)),
         scoliosis=side[0] if chance[0] < 0.10 else None,
         granuloma=(side[1], _zone(rng)) if chance[1] < 0.09 else None,
-        fracture=side[2] if chance[2] < 0.08 else None,
         raised=side[3] if chance[3] < 0.09 else None,
         unfolded_aorta=bool(chance[4] < 0.30 * old),
         spondylosis=bool(chance[5] < 0.25 * old),

@@ -1,6 +1,6 @@
 """What is true of a drawn study: the body, its pathology and how the film was taken.
 
-Knows the nouns and how the five labels and the facets follow from them. Doesn't know how they are
+Knows the nouns and how the nine labels and the facets follow from them. Doesn't know how they are
 sampled, drawn or worded. Lengths are in pixels of a nominal frontal film of 320 x 288.
 """
 
@@ -14,6 +14,7 @@ from xemplar.records import Presence
 Side = Literal["right", "left"]
 Zone = Literal["upper", "mid", "lower"]
 Position = Literal["frontal", "lateral"]
+Site = Literal["A", "B"]
 Device = Literal["pacemaker", "endotracheal tube", "jugular line", "picc", "nasogastric tube", "chest tube"]
 
 CARDIOMEGALY = "Cardiomegaly"
@@ -21,7 +22,22 @@ EFFUSION = "Pleural Effusion"
 PNEUMOTHORAX = "Pneumothorax"
 CONSOLIDATION = "Consolidation"
 DEVICES = "Support Devices"
-FINDINGS = (CARDIOMEGALY, EFFUSION, PNEUMOTHORAX, CONSOLIDATION, DEVICES)
+EDEMA = "Edema"
+ATELECTASIS = "Atelectasis"
+LESION = "Lung Lesion"
+FRACTURE = "Fracture"
+FINDINGS = (
+    CARDIOMEGALY,
+    EFFUSION,
+    PNEUMOTHORAX,
+    CONSOLIDATION,
+    DEVICES,
+    EDEMA,
+    ATELECTASIS,
+    LESION,
+    FRACTURE,
+)
+"""In this order everywhere; names as in the lexicon of the findings engine."""
 
 SIGN = {"right": -1.0, "left": 1.0}
 """Film convention: the patient's right is on the image's left."""
@@ -66,6 +82,57 @@ class Consolidation:
 
 
 @dataclass(frozen=True, slots=True)
+class Edema:
+    """Fluid in the lungs; `degree` mild, moderate or severe, `strength` (0 to 1) how much of it shows.
+
+    Mild: upper vessels widened and all blurred, Kerley lines; moderate: perihilar haze as well; severe:
+    both lungs white around the hila.
+    """
+
+    degree: str
+    strength: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Atelectasis:
+    """Lung without air; `degree` mild, moderate or marked.
+
+    "linear": one band or several across a base or zone, no volume lost to speak of. "lobar": an upper or
+    a lower lobe collapsed towards the hilum, with the diaphragm raised and the heart drawn over; never
+    mild, and never in the mid zone.
+    """
+
+    side: Side
+    zone: Zone
+    degree: str
+    kind: Literal["linear", "lobar"]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """A rounded opacity; `degree` small, moderate or large; the large ones are masses, the rest nodules."""
+
+    side: Side
+    zone: Zone
+    degree: str
+    kind: Literal["nodule", "mass"]
+    radius: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fracture:
+    """A broken rib; `level` is the rib's number, `healed` one has callus, `shift` is its step in pixels."""
+
+    side: Side
+    level: int
+    healed: bool
+    shift: float
+
+
+@dataclass(frozen=True, slots=True)
 class SupportDevice:
     """A device in place; `side` is None for what lies in the midline, `slack` (0 to 1) bends it."""
 
@@ -76,23 +143,31 @@ class SupportDevice:
 
 @dataclass(frozen=True, slots=True)
 class Pathology:
-    """Everything that the five labels speak of."""
+    """Everything that the nine labels speak of."""
 
     heart: Heart
     effusions: tuple[Effusion, ...] = ()
     pneumothorax: Pneumothorax | None = None
     consolidations: tuple[Consolidation, ...] = ()
     devices: tuple[SupportDevice, ...] = ()
+    edema: Edema | None = None
+    atelectases: tuple[Atelectasis, ...] = ()
+    lesions: tuple[Lesion, ...] = ()
+    fractures: tuple[Fracture, ...] = ()
 
     @property
     def labels(self) -> dict[str, Presence]:
-        """The drawn truth of all five findings."""
+        """The drawn truth of all nine findings; a healed fracture is present, too."""
         drawn = {
             CARDIOMEGALY: self.heart.degree is not None,
             EFFUSION: bool(self.effusions),
             PNEUMOTHORAX: self.pneumothorax is not None,
             CONSOLIDATION: bool(self.consolidations),
             DEVICES: bool(self.devices),
+            EDEMA: self.edema is not None,
+            ATELECTASIS: bool(self.atelectases),
+            LESION: bool(self.lesions),
+            FRACTURE: bool(self.fractures),
         }
         return {finding: "present" if there else "absent" for finding, there in drawn.items()}
 
@@ -110,12 +185,24 @@ class Pathology:
             facets["consolidation"] = "; ".join(f"{c.side} {c.zone} {c.degree}" for c in self.consolidations)
         if self.devices:
             facets["devices"] = "; ".join(" ".join(filter(None, (d.side, d.kind))) for d in self.devices)
+        if self.edema:
+            facets["edema"] = self.edema.degree
+        if self.atelectases:
+            facets["atelectasis"] = "; ".join(
+                f"{a.side} {a.zone} {a.kind} {a.degree}" for a in self.atelectases
+            )
+        if self.lesions:
+            facets["lesion"] = "; ".join(f"{n.side} {n.zone} {n.kind} {n.degree}" for n in self.lesions)
+        if self.fractures:
+            facets["fracture"] = "; ".join(
+                f"{b.side} rib {b.level} {'healed' if b.healed else 'recent'}" for b in self.fractures
+            )
         return facets
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A patient: what stays the same from film to film. None of it is one of the five findings."""
+    """A patient: what stays the same from film to film. None of it is one of the nine findings."""
 
     seed: int
     sex: Literal["F", "M"]
@@ -129,7 +216,6 @@ class Body:
     scoliosis: Side | None = None
     """The side of the convexity."""
     granuloma: tuple[Side, Zone] | None = None
-    fracture: Side | None = None
     raised: Side | None = None
     """The side of a raised hemidiaphragm."""
     unfolded_aorta: bool = False
@@ -149,8 +235,6 @@ class Body:
             found.append(("aorta", ""))
         if self.scoliosis:
             found.append(("scoliosis", self.scoliosis))
-        if self.fracture:
-            found.append(("fracture", self.fracture))
         if self.spondylosis:
             found.append(("spondylosis", ""))
         return tuple(found)
@@ -184,3 +268,18 @@ class Shot:
     marker: Side
     bubble: float
     """Of gas in the stomach, 0 to 1; above 0.8 it is called distended."""
+    site: Site = "A"
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How a view's DICOM file is written: its transfer syntax and what its values mean.
+
+    `inverted` is MONOCHROME1. `rescale` is slope and intercept, `window` is centre and width in
+    rescaled values; each is None where the file has none.
+    """
+
+    syntax: Literal["explicit", "implicit", "rle", "jpeg-ls", "jpeg2000", "jpeg-lossless"]
+    inverted: bool
+    rescale: tuple[float, float] | None
+    window: tuple[float, float] | None
