@@ -54,7 +54,7 @@ class Report:
 
 def write(seed: int, exam: Examination) -> Report:
     """The report: findings of some four to eight sentences, an impression of one to three."""
-    return _Reader(exam, stream("words", seed, exam.number)).report()
+    return _Reader(exam, stream("words", seed, exam.number, site=exam.site)).report()
 
 
 class _Reader:
@@ -62,7 +62,8 @@ class _Reader:
 
     def __init__(self, exam: Examination, rng: np.random.Generator) -> None:
         self.exam, self.rng, self.truth = exam, rng, exam.pathology
-        self.book, self.habit = BOOKS[exam.reader], exam.reader
+        self.habit = 1 + (exam.reader - 1) % len(BOOKS)
+        self.book = BOOKS[self.habit]
         self.missed = {f for f in sorted(self._subtle()) if rng.random() < MISSED}
         self.hedged = {f for f in sorted(self._subtle()) if rng.random() < HEDGED}
 

@@ -16,6 +16,7 @@ Zone = Literal["upper", "mid", "lower"]
 Position = Literal["frontal", "lateral"]
 Site = Literal["A", "B"]
 Device = Literal["pacemaker", "endotracheal tube", "jugular line", "picc", "nasogastric tube", "chest tube"]
+Syntax = Literal["explicit", "implicit", "rle", "jpeg-ls", "jpeg2000", "jpeg-lossless"]
 
 CARDIOMEGALY = "Cardiomegaly"
 EFFUSION = "Pleural Effusion"
@@ -275,11 +276,11 @@ class Shot:
 class Storage:
     """How a view's DICOM file is written: its transfer syntax and what its values mean.
 
-    `inverted` is MONOCHROME1. `rescale` is slope and intercept, `window` is centre and width in
-    rescaled values; each is None where the file has none.
+    `inverted` is MONOCHROME1; `rescale` is slope and intercept, None where the file has none;
+    `windowed` says whether the file has a window.
     """
 
-    syntax: Literal["explicit", "implicit", "rle", "jpeg-ls", "jpeg2000", "jpeg-lossless"]
+    syntax: Syntax
     inverted: bool
     rescale: tuple[float, float] | None
-    window: tuple[float, float] | None
+    windowed: bool
