@@ -6,6 +6,7 @@ a JSON object with `kind`, `version` and `generation`; whatever it does not list
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -76,6 +77,13 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_below(folder: Path) -> None:
+    """Make every file and name below a folder durable, whoever wrote it."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        sync_folder(path)
+    sync_folder(folder)
+
+
 def publish(folder: Path, name: str, manifest: Json) -> None:
     """Swap a folder's manifest; from here on the new generation is the one that readers see."""
     write_atomic(folder / name, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
@@ -112,22 +120,43 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> Json:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Hold a folder for writing; a second writer is told so at once."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
+    """Hold a folder for writing; a second writer is told so at once, and a full disk in one line."""
+    with refusals_told(folder):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise XemplarError(
-                "another process is writing here", where=str(folder), remedy="wait for it to end, or stop it"
-            ) from None
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise XemplarError(
+                    "another process is writing here",
+                    where=str(folder),
+                    remedy="wait for it to end, or stop it",
+                ) from None
+            yield
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def refusals_told(folder: Path) -> Iterator[None]:
+    """Tell in one line, by the folder's name, what the machine refuses while it is written.
+
+    A full disk, a quota, a file too large, a right that is missing: whichever library meets it, and
+    however it says so. Everything else passes as it is.
+    """
+    try:
         yield
-    finally:
-        os.close(handle)
+    except XemplarError:
+        raise
+    except Exception as error:
+        refused = _refusal(folder, error)
+        if refused is None:
+            raise
+        raise _unwritable(folder, refused) from refused
 
 
 _LEFTOVER = r"\..+\.\d+\.tmp"
@@ -144,3 +173,44 @@ _MADE_BY = {
 def _unwritable(path: Path, error: OSError) -> XemplarError:
     reason = error.strerror or type(error).__name__
     return XemplarError(f"cannot be written ({reason})", where=str(path))
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What only a write is ever refused with."""
+
+_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO, errno.ENAMETOOLONG)
+
+
+def _refusal(folder: Path, error: Exception) -> OSError | None:
+    """What the machine refused, if that is what the error is about and the folder is where."""
+    if isinstance(error, OSError) and error.errno is not None:
+        inside = error.filename is None or _is_below(folder, error.filename)
+        if (error.errno in _FULL and inside) or (error.errno in _FORBIDDEN and error.filename and inside):
+            return error
+        return None
+    # Libraries in other languages hand on the system's own words, or its number.
+    text = str(error)
+    for number in _FULL:
+        if os.strerror(number) in text or f"os error {number})" in text:
+            return OSError(number, os.strerror(number))
+    # numpy says only that fewer bytes were written than asked for; the system is asked why.
+    if isinstance(error, OSError) and re.search(r"\d+ requested and \d+ written", text):
+        return _asked_why(folder)
+    return None
+
+
+def _asked_why(folder: Path) -> OSError:
+    probe = folder / f".probe.{os.getpid()}.tmp"
+    try:
+        probe.write_bytes(bytes(1 << 16))
+    except OSError as error:
+        return error
+    finally:
+        probe.unlink(missing_ok=True)
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _is_below(folder: Path, name: object) -> bool:
+    if not isinstance(name, str | bytes | os.PathLike):
+        return False
+    return Path(os.path.abspath(os.fsdecode(name))).is_relative_to(os.path.abspath(folder))

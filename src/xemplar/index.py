@@ -32,6 +32,7 @@ from xemplar.folders import (
     fingerprint,
     publish,
     read_manifest,
+    sync_below,
     write_atomic,
     writing,
 )
@@ -114,6 +115,7 @@ def build_index(
             _write_kind(place, kind, items, encode(kind, items), engine)
         if rows["report"]:
             _write_words(place, [text for _, _, text in rows["report"]])
+        sync_below(place)  # before the manifest that lists them
         names = sorted(str(path.relative_to(folder)) for path in place.rglob("*") if path.is_file())
         manifest = {
             "kind": "index",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,10 +96,12 @@ def test_training_twice_gives_the_same_bits(undisturbed, phantom_corpus, tiny, t
     assert equal(weights_of(tmp_path / "m"), weights_of(undisturbed[0]))
 
 
-@pytest.mark.parametrize("step", [5, 8])
-def test_an_interrupted_run_goes_on_to_the_same_bits(undisturbed, phantom_corpus, tiny, tmp_path, step):
+@pytest.mark.parametrize("epochs_done", [1, 2])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    undisturbed, phantom_corpus, tiny, tmp_path, epochs_done
+):
     """Stopped after an epoch's state was kept, it repeats what came after it."""
-    folder = tmp_path / "m"
+    folder, step = tmp_path / "m", undisturbed[2][-1].steps * epochs_done // 3 + 1
     with pytest.raises(Stopped):
         train(phantom_corpus, tiny(), folder, recipe_text="text", on_progress=stop_at(step))
     assert (folder / "state" / "state.json").exists()
@@ -218,6 +221,23 @@ def test_a_finished_model_is_returned_as_it_is(undisturbed, phantom_corpus, tiny
 def test_another_recipe_into_a_finished_folder_is_refused(undisturbed, phantom_corpus, tiny):
     with pytest.raises(MismatchError, match="a finished model of another recipe or corpus"):
         train(phantom_corpus, tiny(seed=6), undisturbed[0], recipe_text="")
+
+
+def test_what_a_kill_left_beside_a_finished_model_is_cleared(undisturbed, phantom_corpus, tiny, tmp_path):
+    """Killed after its manifest was swapped in, before the kept state was dropped."""
+    folder = tmp_path / "m"
+    shutil.copytree(undisturbed[0], folder)
+    (folder / "state").mkdir()
+    (folder / ".model.json.123.tmp").write_text("{")
+    train(phantom_corpus, tiny(), folder, recipe_text="text")
+    assert not (folder / "state").exists() and list(folder.glob("*.tmp")) == []
+
+
+def test_a_folder_of_other_files_is_refused_and_left_alone(phantom_corpus, tiny, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(XemplarError, match="holds other files; wanted a new or empty folder"):
+        train(phantom_corpus, tiny(), tmp_path, recipe_text="")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "thesis.txt"]
 
 
 def test_another_recipe_into_an_interrupted_folder_is_refused(phantom_corpus, tiny, tmp_path):

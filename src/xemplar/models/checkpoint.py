@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest
+from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, sync_below
 from xemplar.images import model_input
 from xemplar.models.config import ModelConfig
 from xemplar.models.dual import DualEncoder
@@ -108,6 +108,7 @@ def save_model(
     save_weights(folder / "weights.safetensors", model)
     tokenizer.save_pretrained(folder / "tokenizer")
     (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    sync_below(folder)  # before the manifest that lists them
     names = ["weights.safetensors", "recipe.toml"]
     names += sorted(str(path.relative_to(folder)) for path in (folder / "tokenizer").iterdir())
     manifest = {

@@ -21,7 +21,14 @@ from transformers import PreTrainedTokenizerBase
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import fingerprint, read_manifest, writing
+from xemplar.folders import (
+    check_new,
+    clear_leftovers,
+    fingerprint,
+    read_manifest,
+    write_atomic,
+    writing,
+)
 from xemplar.metrics.ranking import right_ranks
 from xemplar.models.checkpoint import TorchEncoder, save_model
 from xemplar.models.config import ModelConfig
@@ -37,6 +44,9 @@ from xemplar.training.sampling import Batch, Pair, Sampler, Texts, hold_back, pa
 SAVE_SECONDS = 60.0
 VALIDATED = 2000
 """At most so many of the studies held back are ranked after an epoch."""
+
+_OURS = r"state|tokenizer|log\.jsonl|recipe\.toml|\.?weights\.safetensors(\.tmp)?"
+"""What an interrupted training may have left in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,12 @@ def train(
     with writing(folder):
         origin = fingerprint([recipe.model_dump(mode="json"), corpus.fingerprint])
         if (folder / "model.json").exists():
-            return _finished(folder, origin)
+            manifest = _finished(folder, origin)
+            clear_leftovers(folder)
+            state.discard(folder)  # killed between its manifest and this
+            return manifest
+        check_new(folder, but=_OURS)
+        clear_leftovers(folder)
         run = _Run(corpus, recipe, folder, origin)
         run.run(on_progress)
         return run.finish(recipe_text)
@@ -209,7 +224,7 @@ class _Run:
         """Write the model folder from the best weights and drop the state kept for resuming."""
         self.model.load_state_dict(self.best)
         log = "".join(json.dumps(row) + "\n" for row in self.at.log)
-        (self.folder / "log.jsonl").write_text(log, encoding="utf-8")
+        write_atomic(self.folder / "log.jsonl", log.encode())
         facts = {
             **self._facts(),
             "recipe": self.recipe.name,

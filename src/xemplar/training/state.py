@@ -19,7 +19,7 @@ from torch import Tensor
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import write_atomic
+from xemplar.folders import sync_below, write_atomic
 from xemplar.models.dual import DualEncoder
 
 
@@ -61,7 +61,12 @@ def save(run: Resumable) -> None:
     name = f"{run.at.epoch}-{run.at.step}.safetensors"
     # Cloned, since the averages may share memory, and contiguous, since convolutions keep channels last.
     whole = {key: value.clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}
-    save_file(whole, folder / name)
+    try:
+        save_file(whole, folder / name)
+        sync_below(folder)
+    except BaseException:  # half a file would only take up room
+        (folder / name).unlink(missing_ok=True)
+        raise
     row = {"origin": run.origin, "tensors": name, "position": asdict(run.at)}
     write_atomic(folder / "state.json", json.dumps(row).encode())
     for path in folder.glob("*.safetensors"):
