@@ -5,17 +5,15 @@ Knows images and processes; knows nothing of what becomes of a preview.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 
 import cv2
 
 from xemplar.contracts import Arrival
+from xemplar.corpus.pool import Lost, Pool
 from xemplar.errors import ImageError
 from xemplar.images import Preview, PreviewSpec, read_preview
 from xemplar.records import Rejected
@@ -49,22 +47,45 @@ def _decode(arrival: Arrival, spec: PreviewSpec) -> Decoded:
 
 @contextmanager
 def decoding(spec: PreviewSpec, workers: int) -> Iterator[Decode]:
-    """A function that decodes a chunk, in this process or in several."""
+    """A function that decodes a chunk, in this process or in several.
+
+    In several, an image whose decoder crashes, hangs or eats up the memory is rejected; in this one it
+    takes the ingest along.
+    """
     decode = partial(_decode, spec=spec)
     if workers <= 1:
         yield lambda chunk: map(decode, chunk)
         return
-    context = get_context("forkserver")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_ignore_interrupts) as pool:
-        try:
-            yield lambda chunk: pool.map(decode, chunk, chunksize=8)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    pool: Pool[Arrival, Decoded] = Pool(decode, workers, prepare=_one_thread)
+    try:
+        yield partial(_decode_apart, pool)
+    finally:
+        pool.close()
 
 
-def _ignore_interrupts() -> None:
-    # Ctrl-C is for the parent, which lets the chunk go and keeps what is on disk.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # One thread a process: several processes of several threads each are slower than either.
+def _decode_apart(pool: Pool[Arrival, Decoded], chunk: list[Arrival]) -> Iterator[Decoded]:
+    """Decode in other processes; a study that was lost with one is read again, view by view."""
+    for arrival, found in zip(chunk, list(pool.map(chunk)), strict=True):
+        if not isinstance(found, Lost):
+            yield found
+            continue
+        views = [
+            replace(arrival, study=replace(arrival.study, views=(view,)), images=(image,))
+            for view, image in zip(arrival.study.views, arrival.images, strict=True)
+        ]
+        again = pool.map(views) if len(views) > 1 else iter([found])
+        yield Decoded(arrival, tuple(_lost(one, each) for one, each in zip(views, again, strict=True)))
+
+
+def _lost(arrival: Arrival, found: Decoded | Lost) -> Preview | Rejected:
+    """What became of an arrival's only view."""
+    if not isinstance(found, Lost):
+        return found.previews[0]
+    view = arrival.study.views[0]
+    reason = f"unreadable image: {found.why}"
+    return Rejected(f"{arrival.study.study_id}/{view.view_id}", reason, view.path or "")
+
+
+def _one_thread() -> None:
+    # Several processes of several threads each are slower than either.
     cv2.setNumThreads(1)
