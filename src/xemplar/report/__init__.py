@@ -4,20 +4,28 @@ Knows how radiology reports are laid out and punctuated. Knows nothing of findin
 never changes a text: sections and sentences are offsets into what was given.
 """
 
-from xemplar.report.boilerplate import points_elsewhere
+from xemplar.report.boilerplate import is_boilerplate, points_elsewhere
+from xemplar.report.headings import SECTION_NAMES, UNNAMED
 from xemplar.report.keys import normalise, text_key
-from xemplar.report.language import is_english
+from xemplar.report.language import is_english, language_of
 from xemplar.report.priors import compares_with_prior
-from xemplar.report.sections import UNNAMED, Section, section_texts, split_sections
+from xemplar.report.reading import Report, ReportSentence, read_report
+from xemplar.report.sections import Section, section_texts, split_sections
 from xemplar.report.sentences import sentences, split_sentences
 
 __all__ = [
+    "SECTION_NAMES",
     "UNNAMED",
+    "Report",
+    "ReportSentence",
     "Section",
     "compares_with_prior",
+    "is_boilerplate",
     "is_english",
+    "language_of",
     "normalise",
     "points_elsewhere",
+    "read_report",
     "section_texts",
     "sentences",
     "split_sections",

@@ -1,11 +1,183 @@
-"""Which sentences say nothing of the film by themselves.
+"""Which sentences say nothing of the film, and which lean on something said elsewhere.
 
-Knows the stock phrases. Knows nothing of findings.
+Knows the stock phrases of dictation: who read, signed, was told what; what was taken; what to do next.
+Knows nothing of findings: a finding told within a notice ("pneumothorax, discussed with Dr. A") is none
+of these by itself.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
+
+_PERSON = (
+    r"(?:the\s+)?(?:(?:clinical|referring|ordering|primary|icu|ed|er|medical|surgical|emergency|treating|covering"
+    r"|care|on-?call)\s+)*(?:drs?\b|doctors?|physicians?|clinicians?|providers?|nurses?|teams?|houseofficers?"
+    r"|house\s+(?:staff|officers?)|residents?|interns?|service|department|office|np\b|pa\b|rn\b|md\b|_{2,}|x{3,}\b)"
+)
+_TOLD = (
+    r"(?:discussed|communicated|conveyed|relayed|reported|called|telephoned|phoned|paged|e-?mailed|notified|informed"
+    r"|entered|posted|verbalized|reviewed|transmitted|flagged|sent|given|provided|related|alerted|made\s+aware)"
+)
+_SAID = (
+    r"(?:findings?|results?|impression|conclusions?|reports?|stud(?:y|ies)|examinations?|exams?|cases?|recommendations?"
+    r"|these|this|it|above|information|interpretation|images?|observations?|changes?|discrepanc(?:y|ies)|abnormalit(?:y|ies)"
+    r"|wet\s+read|preliminary\s+\w+|critical\s+\w+|updates?|messages?|notification|communication|telephone\s+\w+)"
+)
+
+_CLOSING = rf"""
+    (?:\W*(?:this|the|an?|these|all|above|of|note\s+that|please\s+note\s+that|and|were|was)\s+)*
+    (?:
+      (?:report\s+)?(?:electronically|digitally)\s+(?:signed|verified|approved|authenticated)\b.*
+    | (?:report\s+|was\s+|final\s+)?(?:dictated|transcribed|typed)\b.*
+    | (?:report|document|dictation|note|transcription|examination|study|exam)s?\b[^.]*\b(?:dictated|transcribed|signed|voice|speech|finalized|verified)\b.*
+    | (?:signed|read|interpreted|verified|approved|reviewed|reported|finalized|authenticated|edited)(?:\s+and\s+\w+)*\s+(?:by|on|at|date)\b.*
+    | [\w\s.,_-]{{0,60}}\b(?:i|we|attending|radiologist|physician|staff|faculty|undersigned)\b[^.]*\b(?:personally|have|has|certify|attest|was\s+present|agree)\b[^.]*\b(?:reviewed|review|viewed|interpreted|examined|agree|edited|present|concur)\b.*
+    | [^.]*\bpersonally\s+(?:reviewed|viewed|interpreted|supervised)\b.*
+    | [^.]*\b(?:images?|films?|stud(?:y|ies))\s+and\s+(?:the\s+|this\s+)?(?:\w+\s+)?(?:report|interpretation|findings?|dictation)\s+(?:was|were|have\s+been)\s+(?:\w+\s+)?(?:reviewed|verified)\b.*
+    | (?:[dt]|dd|dt|job(?:\s*(?:id|\#|number))?|transcriptionist|radiologist|attending(?:\s+\w+)?|signature|end\s+of\s+(?:report|impression|addendum|diagnostic\s+report)|final\s+report|accession|mrn|primary\s+diagnostic\s+code|diagnostic\s+code)\s*(?:[:\#].*|\W*)
+    | thank\s+you\b.* | thanks\b.* | sincerely\b.* | mit\s+freundlichen\b.* | atentamente\b.* | gracias\b.*
+    | (?:{_SAID}\W+(?:\w+\s+){{0,8}}?)?(?:(?:was|were|has\s+been|have\s+been|is|are|being|will\s+be)\s+(?:\w+ly\s+|also\s+|then\s+|been\s+)*)?{_TOLD}\W+
+      (?:(?:and|\w+ly|discussed|acknowledged|understood|to|with|by|at|via|over|on|directly|through|in\s+person|in|into|for|from|the|a|an|phone|telephone|reader|verbally|page|person|email|time|approximately)\W+)*{_PERSON}\b.*
+    | {_SAID}\W+(?:\w+\s+){{0,8}}?(?:was|were|has\s+been|have\s+been)\s+(?:\w+\s+){{0,3}}?{_TOLD}\b[^.]*\b(?:telephone|phone|page[rd]?|dashboard|critical|e-?mail|at\s+(?:the\s+)?time|via|person|verbal\w*|by\s+dr|by\s+_|communication)\b.*
+    | {_PERSON}[^.;]{{0,40}}?\b(?:was|were|has\s+been|have\s+been|is)\s+(?:\w+\s+){{0,3}}?(?:notified|informed|paged|called|contacted|aware|made\s+aware|told|alerted|telephoned)\b.*
+    | {_PERSON}[^.;]{{0,40}}?\b(?:acknowledged|confirmed|verified\s+receipt|read\s+back|expressed\s+understanding)\b.*
+    | (?:a\s+)?(?:telephone|phone|verbal|pager|paging|e-?mail|message|critical|wet\s+read|preliminary)\s+(?:notification|call|communication|discussion|message|report|results?|read|findings?|reading)\b[^.]*\b(?:made|placed|left|sent|given|provided|issued|was|were|to|by)\b.*
+    | (?:discussed|communicated|conveyed|relayed|notified|paged|telephoned)\b(?:\W+\w+){{0,4}}?\W+(?:with|to|by|at|via)\b.*
+    | wet\s+read\b.*
+    )
+"""
+
+_NOTHING = r"""
+    (?:impression\s*:?\s*|findings?\s*:?\s*)?(?:none|n/?a|nil|not\s+applicable|same|ditto|as\s+(?:above|below|stated|noted|described|dictated)|see\s+(?:above|below|findings?
+        |impression|report|body(?:\s+of(?:\s+the)?\s+report)?|separate\s+report|comments?)|per\s+(?:above|findings?)
+        |(?:see|as)\s+(?:above|below)\s+(?:findings?|impression|report|discussion|description|comments?)|as\s+(?:noted|described|stated|detailed|discussed)\s+(?:above|below|in\s+(?:the\s+)?findings?)
+        |unknown|not\s+(?:given|provided|available|stated)|no\s+comments?|above|end|pending)(?:\s+(?:available|given|provided))?
+    | (?:please\s+)?(?:see|refer\s+to)\s+(?:the\s+|a\s+|also\s+)*(?:\w+\W+){0,6}?(?:reports?|sections?|dictations?|findings?|impression|addendum|discussion|comments?)\b[^.]{0,60}
+    | [^:.]{1,40}:
+"""
+
+_PROCEDURE = (
+    r"(?:ct|cta|hrct|mri?|pet|pet[-/]?ct|ultrasound|sonograph\w*|ultrasonograph\w*|echocardiogra\w*|bronchoscop\w*|biops\w*|imaging"
+    r"|radiograph\w*|x-?rays?|films?|views?|scan\w*|tomograph\w*|fluoroscop\w*|follow(?:-|\s)?ups?|correlat\w*|comparison|examinations?"
+    r"|exams?|evaluation|assessment|stud(?:y|ies)|surveillance|reimaging|series|work-?up|consultation|attention|monitoring"
+    r"|investigations?|characterization|repeat|referral|management)"
+)
+_ADVISED = (
+    r"(?:recommend\w*|suggest(?:ed|s|ing)?|advis\w+|request\w*|helpful|of\s+help|useful|beneficial|warranted|indicated|prudent|appropriate|obtain(?:ed|ing)?"
+    r"|perform(?:ed|ing)?|consider(?:ed)?|needed|necessary|required|valuable|of\s+value|can\s+be\s+used|could\s+be\s+used|encouraged)"
+)
+_ADVICE = rf"""
+    (?:(?:please|also|therefore|thus|would|we|i|then|if\s+[^.]{{1,120}}?,|when\s+[^.]{{1,80}}?,|for\s+(?:further|better|more)\s+[^.]{{1,60}}?,|clinically|consequently|otherwise|as\s+such|and|again|once\s+\w+,)\W+)*
+    (?:
+      (?:recommend|recommended|recommendation|recommending|recommendations|suggest|advise|suggested|advised|suggesting)\b[\s:-]+(?!that\s+there)(?:[^.]*\b{_PROCEDURE}\b)?.*
+    | (?:consider|obtain|repeat|perform|order|correlate|correlation|correlat\w+)\b(?=[^.]*\b(?:{_PROCEDURE}|clinical\w*|history|symptom\w*|physical|patient\w*|labor\w*|with)\b)[^.]*
+    | (?:close\s+|continued\s+|interval\s+|short[\s-](?:term|interval)\s+|radiographic\s+|clinical\s+|imaging\s+)*(?:follow(?:-|\s)?ups?)\b(?!\s+(?:shows|demonstrates|reveals|study\s+shows))[^.]*
+    | (?:(?:an?|the|any|some|this|these|it|they|that|further|additional|dedicated|clinical|repeat|short|term|interval|close|chest|pa|ap|and|or|/|lateral|lordotic|apical|oblique|decubitus|upright|inspiratory|expiratory|frontal|non-?contrast\w*|contrast\w*|enhanced|without|with|low|dose|high|resolution|thin|section|of|the|thorax|thoracic|cardiac|abdom\w*|rib|spine|neck|repeat|nonemerg\w+|non-emerg\w+|outpatient|cross-?sectional|continued|direct|correlative|comparison|old|prior|prior\(?s\)?|outside|previous|serial|elective|diagnostic|conventional|two|2|better|more|finding|findings|area|lesion|nodule|opacity|{_PROCEDURE})[\s,-]+)*{_PROCEDURE}\b[^.;]*?\b(?:is|are|be|should|may|would|could|can|might|as)\b[^.;]*?\b{_ADVISED}\b.*
+    | (?:close\s+|special\s+|further\s+)?attention\s+(?:to\s+this\s+\w+\s+)?(?:on|at|in|to)\s+[^.]*\bfollow(?:-|\s)?ups?\b.*
+    | (?:clinical\s+|radiographic\s+)?(?:correlation|follow(?:-|\s)?up|evaluation)\s*(?:with\b[^.]*|\W*)
+    | (?:this|these|it)\b[^.;]*\b(?:(?:can|could|may|might|should)\s+be\s+(?:further\s+|better\s+|more\s+fully\s+)?(?:evaluated|assessed|followed|characterized|correlated|confirmed|investigated))\b.*
+    | (?:if|when)\b[^.]*\b(?:{_ADVISED}|follow(?:ed|-?\s?up)|evaluated|assessed)\b.*
+    )
+"""
+
+_TAKEN = (
+    "pa ap lateral lat lateral's frontal posteroanterior anteroposterior postero-anterior antero-posterior upright erect supine semi "
+    "semiupright semi-upright semierect semi-erect semisupine sitting seated recumbent decubitus lordotic portable bedside "
+    "mobile single one two three four 1 2 3 4 view views projection projections radiograph radiographs radiographic "
+    "radiography x-ray x-rays xray xrays ray rays x film films image images imaging chest thorax study studies exam "
+    "examination examinations exams were was are is been has have be obtained provided submitted performed taken "
+    "acquired reviewed presented received available made done digital standard conventional technique position "
+    "positioning of the a an and in with for to on at from by this these there as patient compared comparison comparisons "
+    "comparable prior priors previous dated date hours hrs hr time am pm a.m p.m interpretation review evaluation additional repeat "
+    "obtaining performing no none not or other earlier same day since relevant any outside old today yesterday "
+    "including labelled labeled radiographs: provided. submitted. year old male female y/o inspiration expiration "
+    "consists consist total using rx torax proyecciones proyeccion se realiza anteroposterior posteroanterior y de del "
+    "cxr xr dx portably upright, series number performed, were: ct most recent only direct correlation made"
+)
+_ANCHORS = frozenset(
+    [
+        "view",
+        "views",
+        "projection",
+        "projections",
+        "radiograph",
+        "radiographs",
+        "x-ray",
+        "x-rays",
+        "xray",
+        "film",
+        "films",
+        "image",
+        "images",
+        "chest",
+        "study",
+        "studies",
+        "exam",
+        "examination",
+        "comparison",
+        "comparisons",
+        "technique",
+        "priors",
+        "prior",
+        "rx",
+        "cxr",
+        "ray",
+        "rays",
+    ]
+)
+_WORD = re.compile(r"[A-Za-z][A-Za-z'./-]*[A-Za-z]|[A-Za-z]|\d+")
+_MONTHS = "january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec"
+
+
+@cache
+def _taken() -> frozenset[str]:
+    return frozenset(_TAKEN.split()) | frozenset(_MONTHS.split())
+
+
+@cache
+def _whole(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"\W*(?:{pattern})\W*", re.IGNORECASE | re.VERBOSE | re.DOTALL)
+
+
+def is_boilerplate(sentence: str) -> bool:
+    """Whether a sentence says nothing of the film, so that nothing may be drafted from it.
+
+    Notices of who dictated, signed, reviewed or was told; what views were taken and what there is to
+    compare with; recommendations; "None.", "As above."; a label alone; a text of marks ("XXXX", "___").
+    One that also tells what is seen ("Nodule, recommend CT") is not, nor is one on the film's quality.
+    """
+    return is_closing(sentence) or _is_empty(sentence) or is_technique(sentence) or is_advice(sentence)
+
+
+def is_closing(sentence: str) -> bool:
+    """Whether a sentence is a notice of who dictated, signed, reviewed, or was told what and when."""
+    return _whole(_CLOSING).fullmatch(sentence) is not None
+
+
+def is_advice(sentence: str) -> bool:
+    """Whether a sentence says what to do next and nothing else."""
+    return _whole(_ADVICE).fullmatch(sentence) is not None
+
+
+def is_technique(sentence: str) -> bool:
+    """Whether a sentence only names the views taken, or what they are compared with."""
+    words = [word.casefold() for word in _WORD.findall(sentence)]
+    if not words or not any(word in _ANCHORS for word in words):
+        return False
+    return all(word in _taken() or word.isdigit() or _is_mark(word) for word in words)
+
+
+def _is_mark(word: str) -> bool:
+    return len(word) > 1 and not word.strip("x_")
+
+
+def _is_empty(sentence: str) -> bool:
+    letters = sentence.replace("XXXX", "").replace("xxxx", "")
+    if not any(map(str.isalpha, letters)):
+        return True
+    return _whole(_NOTHING).fullmatch(sentence) is not None
+
 
 _ELSEWHERE = re.compile(
     r"""

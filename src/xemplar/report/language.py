@@ -59,3 +59,8 @@ def is_english(text: str) -> bool:
     words = [word.casefold() for word in written if text.isupper() or not word.isupper()]
     foreign = max(sum(word in known for word in words) for known in _FOREIGN.values())
     return foreign <= english
+
+
+def language_of(text: str) -> str | None:
+    """The language a text is written in, ISO 639-1; None where it gives no sign."""
+    return "en" if is_english(text) else None

@@ -1,51 +1,18 @@
 """Report text -> its sections.
 
-Knows headings. Knows nothing of sentences, findings or files; a section is offsets into the text.
+Knows how reports are laid out: headings and their letters, and where text without one belongs. Knows
+nothing of findings or files, and changes nothing: a section is offsets into the text that was given.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-UNNAMED = "unnamed"
-
-_HEADINGS: dict[str, tuple[str, ...]] = {
-    "indication": (
-        "indications?",
-        "clinical (?:indications?|history|information|data|statement|question)",
-        "history",
-        "reason for (?:the |this )?(?:exam(?:ination)?|study|visit)",
-    ),
-    "technique": (
-        "technique",
-        "procedure(?: comments)?",
-        "exam(?:ination)?(?: type)?",
-        "study",
-        "views?",
-    ),
-    "comparison": ("comparisons?(?: stud(?:y|ies))?", "(?:prior|previous) (?:exams?|stud(?:y|ies))"),
-    "findings": ("findings?(?: (?:and|&) impressions?|/impressions?)?", "observations?", "description"),
-    "impression": (
-        "(?:final |preliminary )?impressions?",
-        "conclusions?",
-        "assessment",
-        "opinion",
-        "interpretation",
-        "summary",
-    ),
-    "addendum": ("addend(?:um|a)", "amendment"),
-    UNNAMED: (
-        "recommendations?",
-        "recommendation\\(s\\)",
-        "notifications?",
-        "wet read",
-        "final report",
-        "(?:electronically )?signed by",
-        "dictated by",
-    ),
-}
+from xemplar.report.boilerplate import is_closing
+from xemplar.report.headings import STRONG, UNNAMED, section_named, without_accents
+from xemplar.report.sentences import split_sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,57 +24,127 @@ class Section:
     end: int
 
 
-@cache
-def _heading() -> re.Pattern[str]:
-    """One group a section name; the heading word is matched in any case and checked by the caller."""
-    groups = [f"(?P<{name}>{'|'.join(words)})" for name, words in _HEADINGS.items()]
-    words = "|".join(groups).replace(" ", r"[ \t]+")
-    return re.compile(rf"(?<![\w/-])(?:{words})[ \t]*(?P<end>:|(?=\r?\n)|\Z)", re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    """Where a heading stands, [start, end), and the section it opens; its body begins at `end`."""
+
+    name: str
+    start: int
+    end: int
 
 
-def _is_heading(text: str, match: re.Match[str]) -> bool:
-    """Whether a heading word stands where headings stand, in a heading's letters."""
-    word = text[match.start() : match.end()].rstrip(": \t")
-    before = text[: match.start()].rstrip(" \t")
-    at_line_start = not before or before[-1] in "\r\n"
-    if match["end"] != ":":  # a line of its own, in capitals
-        return at_line_start and word.isupper()
-    if at_line_start:
-        return word[0].isupper()
-    return word.isupper() or (word[0].isupper() and before[-1] in ".;:!?)")
+_FRAME = r"[ \t>*#=_|\[\u2022-]*"
+_LINE = re.compile(
+    rf"(?P<frame>{_FRAME})(?P<number>\(?(?:\d{{1,2}}|[IVX]{{1,4}}|[A-H])[.)][ \t]*)?[*_]*"
+    r"(?P<words>[A-Za-z][A-Za-z0-9 \t/&()\[\]'+,#-]{1,58}?)[ \t]*[*_\]=]*[ \t]*"
+    r"(?P<end>:[*_]*|[ \t]*[-\u2013\u2014][ \t]+(?=\S)|\.?[ \t]*\Z)"
+)
+_CAPITALS = re.compile(r"[ \t]*(?P<words>[A-Z]{5,}(?:[ /][A-Z]{3,}){0,3})[ \t]+(?=[A-Z\d_(].*[a-z]|[a-z])")
+_BEFORE_COLON = re.compile(
+    r"[A-Za-z][A-Za-z-]*(?:(?:[ \t]+|[ \t]*[/&][ \t]*)[A-Za-z-]+){0,5}(?:\([sS]\))?[ \t]*\Z"
+)
+_WORD_START = re.compile(r"(?<![A-Za-z-])[A-Za-z]")
+_SIGNED = re.compile(
+    r"(?:electronically|digitally) (?:signed|verified|approved)|(?:report )?dictated (?:by|and|on)|signed by\b"
+    r"|transcribed (?:by|on)|(?:read|reported|interpreted|verified|approved) by[ :]"
+    r"|end of (?:report|impression|addendum)\b|\*{3}",
+    re.IGNORECASE,
+)
+_RULE = re.compile(r"[ \t]*[_=*~-]{10,}[ \t]*\Z")
+_GAP = re.compile(r"\n[ \t\r]*\n\s*")
+_JOINED = frozenset(
+    [
+        "the",
+        "these",
+        "this",
+        "those",
+        "following",
+        "of",
+        "and",
+        "or",
+        "with",
+        "for",
+        "above",
+        "below",
+        "other",
+        "additional",
+        "significant",
+        "no",
+        "my",
+        "our",
+        "a",
+        "an",
+        "under",
+        "see",
+        "per",
+        "in",
+        "to",
+        "by",
+        "on",
+        "any",
+        "all",
+        "incidental",
+        "pertinent",
+        "key",
+        "major",
+        "main",
+        "lung",
+        "chest",
+        "cardiac",
+        "bony",
+        "osseous",
+        "abnormal",
+        "acute",
+        "new",
+        "prior",
+        "previous",
+        "positive",
+        "negative",
+        "ct",
+        "mri",
+        "pet",
+        "us",
+        "as",
+        "les",
+        "la",
+        "el",
+        "los",
+        "las",
+        "die",
+        "der",
+        "das",
+        "de",
+        "des",
+        "du",
+        "son",
+        "sus",
+    ]
+)
+_CONTEXT = frozenset({"indication", "technique", "comparison"})
+_BODY = frozenset({"findings", "impression", "addendum"})
 
 
 def split_sections(text: str) -> tuple[Section, ...]:
     """Cut a report into its sections, in order; a section without a body is left out.
 
-    Names are indication, technique, comparison, findings, impression, addendum and "unnamed" (text
-    before any heading, or under one that belongs to none of these). Headings stand at the start of a
-    line in upper or title case before a colon, alone on a line in capitals, or within run-on text.
+    Names are those of `SECTION_NAMES`. Headings stand at the start of a line before a colon or a dash,
+    alone on a line, or within run-on text; in capitals, title case or, where the text has no other,
+    lower case; numbered or not. Of a report that has no heading for its findings, the paragraphs after
+    its particulars are the findings; where it has none for the impression either and there are several,
+    the last is the impression. Signatures, notices and recommendations end an impression.
     """
+    found = _headings(text)
+    if any(heading.name == "comment" for heading in found):
+        found = _with_comments(found)
     sections: list[Section] = []
     name, start = UNNAMED, 0
-    for match in _heading().finditer(text):
-        if not _is_heading(text, match):
-            continue
-        _append_body(sections, text, name, (start, match.start()))
-        name, start = next(key for key in _HEADINGS if match[key] is not None), match.end()
+    for heading in found:
+        _append_body(sections, text, name, (start, heading.start))
+        name, start = heading.name, heading.end
     _append_body(sections, text, name, (start, len(text)))
-    return tuple(sections)
-
-
-def _append_body(sections: list[Section], text: str, name: str, span: tuple[int, int]) -> None:
-    body = _trimmed(text, *span)
-    if body is not None:
-        sections.append(Section(name, *body))
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The range without outer white space, or None where nothing is left."""
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return (start, end) if start < end else None
+    if not any(heading.name == "findings" for heading in found) and "\n" in text:
+        sections = _unheaded(text, sections, has_impression=any(h.name == "impression" for h in found))
+    return tuple(part for section in sections for part in _without_closing(text, section))
 
 
 def section_texts(text: str) -> dict[str, str]:
@@ -116,3 +153,244 @@ def section_texts(text: str) -> dict[str, str]:
     for section in split_sections(text):
         parts.setdefault(section.name, []).append(text[section.start : section.end])
     return {name: "\n".join(bodies) for name, bodies in parts.items()}
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The range without outer white space, or None where nothing is left."""
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return (start, end) if start < end else None
+
+
+def _append_body(sections: list[Section], text: str, name: str, span: tuple[int, int]) -> None:
+    body = trimmed(text, *span)
+    if body is not None:
+        sections.append(Section(name, *body))
+
+
+# --- headings -----
+
+
+def _headings(text: str) -> list[_Heading]:
+    """Every heading of the text, in order."""
+    bare = without_accents(text)
+    lower = not any(map(str.isupper, bare)) if len(bare) < 20_000 else bare.islower()
+    found: list[_Heading] = []
+    weak: list[_Heading] = []
+    ended = True  # whether what stands before a line ends there
+    start = 0
+    for line in bare.splitlines(keepends=True):
+        content = line.rstrip()
+        if content:
+            heading = _at_line_start(content, start, ended=ended)
+            if (
+                heading is not None
+                and content[heading.start - start :][:1].islower()
+                and not (ended or lower)
+            ):
+                weak.append(heading)
+                heading = None
+            if heading is not None:
+                found.append(heading)
+            if ":" in content or "ign" in content or "ictated" in content or "IGN" in content:
+                after = heading.end - start if heading is not None else 0
+                found += _within(content, start, after, lower=lower)
+            ended = content[-1] in ".:;!?_"
+        else:
+            ended = True
+        start += len(line)
+    if len({heading.name for heading in weak}) > 1:
+        found = sorted([*found, *weak], key=lambda heading: heading.start)
+    return found
+
+
+def _at_line_start(line: str, offset: int, *, ended: bool) -> _Heading | None:
+    """The heading that a line begins with."""
+    first = line.lstrip()[:1]
+    if not first:
+        return None
+    match = _LINE.match(line)
+    if match is not None and (name := section_named(match["words"])) is not None:
+        if _stands(match, name, ended=ended):
+            begin = len(line) - len(line.lstrip())
+            return _Heading(name, offset + begin, offset + match.end())
+    if _RULE.match(line):
+        return _Heading(UNNAMED, offset, offset + len(line))
+    signed = _SIGNED.match(line, len(line) - len(line.lstrip()))
+    if signed is not None:
+        return _Heading("signature", offset + signed.start(), offset + signed.start())
+    match = _CAPITALS.match(line)
+    while match is not None:
+        words = match["words"]
+        name = section_named(words)
+        if name in STRONG:
+            return _Heading(str(name), offset + match.start("words"), offset + match.end())
+        return None
+    return None
+
+
+def _stands(match: re.Match[str], name: str, *, ended: bool) -> bool:
+    """Whether a heading word at a line's start is written as a heading is."""
+    words, end = match["words"], match["end"].strip()
+    if end.startswith(":"):
+        return True
+    upper = words.isupper()
+    if end and end != ".":  # a dash
+        return upper or (name in STRONG and words[0].isupper())
+    if name == UNNAMED and not upper:
+        return False
+    if match["words"].casefold() == "report":
+        return False
+    return upper or (words[0].isupper() and (ended or name in STRONG)) or (ended and name in STRONG)
+
+
+def _within(line: str, offset: int, after: int, *, lower: bool) -> Iterator[_Heading]:
+    """The headings inside a line, from `after` on."""
+    begin = after
+    while True:
+        colon = line.find(":", begin)
+        stop = colon if colon >= 0 else len(line)
+        for match in _SIGNED.finditer(line, begin, stop):
+            if line[: match.start()].rstrip()[-1:] in {".", ";", "!"}:
+                yield _Heading("signature", offset + match.start(), offset + match.start())
+                break
+        if colon < 0:
+            return
+        heading = _before_colon(line, after, colon, lower=lower)
+        if heading is not None:
+            yield replace(heading, start=heading.start + offset, end=heading.end + offset)
+            after = colon + 1
+        begin = colon + 1
+
+
+def _before_colon(line: str, after: int, colon: int, *, lower: bool) -> _Heading | None:
+    """The longest heading that ends at a colon within a line."""
+    tail = _BEFORE_COLON.search(line, max(after, colon - 60), colon)
+    if tail is None:
+        return None
+    for start in (match.start() for match in _WORD_START.finditer(line, tail.start(), tail.end())):
+        words = line[start:colon].strip()
+        name = section_named(words)
+        if name is not None and _stands_within(line, start, words, name, lower=lower):
+            return _Heading(name, start, colon + 1)
+    return None
+
+
+def _stands_within(line: str, start: int, words: str, name: str, *, lower: bool) -> bool:
+    """Whether a heading word before a colon, with text before it on its line, is a heading."""
+    before = line[:start].rstrip()
+    if name == UNNAMED and not words.isupper():
+        return False
+    if not before:
+        return True
+    if before[-1] in ".;!?)" or before[-1] == "_":
+        return words[0].isupper() or lower
+    previous = before.split()[-1]
+    if previous.casefold().strip(",") in _JOINED or before[-1] in "/-&(":
+        return False
+    if words.isupper():
+        return not (previous.isupper() and previous.isalpha() and len(previous) > 3 and _has_lower(line))
+    return words[0].isupper() and name in STRONG and len(words) > 5
+
+
+def _has_lower(line: str) -> bool:
+    return any(map(str.islower, line))
+
+
+def _with_comments(found: list[_Heading]) -> list[_Heading]:
+    """A comment is the impression where the report has no other, and else more findings."""
+    name = "findings" if any(heading.name == "impression" for heading in found) else "impression"
+    return [replace(heading, name=name) if heading.name == "comment" else heading for heading in found]
+
+
+# --- text without a heading -----
+
+
+def _unheaded(text: str, sections: list[Section], *, has_impression: bool) -> list[Section]:
+    """A report without a heading for its findings, with its loose paragraphs named."""
+    stop = next((i for i, section in enumerate(sections) if section.name not in _CONTEXT | {UNNAMED}), None)
+    loose = len(sections) if stop is None else stop
+    last = max((i for i in range(loose) if sections[i].name in _CONTEXT), default=None)
+    named = sections[:loose]
+    paragraphs: list[Section] = []
+    for index, section in enumerate(sections[:loose]):
+        if last is not None and index < last:
+            continue
+        parts = _paragraphs(text, section)
+        keep = 1 if section.name in _CONTEXT else _titles(text, parts)
+        if keep and section.name in _CONTEXT:
+            named[index] = parts[0]
+        elif keep:
+            named[index] = replace(section, end=parts[keep - 1].end)
+        paragraphs += parts[keep:]
+        if not keep:
+            named[index] = replace(section, end=section.start)
+    headless = last is None and not has_impression
+    if not paragraphs or (headless and len(paragraphs) < 2):
+        return sections
+    return [
+        *[section for section in named if section.start < section.end],
+        *_findings_of(text, paragraphs, has_impression=has_impression),
+        *sections[loose:],
+    ]
+
+
+def _findings_of(text: str, paragraphs: list[Section], *, has_impression: bool) -> Iterator[Section]:
+    """The paragraphs as findings, the last as impression where it has no heading and others say something."""
+    telling = [part for part in paragraphs if not _is_closing(text, part)]
+    split = not has_impression and len(telling) > 1
+    body = paragraphs[: paragraphs.index(telling[-1])] if split else paragraphs
+    yield Section("findings", body[0].start, body[-1].end)
+    if split:
+        yield Section("impression", telling[-1].start, paragraphs[-1].end)
+
+
+def _paragraphs(text: str, section: Section) -> list[Section]:
+    """The parts of a section between blank lines."""
+    edges = [section.start]
+    for match in _GAP.finditer(text, section.start, section.end):
+        edges += [match.start(), match.end()]
+    edges.append(section.end)
+    spans = [trimmed(text, edges[i], edges[i + 1]) for i in range(0, len(edges), 2)]
+    return [Section(section.name, *span) for span in spans if span is not None]
+
+
+def _titles(text: str, paragraphs: list[Section]) -> int:
+    """How many of the first paragraphs are titles: one line, in capitals or without a stop."""
+    count = 0
+    for part in paragraphs:
+        body = text[part.start : part.end]
+        short = "\n" not in body and len(body.split()) < 12 and len(paragraphs) > 1
+        if not (body.isupper() and len(body) < 160 and "." not in body.rstrip(".:")) and not (
+            short and body[-1] not in ".!?"
+        ):
+            break
+        count += 1
+    return count
+
+
+# --- what follows a report -----
+
+
+def _without_closing(text: str, section: Section) -> Iterator[Section]:
+    """A section; of findings and impression the last paragraphs that are notices stand apart."""
+    if section.name not in _BODY or "\n" not in text[section.start : section.end]:
+        yield section
+        return
+    parts = _paragraphs(text, section)
+    kept = len(parts)
+    while kept > 1 and _is_closing(text, parts[kept - 1]):
+        kept -= 1
+    if kept == len(parts):
+        yield section
+        return
+    yield replace(section, end=parts[kept - 1].end)
+    yield Section("notification", parts[kept].start, parts[-1].end)
+
+
+def _is_closing(text: str, part: Section) -> bool:
+    """Whether a paragraph holds nothing but notices of who read, dictated, said or was told what."""
+    spans = split_sentences(text[part.start : part.end])
+    return all(is_closing(text[part.start + start : part.start + end]) for start, end in spans)

@@ -1,88 +1,115 @@
 """Text -> its sentences, as offsets.
 
-Knows stops, abbreviations and lists. Knows nothing of sections or meaning.
+Knows stops, abbreviations, units, lists and lines as radiology reports write them, in English and
+neighbouring languages. Knows nothing of sections or meaning, and changes nothing.
 """
 
 from __future__ import annotations
 
 import re
 
+Span = tuple[int, int]
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# A full stop after one of these never ends a sentence ...
-_TITLES = _words("dr drs mr mrs ms prof st vs e.g i.e cf approx ca viz incl")
-# ... after one of these only where a capital follows, after one of those unless a number does.
-_TAILS = _words("a.m p.m al etc jr sr inc resp dept min max temp hr hrs")
-_NUMBERED = _words("fig figs no nos")
-_BEFORE_INITIALS = _words("by and with from to of per")
-
-_LIST_MARK = r"(?:\(?\d{1,2}[.)]|[-*\u2022\u00b7])"
-_BREAK = re.compile(
-    rf"(?P<blank>\n[ \t\r]*\n\s*)|(?P<item>\n[ \t]*(?={_LIST_MARK}[ \t]+\S))"
-    r"|(?P<stop>[.!?]+[\"')\]\u201d\u2019]*(?=\s|\Z))|(?P<glued>(?<=[a-z]{3})\.(?=[A-Z][a-z]))"
+# A full stop after one of these never ends a sentence but at the end of the text ...
+_TITLES = _words(
+    "dr drs mr mrs ms prof st vs e.g i.e cf viz eg ie dra sra srta mme mlle hr hrn fr dott sig z.b d.h u.a bzw ggf "
+    "evtl inkl vgl v.a z.n s.o s.u p.ej p.ex aprox approx ca incl env"
 )
-_MARK = re.compile(rf"\s*{_LIST_MARK}\s+(?=\S)")
-_BARE_MARK = re.compile(r"\s*\(?\d{1,2}[.]\Z")
-_LAST_WORD = re.compile(r"(?:([\w'-]+)\s+)?([\w.]+)\Z")
+# ... after one of these only where a capital follows or nothing, after one of those unless a number does.
+_TAILS = _words(
+    "a.m p.m al etc jr sr inc resp dept min max temp hr hrs lat bilat ant post sup inf med prox dist rt lt pt pts hx dx "
+    "tx rx abd esp poss prob assoc diff calc calcif mod sl neg pos prev comp approx yr yrs wk wks mo mos wt ht re li bds "
+    "rechts.s izq dcho dcha der o.b i.s re li n.p m.d d.o r.n p.a ph.d ed vol dia diam resp"
+)
+_NUMBERED = _words(
+    "fig figs no nos nr num im ser pg vol jan feb mar apr jun jul aug sep sept oct nov dec ext tel abb art seq img"
+)
+_UNITS = _words("cm mm ml cc kg mg in ft fr mgy kv kvp mas lb lbs deg hu sec hr hrs h yr yrs x")
+# A number after one of these counts something: it is no item of a list.
+_COUNTED = _words(
+    "segment segments level levels grade stage type zone station phase image images series number no lead vertebra rib "
+    "ribs page lobe day days version v level class category group line item figure part step code room pod post of to "
+    "and or than x by about approximately measuring measures age aged at # = < > ~ is was views"
+)
+_ORDINAL = _words(  # German: "die 5. Rippe", "am 12. Mai"
+    "der die das des dem den am im vom zum zur bis und rechte rechten linke linken ab seit dorsale laterale"
+)
+_BEFORE_INITIALS = _words("by and with from to per dr drs mr mrs ms prof doctor")
+_OPENERS = _words(
+    "the there no heart lungs lung this these cardiac bony degenerative normal stable mild small left right bilateral "
+    "unchanged clear otherwise a an in on it if is as at minimal moderate large low interval new mediastinal pulmonary "
+    "pleural both again since compared recommend findings visualized chest trachea aorta bones osseous soft overall"
+)
+_AFTER_UNIT = _words(
+    "above below from in at of nodule nodular x by to and or proximal distal thick long wide diameter mass left right "
+    "superior inferior with into calcified size lesion opacity within lateral medial cavity short"
+)
+
+_LIST_MARK = r"(?:\(?\d{1,2}[.)](?!\d)|\(?[a-hA-H]\)|[-*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u2013\u2014>]+|#\d{1,2}[.:)]?)"
+_LABEL = r"[A-Z][A-Za-z]*(?:[ /&,-]{1,3}[A-Za-z]+){0,4}:(?=\s)"
+_BREAK = re.compile(
+    rf"(?P<blank>\n[ \t\r]*\n\s*)|(?P<item>\n[ \t]*(?={_LIST_MARK}[ \t]*\S))|(?P<label>\n[ \t]*(?={_LABEL}))"
+    r"|(?P<stop>(?:[.!?]+|\u2026)[\"')\]\u201d\u2019\u00bb]*(?=\s|\Z))"
+    r"|(?P<glued>(?<=[A-Za-z\d)%\]][A-Za-z\d)%\]])\.(?=[A-Z][a-z]+[\s,]|[A-Z]{3,}\s|[A-Z]\s[a-z]))"
+    r"|(?P<low>(?<=[a-z]{3})\.(?=[a-z]{2,}\s))"
+    r"|(?P<list>(?<=[A-Za-z)%\]][.;])(?=\(?\d{1,2}[.)](?:[A-Z]|\s+[A-Za-z])))"
+    r"|(?P<number>(?<=\s)(?=\(?\d{1,2}[.)]\s*[A-Za-z]))"
+)
+_MARK = re.compile(rf"\s*(?:{_LIST_MARK}(?:\s+(?=\S)|(?=[A-Za-z])))+")
+_LETTERED = re.compile(r"\s*[A-Ha-h]\.[ \t]+(?=[A-Z])")
+_BARE_MARK = re.compile(r"\s*\(?(?:\d{1,2}|[a-hA-H])[.)]+\Z")
+_LAST_WORD = re.compile(r"[^\s(\[,;/\"]+\Z")
+_WORD_BEFORE = re.compile(r"(\S+)\s+\S*\Z")
+_NEXT_WORD = re.compile(r"\s*[\"'(\[]*([^\s,;:.)\]]*)")
+_SPLIT_DECIMAL = re.compile(r"\s+\d{1,2}\s*(?:cm|mm|x|ml|mgy|%|-)\b|\s+\d{1,2}\s*%", re.IGNORECASE)
+_DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 
 
-def split_sentences(text: str) -> tuple[tuple[int, int], ...]:
+def split_sentences(text: str) -> tuple[Span, ...]:
     """Offsets [start, end) of the sentences of a text, in order, without outer blanks.
 
-    Decimals, abbreviations and initials stay whole; a line break within a sentence does not end it,
-    a blank line and a list item do. The number or bullet of a list item is not part of its sentence.
-    Pieces without a letter or digit are left out.
+    Decimals, abbreviations, initials and what stands in brackets stay whole; a line break within a
+    sentence does not end it, a blank line, a list item and a labelled line ("Heart: normal") do, and
+    every line does where lines are all that parts a paragraph. Semicolons part nothing. The number or
+    bullet of a list item is not part of its sentence. Pieces without a letter or digit are left out.
     """
-    spans: list[tuple[int, int]] = []
-    start = 0
+    spans: list[Span] = []
+    start, item = 0, 0
+    lines = _line_breaks(text)
     for match in _BREAK.finditer(text):
-        if match.lastgroup == "stop" and not _ends_sentence(text, start, match):
-            continue
-        _append_sentence(spans, text, start, match.end())
-        start = match.end()
+        kind = match.lastgroup
+        end = match.end()
+        if kind == "stop" or kind == "glued" or kind == "low":
+            if not _ends_sentence(text, start, match):
+                continue
+        elif kind == "number":
+            number = _number_at(text, end)
+            if _at_start(text, start, end):
+                item = number
+                continue
+            if number != item + 1 or item == 0 or not _may_end(text, start, end):
+                continue
+            item = number
+        elif kind == "item":
+            item = _number_at(text, end)
+        while lines and lines[0] < end:
+            cut = lines.pop(0)
+            if cut > start:
+                _append_sentence(spans, text, start, cut)
+                start = cut
+        _append_sentence(spans, text, start, end)
+        start = end
+    for cut in lines:
+        if cut > start:
+            _append_sentence(spans, text, start, cut)
+            start = cut
     _append_sentence(spans, text, start, len(text))
     return tuple(spans)
-
-
-def _append_sentence(spans: list[tuple[int, int]], text: str, start: int, end: int) -> None:
-    mark = _MARK.match(text, start, end)
-    span = _trimmed(text, mark.end() if mark else start, end)
-    if span is not None and any(letter.isalnum() for letter in text[slice(*span)]):
-        spans.append(span)
-
-
-def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
-    """Whether a stop followed by white space really ends the sentence that began at `start`."""
-    if match[0] != ".":
-        return True
-    before = text[max(start, match.start() - 48) : match.start()]
-    if _BARE_MARK.match(text[start : match.end()]):
-        return False
-    words = _LAST_WORD.search(before)
-    if words is None:
-        return True
-    following = text[match.end() :].lstrip()[:1]
-    previous, last = words[1] or "", words[2]
-    key = last.casefold()
-    if key in _NUMBERED:
-        return not following.isdigit()
-    if key in _TITLES:
-        return not following
-    if key in _TAILS or re.fullmatch(r"(?:\w\.)+\w", last):
-        return not following or following.isupper()
-    if len(last) == 1 and last.isupper() and following.isupper():
-        return not _before_initial(before, previous)
-    return True
-
-
-def _before_initial(before: str, previous: str) -> bool:
-    """Whether the capital that ends `before` is an initial: it follows a title, a name or "by"."""
-    if not previous:  # the sentence opens with it, or a full stop stands before it ("Dr. J")
-        return True
-    return previous.casefold() in _BEFORE_INITIALS or (previous[0].isupper() and len(before.split()) > 2)
 
 
 def sentences(text: str) -> tuple[str, ...]:
@@ -90,10 +117,159 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(" ".join(text[start:end].split()) for start, end in split_sentences(text))
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """The range without outer white space, or None where nothing is left."""
+def _append_sentence(spans: list[Span], text: str, start: int, end: int) -> None:
+    mark = _MARK.match(text, start, end)
+    if mark is None and "\n" in text[:start][-1:]:
+        mark = _LETTERED.match(text, start, end)
+    start = mark.end() if mark else start
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():
         end -= 1
-    return (start, end) if start < end else None
+    if any(map(str.isalnum, text[start:end])):
+        spans.append((start, end))
+
+
+# --- lines and lists -----
+
+
+def _line_breaks(text: str) -> list[int]:
+    """Where lines end sentences: in paragraphs whose every line starts anew and where no stop does it."""
+    found: list[int] = []
+    if "\n" not in text:
+        return found
+    start = 0
+    for paragraph in re.split(r"(\n[ \t\r]*\n)", text):
+        lines = paragraph.split("\n")
+        if len(lines) > 1 and paragraph.strip() and _is_list_of_lines([line.strip() for line in lines]):
+            position = start
+            for line in lines[:-1]:
+                position += len(line) + 1
+                found.append(position)
+        start += len(paragraph)
+    return found
+
+
+_JOINERS = _words("and or the a an of with in on at to for from by no is are was were which that than as")
+
+
+def _is_list_of_lines(lines: list[str]) -> bool:
+    lines = [line for line in lines if line]
+    if len(lines) < 2 or any(re.search(r"[.!?](?:\s|\Z)", line) for line in lines[:-1]):
+        return False
+    if not all(line[0].isupper() or line[0].isdigit() for line in lines):
+        return False
+    if any(len(line) > 60 or line[-1] in ",-/(&" for line in lines[:-1]):
+        return False
+    return not any(line.split()[-1].casefold() in _JOINERS for line in lines[:-1])
+
+
+def _number_at(text: str, at: int) -> int:
+    """The number that a list mark at this place holds; 0 where there is none."""
+    match = re.compile(r"\(?(\d{1,2})[.)]").match(text, at)
+    return int(match[1]) if match else 0
+
+
+def _at_start(text: str, start: int, at: int) -> bool:
+    """Whether nothing but blanks stands between a sentence's start and here."""
+    return not text[start:at].strip()
+
+
+def _may_end(text: str, start: int, at: int) -> bool:
+    """Whether what stands before a list number can end there, and doesn't count by it."""
+    before = text[start:at].split()
+    return bool(before) and before[-1].casefold().rstrip(",:") not in _COUNTED and before[-1][-1] not in ",:-"
+
+
+# --- stops -----
+
+
+def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
+    """Whether a stop really ends the sentence that began at `start`."""
+    stop, at, end = match[0], match.start(), match.end()
+    following = _NEXT_WORD.match(text, end)
+    word = following[1] if following else ""
+    if _in_brackets(text, start, at, end):
+        return False
+    if stop[0] != ".":
+        return _question_ends(text, at, stop, word)
+    if stop.startswith("..."):
+        return not word or not word[0].islower()
+    if len(stop.rstrip("\"')]\u201d\u2019\u00bb")) > 1:
+        return True
+    if _BARE_MARK.match(text, start, end):
+        return False
+    before = text[max(start, at - 64) : at]
+    found = _LAST_WORD.search(before)
+    if found is None:
+        return True
+    return _word_ends(before, found[0], text, end, word)
+
+
+def _question_ends(text: str, at: int, stop: str, word: str) -> bool:
+    """Whether a question mark, an exclamation mark or an ellipsis sign ends a sentence."""
+    if not word:
+        return True
+    if stop[0] == "?" and (at == 0 or text[at - 1] in " \t\n("):  # "? pneumonia", "(?)"
+        return False
+    return not word[0].islower()
+
+
+def _in_brackets(text: str, start: int, at: int, end: int) -> bool:
+    """Whether a stop stands between brackets that open in its sentence and close soon."""
+    opened = text.rfind("(", start, at)
+    if opened < 0 or text.find(")", opened, end) >= 0:
+        return False
+    closed = text.find(")", end, end + 80)
+    return closed >= 0 and text.find("(", end, closed) < 0
+
+
+def _word_ends(before: str, last: str, text: str, end: int, following: str) -> bool:
+    """Whether a single full stop after the word `last` ends a sentence; `following` is the next word."""
+    key = last.casefold().rstrip(")]\"'")
+    if key in _TITLES:
+        return not following
+    if key in _NUMBERED:
+        return not following[:1].isdigit()
+    if key in _UNITS or key.lstrip("0123456789.,") in _UNITS:
+        return _unit_ends(before, key, following)
+    if key in _TAILS:
+        return not following or following[0].isupper()
+    if _DOTTED.fullmatch(last):
+        return not following or (following[0].isupper() and len(before.split()) > 1)
+    if last[-1].isdigit():
+        return not _is_decimal_or_ordinal(before, last, text, end)
+    if len(last) == 1 and last.isupper() and following[:1].isupper():
+        return following.casefold() in _OPENERS or not _is_initial(before)
+    if len(last) == 1 and last.isalpha() and re.match(r"\s?[a-z]\.", text[end : end + 3]):
+        return False  # "z. B.", "p. ej."
+    return True
+
+
+def _unit_ends(before: str, key: str, following: str) -> bool:
+    """Whether a stop after a unit ends a sentence ("2 cm. above the carina" goes on)."""
+    counted = key[0].isdigit() or re.search(r"\d\s*\S*\Z", before) is not None
+    if not counted or not following or following[0].isupper():
+        return True
+    return following.casefold() not in _AFTER_UNIT
+
+
+def _is_decimal_or_ordinal(before: str, last: str, text: str, end: int) -> bool:
+    """Whether the stop after a number is a decimal point set apart ("1. 5 cm") or an ordinal's."""
+    if last.isdigit() and _SPLIT_DECIMAL.match(text, end, end + 12):
+        return True
+    previous = _WORD_BEFORE.search(before)
+    return last.isdigit() and previous is not None and previous[1].casefold() in _ORDINAL
+
+
+def _is_initial(before: str) -> bool:
+    """Whether the capital that ends `before` is an initial: a name leads to it from a title or "by"."""
+    words = before.split()
+    if len(words) < 2:  # the sentence opens with it
+        return True
+    for word in reversed(words[:-1]):
+        if word.casefold().rstrip(".") in _BEFORE_INITIALS:
+            return True
+        if not word[0].isupper():
+            return False
+    return False

@@ -43,7 +43,7 @@ def test_sections_in_run_on_text():
         ("TECHNIQUE", "technique"),
         ("CONCLUSION", "impression"),
         ("ADDENDUM", "addendum"),
-        ("RECOMMENDATION", "unnamed"),
+        ("RECOMMENDATION", "recommendation"),
     ],
 )
 def test_heading_names(heading, name):
