@@ -172,7 +172,7 @@ def _fractures(rng: np.random.Generator, air: Pneumothorax | None) -> tuple[Frac
     healed = bool(rng.random() < (0.15 if air else 0.55))
     count = 1 + int(np.searchsorted((0.35, 0.75), rng.random()))
     first = int(rng.integers(4, 10 - count))
-    return tuple(Fracture(side, first + k, healed, float(rng.uniform(4.5, 8.0))) for k in range(count))
+    return tuple(Fracture(side, first + k, healed, float(rng.uniform(6.0, 9.5))) for k in range(count))
 
 
 def _drained(effusions: tuple[Effusion, ...], air: Pneumothorax | None) -> Side | None:
@@ -199,7 +199,7 @@ def _devices(rng: np.random.Generator, inpatient: bool, *, drained: Side | None)
 
 
 def evolved(rng: np.random.Generator, before: Pathology, *, about: Circumstances, days: int) -> Pathology:
-    """The disease at the next film: each finding stays, at times a step worse or better, or is drawn afresh."""
+    """The disease at the next film: each finding stays, maybe a step worse or better, or goes."""
     after = fresh(rng, about)
     keep = rng.random(9)
     acute = PERSISTENCE[about.inpatient]

@@ -48,7 +48,7 @@ def _shot(
         width=int(rng.integers(*(practice.frontal_width if frontal else practice.lateral_width))),
         scale=float(rng.uniform(*practice.scale)) * practice.height / 320,
         tilt=float(rng.normal(0, practice.tilt)),
-        shift=(float(rng.normal(0, practice.slip)), float(rng.normal(0, practice.slip))),
+        shift=(float(rng.normal(0, practice.slip)), float(rng.normal(6, 0.8 * practice.slip))),
         turn=float(rng.normal(0, 4.5 if bedside else 3.0)),
         breath=about.breath,
         window=(black, float(rng.uniform(*practice.white))),
