@@ -1,0 +1,210 @@
+"""The header of a DICOM file -> the few things that say which film of which study of which patient it is.
+
+Knows tags; reads no pixels and, of the header, only the tags that it names. A patient's name, birth date
+and comments never leave this module: of the birth date the age is kept, and that up to 90 years.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xemplar.images.tags import POSITIONS
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+DIRECTORY = "1.2.840.10008.1.3.10"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+OLDEST = 89
+"""In years; above it ages are one group, as HIPAA's safe harbour has it (45 CFR 164.514(b)(2)(i)(C))."""
+_MAX_HEADER = 1 << 23
+_TAGS = (
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "AccessionNumber", "PatientID", "IssuerOfPatientID",
+    "Modality", "ViewPosition", "ImageLaterality", "Laterality", "SeriesNumber", "InstanceNumber",
+    "StudyDate", "StudyTime", "AcquisitionDate", "AcquisitionTime", "PatientAge", "PatientSex",
+    "PatientBirthDate",
+)  # fmt: skip
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_NOBODY = _set(
+    "ANON ANONYM ANONYMOUS ANONYMISED ANONYMIZED DEIDENTIFIED DE-IDENTIFIED UNKNOWN UNDEFINED NONE NULL N/A"
+    " NA REMOVED REDACTED PATIENT PATIENTID"
+)
+"""What programs that take the patient's id out of a header leave in its place; nobody's id."""
+_MODALITY = _set(
+    "AR AU BI BMD CR CT DG DOC DX ECG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN LS MG MR M3D NM OAM"
+    " OCT OP OPM OPR OPT OPV OSS OT PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTPLAN RTRECORD RTSTRUCT"
+    " RWV SC SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XC"
+)
+"""DICOM PS3.3 C.7.3.1.1.1; a word that isn't one of these is not repeated."""
+
+
+class Unreadable(Exception):
+    """Why a header can't be read; quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of itself. Identifiers are left out of its repr."""
+
+    sop_instance_uid: str | None
+    study_uid: str | None
+    modality: str | None
+    position: str | None
+    projection: str | None
+    laterality: str | None
+    series: int
+    instance: int
+    acquired_at: datetime | None
+    age: str | None
+    sex: str | None
+    patient: str | None = field(repr=False)
+    accession: str | None = field(repr=False)
+    is_directory: bool = False
+
+
+def read_header(path: Path) -> Header | None:
+    """A file's header; None where it is no DICOM file. Raises Unreadable where it is a damaged one."""
+    import pydicom
+    from pydicom import config
+
+    try:
+        with path.open("rb") as file:
+            start = file.read(512)
+            known = start[128:132] == b"DICM"
+            if not known and not _looks_bare(start):
+                return None
+            file.seek(0)
+            # A warning quotes the value that it warns of, and a value may be a patient's.
+            with warnings.catch_warnings(), config.disable_value_validation():
+                warnings.simplefilter("ignore")
+                stream: Any = _inflated(file.read(1 << 26)) if DEFLATED.encode() in start else file
+                dataset = pydicom.dcmread(
+                    stream, stop_before_pixels=True, specific_tags=list(_TAGS), force=not known
+                )
+                return _header(dataset)
+    except Unreadable:
+        raise
+    except OSError as error:
+        raise Unreadable(f"a file that can't be opened ({error.strerror})") from None
+    # pydicom throws anything at all on bad bytes (KeyError, struct.error, RecursionError ...), with
+    # messages that may quote them; of a stream that is cut short it makes an end.
+    except Exception as error:
+        raise Unreadable(f"a DICOM header that can't be read ({type(error).__name__})") from None
+
+
+def _looks_bare(start: bytes) -> bool:
+    """A data set without its preamble opens with an element of group 2 or 8."""
+    group = int.from_bytes(start[:2], "little")
+    explicit = start[4:6].isalpha() and start[4:6].isupper()
+    short = int.from_bytes(start[4:8], "little") < 256
+    return len(start) >= 132 and group in (0x0002, 0x0008) and start[3] == 0 and (explicit or short)
+
+
+def _inflated(data: bytes) -> io.BytesIO:
+    """A deflated file with its header inflated and no more, so that it can't fill the memory."""
+    import pydicom
+
+    start = 144 + int.from_bytes(data[140:144], "little")
+    head = pydicom.filereader.read_file_meta_info(io.BytesIO(data))
+    head.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    plain = io.BytesIO()
+    plain.write(data[:128] + b"DICM")
+    pydicom.filewriter.write_file_meta_info(plain, head, enforce_standard=False)
+    try:
+        plain.write(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], _MAX_HEADER))
+    except zlib.error:
+        raise Unreadable("a deflated DICOM file that can't be inflated") from None
+    plain.seek(0)
+    return plain
+
+
+def _header(dataset: Dataset) -> Header:
+    word = _words(dataset)
+    modality = (word("Modality") or "").upper()
+    position = (word("ViewPosition") or "").upper()
+    laterality = word("ImageLaterality") or word("Laterality")
+    acquired = _moment(word("AcquisitionDate"), word("AcquisitionTime"))
+    made = acquired or _moment(word("StudyDate"), word("StudyTime"))
+    if not len(dataset):
+        raise Unreadable("a DICOM file that is cut short")
+    return Header(
+        sop_instance_uid=_uid(word("SOPInstanceUID")),
+        study_uid=_uid(word("StudyInstanceUID")),
+        modality=modality if modality in _MODALITY else None,
+        position=POSITIONS.get(position),
+        projection=position if position in POSITIONS else None,
+        laterality=laterality if laterality in ("L", "R", "B", "U") else None,
+        series=_number(word("SeriesNumber")),
+        instance=_number(word("InstanceNumber")),
+        acquired_at=made,
+        age=_age(word("PatientAge"), word("PatientBirthDate"), made),
+        sex=word("PatientSex") if word("PatientSex") in ("F", "M", "O") else None,
+        patient=_patient(word("PatientID"), word("IssuerOfPatientID")),
+        accession=word("AccessionNumber"),
+        is_directory=DIRECTORY in (word("SOPClassUID"), dataset.file_meta.get("MediaStorageSOPClassUID")),
+    )
+
+
+def _words(dataset: Dataset) -> Callable[[str], str | None]:
+    def word(keyword: str) -> str | None:
+        """A tag's value as one line; None where it is absent, empty, or not what its type demands."""
+        try:
+            value = dataset.get(keyword)
+        except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, NotImplementedError):
+            return None
+        return None if value is None else " ".join(str(value).replace("\0", "").split()) or None
+
+    return word
+
+
+def _patient(number: str | None, issuer: str | None) -> str | None:
+    """The patient's id and who gave it; None where it is empty or plainly nobody's."""
+    if number is None or number.upper() in _NOBODY or not number.strip("0Xx-_. *"):
+        return None
+    return f"{number}\x1f{issuer}" if issuer else number
+
+
+def _uid(word: str | None) -> str | None:
+    return word if word is not None and re.fullmatch(r"[0-9.]{1,64}", word) else None
+
+
+def _number(word: str | None) -> int:
+    return int(word) if word is not None and re.fullmatch(r"[+-]?\d{1,12}", word) else 0
+
+
+def _moment(day: str | None, time: str | None) -> datetime | None:
+    """To the second, by the source's clock; midnight where only the day is known."""
+    digits = (re.match(r"\d*", (time or "").replace(":", "")) or [""])[0][:6]
+    try:
+        return datetime.strptime(f"{(day or '').replace('.', '')}{digits:0<6}", "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
+
+
+def _age(stated: str | None, born: str | None, made: datetime | None) -> str | None:
+    """In whole years, as stated, else from the birth date; "90+" from 90 on."""
+    years = None
+    if stated is not None and (found := re.fullmatch(r"(\d{1,3})([DWMY])", stated.upper())):
+        years = int(found[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[found[2]]
+    elif made is not None and (day := _moment(born, None)) is not None:
+        years = _years(day.date(), made.date())
+    if years is None or not 0 <= years <= 150:
+        return None
+    return "90+" if years > OLDEST else str(years)
+
+
+def _years(born: date, then: date) -> int:
+    return then.year - born.year - ((then.month, then.day) < (born.month, born.day))
