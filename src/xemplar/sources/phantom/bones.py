@@ -102,7 +102,7 @@ def _place(body: Body) -> float:
 def _broken(
     canvas: Canvas, arc: Points, *, fault: Fracture, at: float, sheets: Mapping[str, Mask]
 ) -> list[Points]:
-    """The two pieces of a rib's back part: a recent break has a step, sharp ends, blood; an old one callus."""
+    """The two pieces of a rib's back part: a recent break has a step, ends and blood; an old one callus."""
     cut = int(at * (len(arc) - 1))
     sign = SIGN[fault.side]
     step = np.array([-0.3 * sign, 1.0]) * fault.shift * (0.35 if fault.healed else 1.0)
