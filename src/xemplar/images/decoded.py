@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from xemplar.errors import ImageError
 from xemplar.records import Domain, PixelHistory
 
-MAX_BYTES = 1 << 30
-MAX_PIXELS = 200_000_000
+MAX_BYTES = 1 << 28
+"""Of a file, and of what a deflated one inflates to."""
+
+MAX_PIXELS = 100_000_000
 MAX_SIDE = 30_000
 MIN_SIDE = 8
 
@@ -42,12 +44,13 @@ class Decoded:
     """Pixels at (about) their stored size, bright where the film is bright.
 
     `pixels` is (h, w) or (h, w, 3): uint8 as displayed, uint16 still to be stretched, or float32 in
-    [0, 1].
+    [0, 1]. `aspect` is a pixel's height over its width.
     """
 
     pixels: NDArray[Any]
     history: PixelHistory
     domain: Domain | None = None
+    aspect: float = 1.0
     tags: Tags = field(default_factory=Tags)
 
 

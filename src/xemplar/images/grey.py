@@ -46,6 +46,36 @@ def ramp(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.flo
     return np.clip((values - low) / (high - low), 0.0, 1.0).astype(np.float32)
 
 
+def counted(pixels: NDArray[Any]) -> NDArray[np.int64]:
+    """(256,) or (65536,) how many pixels hold each value of uint8 or uint16."""
+    levels = 1 << (8 * pixels.dtype.itemsize)
+    return np.asarray(cv2.calcHist([pixels], [0], None, [levels], [0, levels])).ravel().astype(np.int64)
+
+
+def without_border(
+    pixels: NDArray[Any], values: NDArray[np.float64], counts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], bool]:
+    """Counts less a burned-in border's pixels, and whether there is one.
+
+    A border is one grey, give or take a 256th of the range (compression), that holds half of the
+    outermost pixels: a frame, what collimation left, a white or black surround of any outline. Left as
+    they were where it is too small to matter, or where next to nothing else is left.
+
+    pixels: (h, w) indices of `values`; values: (n,); counts: (n,) pixels of each.
+    """
+    ring = values[np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])]
+    present, total = counts > 0, counts.sum()
+    middle = np.sort(ring)[(len(ring) - 1) // 2]
+    near = np.abs(values - middle) <= np.ptp(values[present]) / 256
+    share = np.count_nonzero(np.abs(ring - middle) <= np.ptp(values[present]) / 256) / len(ring)
+    if share < 0.5 or counts[near].sum() < 4 * TAIL * total:
+        return counts, False
+    kept = np.where(near, 0, counts)
+    if kept.sum() < 0.05 * total or np.count_nonzero(kept) < 2:
+        return counts, False
+    return kept, True
+
+
 def to_grey(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
     """(h, w) or (h, w, 3) of uint8, uint16 or float in [0, 1] -> (h, w) uint8 or float32, and steps.
 
@@ -58,7 +88,7 @@ def to_grey(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, .
         )
     check_size(array.shape[0], array.shape[1], where)
     if np.issubdtype(array.dtype, np.floating):
-        array = array.astype(np.float32)
+        array = array.astype(np.float32, copy=False)
         # NaN fails both comparisons.
         if not (array.min() >= 0.0 and array.max() <= 1.0):
             raise ImageError("floating-point pixels outside [0, 1]", wanted="finite in [0, 1]", where=where)
@@ -72,9 +102,10 @@ def to_grey(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, .
     if array.min() == array.max():
         return np.zeros(array.shape, np.uint8), (*steps, "blank")
     if array.dtype == np.uint16:
-        counts = np.bincount(array.ravel(), minlength=1 << 16)
         values = np.arange(1 << 16, dtype=np.float64)
-        array = ramp(values, *stretch_ends(values, counts))[array]
+        counts, without = without_border(array, values, counted(array))
+        steps += ("border left out",) * without
+        array = np.asarray(cv2.LUT(array, ramp(values, *stretch_ends(values, counts)).reshape(1, -1)))
         steps += ("percentile-stretched",)
     return array, steps
 
@@ -83,16 +114,27 @@ def resized(grey: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     """Area-averaged where it shrinks, linear where it grows, the same array where it does neither."""
     if grey.shape == (height, width):
         return grey
+    if (
+        (height < grey.shape[0]) != (width < grey.shape[1])
+        and grey.shape[0] != height
+        and grey.shape[1] != width
+    ):
+        # One side shrinks and the other grows (pixels that aren't square): each in its own way.
+        first = (min(height, grey.shape[0]), min(width, grey.shape[1]))
+        grey = resized(grey, *first)
     shrinks = height * width < grey.shape[0] * grey.shape[1]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(grey, (width, height), interpolation=interpolation))
 
 
-def fitted(grey: NDArray[Any], size: int) -> NDArray[np.uint8]:
-    """Aspect kept, longer side `size`, centred in a black (size, size) square of uint8."""
-    height, width = grey.shape
-    longer = max(height, width)
+def fitted(grey: NDArray[Any], size: int, aspect: float = 1.0) -> NDArray[np.uint8]:
+    """Aspect kept, longer side `size`, centred in a black (size, size) square of uint8.
+
+    aspect: height of a pixel over its width.
+    """
     # Rounded in integers: the same on every machine.
+    height, width = (round(1000 * aspect) * grey.shape[0], 1000 * grey.shape[1])
+    longer = max(height, width)
     inner = [max(1, (2 * side * size + longer) // (2 * longer)) for side in (height, width)]
     small = resized(grey, *inner)
     if small.dtype != np.uint8:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,11 @@ from PIL import ImageFile, ImageOps
 
 from xemplar.errors import ImageError
 from xemplar.images.decoded import Decoded, check_size, decoder_border
-from xemplar.records import DOMAINS, Domain, PixelHistory
+from xemplar.images.marks import DOMAIN_KEY, domain_of
+from xemplar.records import Domain, PixelHistory
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
-DOMAIN_KEY = "xemplar-domain"
 ORIENTATION = 0x0112
 
 
@@ -94,11 +94,7 @@ def _photometric(mode: str) -> str:
 def _domain(film: Pillow.Image, where: str) -> Domain | None:
     """What the image says of itself in its text chunk."""
     mark = getattr(film, "text", {}).get(DOMAIN_KEY)
-    if mark is None:
-        return None
-    if mark not in DOMAINS:
-        raise ImageError(f"an unknown {DOMAIN_KEY} mark", wanted=" or ".join(DOMAINS), where=where)
-    return cast(Domain, str(mark))
+    return None if mark is None else domain_of(str(mark), where)
 
 
 def _refuse_damage(data: bytes, is_png: bool, where: str) -> None:

@@ -16,16 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from xemplar.contracts import Drawable
+from xemplar.contracts import Drawable, Written
 from xemplar.errors import ImageError
 from xemplar.images.decoded import MAX_BYTES, Decoded, decoder_border
 from xemplar.images.grey import fitted, resized, to_grey
 from xemplar.images.picture import JPEG_MAGIC, PNG_MAGIC, decode_picture
 from xemplar.records import Domain, Film, Image, PixelHistory
 
-DECODER = 1
+DECODER = 2
 """Raised whenever the same bytes would give other pixels than before."""
 
+WRITTEN = "written image"
+"""What an image whose file is written on demand is called in errors."""
+
+WANTED = "a PNG, JPEG, TIFF, WebP or DICOM image"
 LOOKS_LIKE = (
     (b"%PDF", "a PDF"),
     (b"PK\x03\x04", "a zip archive"),
@@ -37,8 +41,6 @@ LOOKS_LIKE = (
     (b"\0\0\0\x0cjP", "a JPEG 2000 file"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 stream"),
     (b"\x89HDF", "an HDF5 file"),
-    (b"\x02\0\0\0", "DICOM without its preamble"),
-    (b"\x08\0", "DICOM without its preamble and file meta"),
 )
 
 
@@ -91,15 +93,19 @@ def image_of(pixels: NDArray[np.uint8]) -> Image:
     return pixels.astype(np.float32) / np.float32(255)
 
 
-def read_preview(source: Path | Drawable, spec: PreviewSpec) -> Preview:
-    """A file (known by its content, not its name) or a drawn image -> its preview.
+def read_preview(source: Path | Drawable | Written, spec: PreviewSpec) -> Preview:
+    """A file (known by its content, not its name), one written on demand, or a drawn image -> its preview.
 
     A Drawable is "synthetic". Raises ImageError, in one line that holds the file's name and nothing
     else of it, for whatever isn't one readable image.
     """
-    if not isinstance(source, Path):
+    if isinstance(source, Path):
+        data, where = _read(source), source.name
+    elif isinstance(source, Written):
+        data, where = source.data(), WRITTEN
+        _refuse_empty(data, where)
+    else:
         return _preview_of_drawn(source, spec)
-    data, where = _read(source), source.name
     decoded = _decode(data, spec.size, where)
     return _finish(decoded, spec, sha256=hashlib.sha256(data).hexdigest(), where=where)
 
@@ -150,7 +156,7 @@ def model_input(image: Image, size: int) -> Image:
 
 def _finish(decoded: Decoded, spec: PreviewSpec, *, sha256: str | None, where: str) -> Preview:
     grey, steps = to_grey(decoded.pixels, where)
-    pixels = fitted(grey, spec.size)
+    pixels = fitted(grey, spec.size, decoded.aspect)
     pixels.flags.writeable = False
     history = replace(decoded.history, steps=decoded.history.steps + steps)
     tags = {name: getattr(decoded.tags, name) for name in decoded.tags.__slots__}
@@ -172,20 +178,26 @@ def _read(path: Path) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"can't be read: {error.strerror}", where=path.name) from error
-    if not data:
-        raise ImageError("an empty file (0 bytes)", wanted="a PNG, JPEG or DICOM image", where=path.name)
+    _refuse_empty(data, path.name)
     return data
+
+
+def _refuse_empty(data: bytes, where: str) -> None:
+    if not data:
+        raise ImageError("an empty file (0 bytes)", wanted=WANTED, where=where)
 
 
 def _decode(data: bytes, size: int, where: str) -> Decoded:
     if data.startswith((PNG_MAGIC, JPEG_MAGIC)):
         return decode_picture(data, size, where)
-    if data[128:132] == b"DICM":
-        from xemplar.images.dicom import decode_dicom
+    if data[128:132] == b"DICM" or data[:2] in (b"\x02\0", b"\x08\0", b"\0\x08"):
+        # Imported only for what may be DICOM.
+        from xemplar.images.dicom import decode_dicom, is_dicom
 
-        with decoder_border("DICOM that can't be read", where):
-            return decode_dicom(data, where)
-    raise ImageError(f"looks like {_looks_like(data)}", wanted="a PNG, JPEG or DICOM image", where=where)
+        if is_dicom(data):
+            with decoder_border("DICOM that can't be read", where):
+                return decode_dicom(data, size, where)
+    raise ImageError(f"looks like {_looks_like(data)}", wanted=WANTED, where=where)
 
 
 def _looks_like(data: bytes) -> str:

@@ -24,8 +24,8 @@ POSITIONS = {
     "RL": "lateral",
     "LAT": "lateral",
     "LATERAL": "lateral",
-    "LLD": "lateral",
-    "RLD": "lateral",
+    "LLD": "decubitus",
+    "RLD": "decubitus",
 }
 MOMENTS = (
     ("AcquisitionDateTime", ""),
@@ -42,13 +42,18 @@ def read_tags(dataset: Dataset) -> Tags:
         sop_instance_uid=_word(dataset, "SOPInstanceUID"),
         position=_position(_word(dataset, "ViewPosition")),
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,
-        pixel_spacing=_spacing(dataset, "PixelSpacing") or _spacing(dataset, "ImagerPixelSpacing"),
+        pixel_spacing=read_spacing(dataset),
         modality=_word(dataset, "Modality"),
         study_uid=_word(dataset, "StudyInstanceUID"),
         accession=_word(dataset, "AccessionNumber"),
         patient_id=_word(dataset, "PatientID"),
         acquired_at=next((when for pair in MOMENTS if (when := _moment(dataset, *pair))), None),
     )
+
+
+def read_spacing(dataset: Dataset) -> tuple[float, float] | None:
+    """(row, column) millimetres between pixels, at the patient or else at the detector."""
+    return _spacing(dataset, "PixelSpacing") or _spacing(dataset, "ImagerPixelSpacing")
 
 
 def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever the value representation says
