@@ -11,8 +11,8 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.records import PixelHistory
 
 FILES = [
-    f"{kind}/{segment:06d}.{'npy' if kind == 'previews' else 'parquet'}"
-    for kind in ("studies", "views", "sentences", "previews")
+    f"{kind}/{segment:06d}.{'npy' if kind in ('previews', 'landmarks') else 'parquet'}"
+    for kind in ("studies", "views", "sentences", "previews", "landmarks")
     for segment in range(2)
 ]
 
@@ -30,7 +30,7 @@ def test_every_file_of_the_tables_is_listed(corpus):
 def test_another_version_is_refused_naming_both(corpus):
     path = corpus.folder / "corpus.json"
     path.write_text(json.dumps({**corpus.manifest, "version": 12}))
-    with pytest.raises(MismatchError, match="corpus of version 12; wanted version 1"):
+    with pytest.raises(MismatchError, match="corpus of version 12; wanted version 2"):
         Corpus.open(corpus.folder)
 
 
@@ -65,7 +65,8 @@ def test_check_names_a_file_with_a_flipped_bit(corpus, name):
 
 def everything(corpus):
     views = [view.view_id for study in corpus.studies for view in study.views]
-    return corpus.studies, corpus.sentences, [pixels.copy() for pixels in corpus.preview_pixels(views)]
+    pixels = [pixels.copy() for pixels in corpus.preview_pixels(views)]
+    return corpus.studies, corpus.sentences, pixels, corpus.landmarks()
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from xemplar.contracts import Arrival
+from xemplar.corpus.landmarks import landmarks_of
 from xemplar.corpus.pool import Lost, Pool
 from xemplar.errors import ImageError
 from xemplar.images import Preview, PreviewSpec, read_preview
@@ -20,29 +23,38 @@ from xemplar.records import Rejected
 
 
 @dataclass(frozen=True, slots=True)
+class ReadView:
+    """What is kept of a view's pixels: its preview, and the landmarks that near-duplicates are told by."""
+
+    preview: Preview
+    landmarks: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
-    """An arrival whose pixels were read: a preview or an error for each view."""
+    """An arrival whose pixels were read: what was read of each view, or why it could not be."""
 
     arrival: Arrival
-    previews: tuple[Preview | Rejected, ...]
+    views: tuple[ReadView | Rejected, ...]
 
 
 Decode = Callable[[list[Arrival]], Iterable[Decoded]]
 
 
 def _decode(arrival: Arrival, spec: PreviewSpec) -> Decoded:
-    previews: list[Preview | Rejected] = []
+    views: list[ReadView | Rejected] = []
     for view, source in zip(arrival.study.views, arrival.images, strict=True):
         try:
-            previews.append(read_preview(source, spec))
+            preview = read_preview(source, spec)
+            views.append(ReadView(preview, landmarks_of(preview.pixels)))
         except ImageError as error:
             reason = str(error).removeprefix(f"{error.where}: ")
-            previews.append(
+            views.append(
                 Rejected(
                     f"{arrival.study.study_id}/{view.view_id}", f"unreadable image: {reason}", view.path or ""
                 )
             )
-    return Decoded(arrival, tuple(previews))
+    return Decoded(arrival, tuple(views))
 
 
 @contextmanager
@@ -77,10 +89,10 @@ def _decode_apart(pool: Pool[Arrival, Decoded], chunk: list[Arrival]) -> Iterato
         yield Decoded(arrival, tuple(_lost(one, each) for one, each in zip(views, again, strict=True)))
 
 
-def _lost(arrival: Arrival, found: Decoded | Lost) -> Preview | Rejected:
+def _lost(arrival: Arrival, found: Decoded | Lost) -> ReadView | Rejected:
     """What became of an arrival's only view."""
     if not isinstance(found, Lost):
-        return found.previews[0]
+        return found.views[0]
     view = arrival.study.views[0]
     reason = f"unreadable image: {found.why}"
     return Rejected(f"{arrival.study.study_id}/{view.view_id}", reason, view.path or "")

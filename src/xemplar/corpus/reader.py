@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Json
 from xemplar.corpus import schema
+from xemplar.corpus.copies import copies_of, near_duplicates_of
 from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
-from xemplar.corpus.tables import open_previews, read_parquet
+from xemplar.corpus.tables import LANDMARKS_SHAPE, open_array, read_parquet
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import file_sha256, fingerprint
 from xemplar.images import image_of
@@ -62,11 +63,12 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything in it: settings and the hash of every file."""
+        """Of everything in it: settings and the hash of every file, but for what follows from previews."""
         files = {
             name: entry["sha256"]
             for s in self.manifest["segments"].values()
             for name, entry in s["files"].items()
+            if not name.startswith("landmarks/")
         }
         return fingerprint([self.manifest["settings"], files])
 
@@ -182,6 +184,38 @@ class Corpus:
         ]
 
     @cached_property
+    def near_duplicates(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of views that show one film: the same again, recompressed, cropped, mirrored, inverted.
+
+        Sought when first asked for and kept beside the corpus, for this very content; blank films are
+        nobody's duplicates. Each group is in the order of ingest, and has two views or more.
+        """
+        return near_duplicates_of(self)
+
+    @cached_property
+    def copies(self) -> dict[str, frozenset[str]]:
+        """study_id -> the other studies that show a film of it, or nearly; only of those that have any."""
+        return copies_of(self)
+
+    def held_apart(self, studies: Iterable[Study]) -> tuple[tuple[Study, ...], int]:
+        """Those of `studies` of which no film is shown in another split, and how many aren't."""
+        asked = tuple(studies)
+        kept = tuple(
+            study
+            for study in asked
+            if all(self.by_id[other].split == study.split for other in self.copies.get(study.study_id, ()))
+        )
+        return kept, len(asked) - len(kept)
+
+    def landmarks(self) -> NDArray[np.uint8]:
+        """Of every view in the order of ingest, (views, landmarks, bytes) uint8 as packed."""
+        parts = [
+            open_array(self.folder, f"landmarks/{name}.npy", (segment["views"], *LANDMARKS_SHAPE))
+            for name, segment in self.manifest["segments"].items()
+        ]
+        return np.concatenate(parts)
+
+    @cached_property
     def _view_rows(self) -> list[tuple[str, Json]]:
         return [
             (name, row)
@@ -207,7 +241,7 @@ class Corpus:
         if name not in self._shards:
             views = self.manifest["segments"][name]["views"]
             size = self.settings.preview.size
-            self._shards[name] = open_previews(self.folder, f"previews/{name}.npy", views, size)
+            self._shards[name] = open_array(self.folder, f"previews/{name}.npy", (views, size, size))
         return self._shards[name]
 
 

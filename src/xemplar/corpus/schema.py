@@ -15,7 +15,7 @@ import pyarrow as pa
 from xemplar.contracts import Json
 from xemplar.records import Claim, PixelHistory, Sentence, Study, View
 
-VERSION = 1
+VERSION = 2
 """Of the folder's layout; another one is refused."""
 
 _CLAIM = pa.struct(

@@ -5,6 +5,8 @@ Knows the manifest's keys; knows nothing of the files that it lists.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import math
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from xemplar.contracts import Json
 from xemplar.corpus import schema
 from xemplar.errors import MismatchError
-from xemplar.folders import read_manifest
+from xemplar.folders import fingerprint, publish, read_manifest
 from xemplar.images import PreviewSpec
 from xemplar.records import Domain, TextKind
 
@@ -55,6 +57,7 @@ class _Segment(BaseModel):
 class _Refused(BaseModel):
     rows: int
     bytes: int
+    sha256: str
 
 
 class _Manifest(BaseModel):
@@ -67,6 +70,8 @@ class _Manifest(BaseModel):
     lexicon: str
     segments: dict[str, _Segment]
     rejected: _Refused
+    salt: str
+    checksum: str
 
 
 def read_corpus_manifest(folder: Path) -> tuple[Json, IngestSettings]:
@@ -87,3 +92,19 @@ def read_corpus_manifest(folder: Path) -> tuple[Json, IngestSettings]:
             where=str(folder),
             remedy="put it back as it was, or ingest again into a new folder",
         ) from None
+
+
+def publish_corpus(folder: Path, manifest: Json) -> None:
+    """Swap a corpus's manifest, with the checksum of all else in it."""
+    manifest["checksum"] = manifest_checksum(manifest)
+    publish(folder, "corpus.json", manifest)
+
+
+def manifest_checksum(manifest: Json) -> str:
+    """Fingerprint of a manifest without its own checksum."""
+    return fingerprint({name: value for name, value in manifest.items() if name != "checksum"})
+
+
+def salt_check(salt: bytes) -> str:
+    """What the manifest keeps of the salt: enough to tell another one, not to find it."""
+    return hmac.new(salt, b"salt", hashlib.sha256).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A segment's files to bytes and back: Parquet tables and packed previews.
+"""A segment's files to bytes and back: Parquet tables, packed previews and landmarks.
 
 Knows formats and how a damaged file is told; knows nothing of what the rows mean. Parquet pages carry
 checksums, so that damage is met when they are read and not taken for data.
@@ -17,7 +17,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from xemplar.contracts import Json
+from xemplar.corpus.landmarks import COUNT, PACKED
 from xemplar.errors import XemplarError
+
+LANDMARKS_SHAPE = (COUNT, PACKED)
+"""Of one view's landmarks."""
 
 
 def parquet_bytes(rows: list[Json], schema: pa.Schema) -> bytes:
@@ -28,9 +32,9 @@ def parquet_bytes(rows: list[Json], schema: pa.Schema) -> bytes:
     return sink.getvalue()
 
 
-def npy_bytes(pixels: Sequence[NDArray[np.uint8]], size: int) -> bytes:
-    """Previews as a (views, size, size) .npy file."""
-    stacked = np.stack(pixels) if pixels else np.empty((0, size, size), np.uint8)
+def npy_bytes(arrays: Sequence[NDArray[np.uint8]], shape: tuple[int, ...]) -> bytes:
+    """Arrays of one shape as an (arrays, *shape) .npy file."""
+    stacked = np.stack(arrays) if arrays else np.empty((0, *shape), np.uint8)
     sink = io.BytesIO()
     np.save(sink, stacked, allow_pickle=False)
     return sink.getvalue()
@@ -49,13 +53,13 @@ def read_parquet(folder: Path, name: str, schema: pa.Schema, columns: Sequence[s
     return rows
 
 
-def open_previews(folder: Path, name: str, views: int, size: int) -> NDArray[np.uint8]:
-    """A segment's previews, memory-mapped; XemplarError where they aren't (views, size, size) uint8."""
+def open_array(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """An array of a segment, memory-mapped; XemplarError where it isn't uint8 of that shape."""
     try:
         loaded: NDArray[Any] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, SyntaxError) as error:
         raise unreadable(folder, name) from error
-    if loaded.dtype != np.uint8 or loaded.shape != (views, size, size):
+    if loaded.dtype != np.uint8 or loaded.shape != shape:
         raise unreadable(folder, name)
     return loaded
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -22,9 +20,10 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Arrival, Json
 from xemplar.corpus import schema
-from xemplar.corpus.decode import Decoded, decoding
-from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
-from xemplar.corpus.tables import npy_bytes, parquet_bytes, read_parquet, unreadable
+from xemplar.corpus.decode import Decoded, ReadView, decoding
+from xemplar.corpus.refused import NOTHING, Refused
+from xemplar.corpus.settings import IngestSettings, publish_corpus, read_corpus_manifest, salt_check
+from xemplar.corpus.tables import LANDMARKS_SHAPE, npy_bytes, parquet_bytes, read_parquet
 from xemplar.corpus.texts import SentenceTable
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
@@ -33,12 +32,10 @@ from xemplar.folders import (
     clear_leftovers,
     describe_file,
     fingerprint,
-    publish,
     sync_folder,
     write_atomic,
     writing,
 )
-from xemplar.images import Preview
 from xemplar.records import SPLITS, Rejected, Split, Study, View
 
 Report = Callable[[int], None]
@@ -128,8 +125,7 @@ class _Writer:
                 self.known[row["study_id"]] = row["content_key"]
                 self._place(row["patient_id"], dict(row["facets"])["cluster"], row["split"])
         self.seen: set[str] = set()
-        self.refused = self._read_rejected()
-        self.pending: list[Rejected] = []
+        self.refused = Refused(folder, manifest["rejected"])
 
     @classmethod
     def open(cls, folder: Path, settings: IngestSettings, key_salt: bytes | None) -> _Writer:
@@ -146,6 +142,12 @@ class _Writer:
                     remedy="put the file `salt` back, or ingest into a new folder",
                 ) from None  # fmt: skip
             clear_leftovers(folder)
+            if salt_check(salt) != manifest["salt"]:
+                raise MismatchError(
+                    "its salt has changed, so new studies can't be told from old ones",
+                    wanted="the `salt` of its first ingest", where=str(folder),
+                    remedy="put that file back, or ingest into a new folder",
+                )  # fmt: skip
             if key_salt not in (None, salt):
                 raise MismatchError(
                     "another key salt was given", wanted="the one in the folder's `salt`", where=str(folder)
@@ -164,9 +166,10 @@ class _Writer:
             "preview_fingerprint": settings.preview.fingerprint,
             "lexicon": lexicon_version(),
             "segments": {},
-            "rejected": {"rows": 0, "bytes": 0},
+            "rejected": dict(NOTHING),
+            "salt": salt_check(salt),
         }
-        publish(folder, "corpus.json", manifest)
+        publish_corpus(folder, manifest)
         return cls(folder, settings, salt, manifest)
 
     @staticmethod
@@ -205,7 +208,7 @@ class _Writer:
             if len(chunk) == self.settings.segment_size:
                 yield count, chunk
                 chunk = []
-        if chunk or self.pending:
+        if chunk or self.refused.pending:
             yield count, chunk
 
     def _is_new(self, arrival: Arrival) -> bool:
@@ -228,9 +231,7 @@ class _Writer:
         self.summary.rejected[rejected.reason.split(":")[0]] += 1
         row = replace(rejected, key=self.key("study", rejected.key))
         self.summary.first_rejected = self.summary.first_rejected or row
-        if (row.key, row.reason, row.where) not in self.refused:
-            self.refused.add((row.key, row.reason, row.where))
-            self.pending.append(row)
+        self.refused.add(row)
 
     def write_segment(self, decoded: Iterable[Decoded]) -> None:
         """Write a segment's files, then swap in the manifest that lists them."""
@@ -238,6 +239,7 @@ class _Writer:
         studies: list[Json] = []
         views: list[Json] = []
         pixels: list[NDArray[np.uint8]] = []
+        landmarks: list[NDArray[np.uint8]] = []
         read_texts = SentenceTable(self.settings.texts)
         for item in decoded:
             read = self._read_views(item)
@@ -251,16 +253,18 @@ class _Writer:
                 self.reject(Rejected(item.arrival.study.study_id, reason))
                 continue
             study = read_texts.read(study)
-            for view, preview in read:
+            for view, film in read:
                 views.append(schema.view_row(view, study.study_id, len(pixels)))
-                pixels.append(preview.pixels)
+                pixels.append(film.preview.pixels)
+                landmarks.append(film.landmarks)
             studies.append(schema.study_row(study, self._content_key(item.arrival)))
         if studies:
             files = {
                 f"studies/{name}.parquet": parquet_bytes(studies, schema.STUDIES),
                 f"views/{name}.parquet": parquet_bytes(views, schema.VIEWS),
                 f"sentences/{name}.parquet": parquet_bytes(read_texts.rows(), schema.SENTENCES),
-                f"previews/{name}.npy": npy_bytes(pixels, self.settings.preview.size),
+                f"previews/{name}.npy": npy_bytes(pixels, (self.settings.preview.size,) * 2),
+                f"landmarks/{name}.npy": npy_bytes(landmarks, LANDMARKS_SHAPE),
             }
             for path, data in files.items():
                 (self.folder / path).parent.mkdir(exist_ok=True)
@@ -272,18 +276,19 @@ class _Writer:
             }
         self.summary.added += len(studies)
         self.summary.views += len(views)
-        if studies or self.pending:
-            self._append_rejected()
+        if studies or self.refused.pending:
+            self.refused.write()
             self.manifest["complete"] = False
             self._publish()
 
-    def _read_views(self, item: Decoded) -> list[tuple[View, Preview]] | None:
+    def _read_views(self, item: Decoded) -> list[tuple[View, ReadView]] | None:
         """The readable views of a study that are of this domain; None where it has views but no such one."""
         study, read = item.arrival.study, []
-        for view, preview in zip(study.views, item.previews, strict=True):
-            if isinstance(preview, Rejected):
-                self.reject(preview)
+        for view, film in zip(study.views, item.views, strict=True):
+            if isinstance(film, Rejected):
+                self.reject(film)
                 continue
+            preview = film.preview
             # A drawn image has no mark of its own: whoever hands it over says what it is.
             is_file = preview.sha256 is not None
             if is_file and preview.domain not in (None, self.settings.domain):
@@ -300,7 +305,7 @@ class _Writer:
                 path=view.path,
                 sha256=preview.sha256,
             )
-            read.append((filled, preview))
+            read.append((filled, film))
         if study.views and not read:
             return None
         return read
@@ -331,44 +336,10 @@ class _Writer:
             self.placed.update(dict.fromkeys(keys, split))
         return held
 
-    def _read_rejected(self) -> set[tuple[str, str, str]]:
-        """What earlier runs rejected; a torn tail beyond the manifest's length is cut off."""
-        path, size = self.folder / "rejected.jsonl", self.manifest["rejected"]["bytes"]
-        held = path.stat().st_size if path.exists() else 0
-        if held < size:
-            raise MismatchError(
-                f"rejected.jsonl has {held} bytes", wanted=f"{size} bytes", where=str(self.folder)
-            )
-        if not held:
-            return set()
-        with path.open("rb+") as stream:
-            data = stream.read(size)
-            stream.truncate(size)
-        try:
-            rows = [json.loads(line) for line in data.decode().splitlines()]
-            return {(row["key"], row["reason"], row["where"]) for row in rows}
-        except (ValueError, KeyError, TypeError) as error:
-            raise unreadable(self.folder, path.name) from error
-
-    def _append_rejected(self) -> None:
-        if not self.pending:
-            return
-        lines = [
-            json.dumps({"key": r.key, "reason": r.reason, "where": r.where}) + "\n" for r in self.pending
-        ]
-        path = self.folder / "rejected.jsonl"
-        with path.open("ab") as stream:
-            stream.write("".join(lines).encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        self.manifest["rejected"]["rows"] += len(lines)
-        self.manifest["rejected"]["bytes"] = path.stat().st_size
-        self.pending = []
-
     def _publish(self) -> None:
         self.manifest["generation"] += 1
         sync_folder(self.folder)
-        publish(self.folder, "corpus.json", self.manifest)
+        publish_corpus(self.folder, self.manifest)
         self.summary.generation = self.manifest["generation"]
 
     def finish(self) -> None:
