@@ -60,6 +60,8 @@ PRESENCE = [
     ("There is no evidence of pneumonia.", {"Pneumonia": "absent"}),
     ("The right pneumothorax has resolved.", {"Pneumothorax": "absent"}),
     ("Edema is no longer seen.", {"Edema": "absent"}),
+    ("Interval resolution of the left effusion.", {"Pleural Effusion": "absent"}),
+    ("Left effusion with interval resolution.", {"Pleural Effusion": "absent"}),
     (
         "Pleural effusion and pneumothorax are not seen.",
         {"Pleural Effusion": "absent", "Pneumothorax": "absent"},

@@ -1,261 +1,271 @@
-"""From what was drawn to what a reader writes: findings, impression, and what they plainly state.
+"""From what was drawn to what a reader writes: findings, impression, addendum, and what they state.
 
-Knows two readers' habits: the order of things, what goes unsaid, when they hedge. A reader may leave
-a negative out, seldom a subtle finding, and may hedge over one; never states the opposite of the truth.
+Knows how a reader's habits are used. A reader may leave a negative out, seldom a subtle finding, and may
+hedge over one; never states the opposite of the truth. Doesn't know any words: those are in the books.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 
 from xemplar.records import Presence
-from xemplar.sources.phantom.phrases import BOOKS, INDICATIONS, ORDER
-from xemplar.sources.phantom.sampling import FILLS, Examination, stream
+from xemplar.sources.phantom import changes
+from xemplar.sources.phantom.readers import FOREIGN, habit
+from xemplar.sources.phantom.sampling import Examination, stream
+from xemplar.sources.phantom.slips import slipped, unstopped
+from xemplar.sources.phantom.telling import Says, Teller
 from xemplar.sources.phantom.truth import (
+    ATELECTASIS,
     CARDIOMEGALY,
     CONSOLIDATION,
     DEVICES,
+    EDEMA,
     EFFUSION,
+    FINDINGS,
+    FRACTURE,
+    LESION,
     PNEUMOTHORAX,
-    Effusion,
-    Pathology,
 )
+from xemplar.sources.phantom.words import Habit, Report, Statement
 
-MISSED = 0.12
-"""Chance that a subtle finding (mild, small, faint) goes unmentioned."""
-HEDGED = 0.45
-"""Chance that a subtle finding which is mentioned is put as a possibility."""
-UNSAID = {1: 0.06, 2: 0.18}
-"""Chance, for each reader, that a negative goes unmentioned."""
-ADVERBS = {"mild": "mildly", "moderate": "moderately", "severe": "severely"}
+__all__ = ["Report", "Statement", "write"]
 
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One sentence, the findings it speaks of and what it says of them."""
-
-    text: str
-    says: tuple[tuple[str, Presence], ...] = ()
-    compares: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What one reader wrote; `stated` holds only what is mentioned, a hedge as "uncertain"."""
-
-    indication: str
-    comparison: str | None
-    findings: str
-    impression: str
-    stated: dict[str, Presence]
+SLIPS = {"A": 0.03, "B": 0.05}
+"""Share of sentences with a typing error."""
+UNSTOPPED = 0.006
+"""Share of sections whose last full stop is missing."""
+AMENDED = 0.03
+"""Share of reports with an addendum; NOTICES of them only tell that somebody was told."""
+NOTICES = 0.3
+BESIDE_CLEAR = 0.4
+"""What is left of the wish to deny more of the lungs once they were called clear (unless by habit)."""
 
 
 def write(seed: int, exam: Examination) -> Report:
-    """The report: findings of some four to eight sentences, an impression of one to three."""
-    return _Reader(exam, stream("words", seed, exam.number, site=exam.site)).report()
+    """The report of one study: the same for the same seed, site and number, whatever else is written."""
+    rng = stream("words", seed, exam.number, site=exam.site)
+    foreign = bool(rng.random() < FOREIGN)
+    return _Reader(exam, habit(exam.site, exam.reader, foreign=foreign), rng).report()
 
 
-class _Reader:
-    """One reader at one film: a phrase book, habits, and the dice."""
+class _Reader(Teller):
+    """One reader at one film: the whole report, region by region."""
 
-    def __init__(self, exam: Examination, rng: np.random.Generator) -> None:
-        self.exam, self.rng, self.truth = exam, rng, exam.pathology
-        self.habit = 1 + (exam.reader - 1) % len(BOOKS)
-        self.book = BOOKS[self.habit]
-        self.missed = {f for f in sorted(self._subtle()) if rng.random() < MISSED}
-        self.hedged = {f for f in sorted(self._subtle()) if rng.random() < HEDGED}
+    def __init__(self, exam: Examination, habits: Habit, rng: np.random.Generator) -> None:
+        super().__init__(exam, habits, rng)
+        self.amended = bool(rng.random() < AMENDED)
+        self.late = self._late() if self.amended else None
+        self.missed |= {self.late} if self.late and self.late != DEVICES else set()
+        self.joint = self._all_in_one()
+        """Whether consolidation, fluid and air are denied in one sentence."""
 
     def report(self) -> Report:
         said = {
-            "heart": self._heart(),
+            "devices": self._devices(),
             "lungs": self._lungs(),
             "pleura": self._pleura(),
-            "devices": self._devices(),
-            "volumes": self._volumes(),
+            "heart": self._heart(),
+            "mediastinum": self._mediastinum(),
+            "diaphragm": self._diaphragm(),
             "bones": self._bones(),
         }
-        body = [statement for region in ORDER[self.habit] for statement in said[region]]
-        body = self._padded(body)
+        self._pad(said)
         impression = self._impression(said)
+        addendum = self._addendum() if self.amended else []
         stated: dict[str, Presence] = {}
-        for statement in body + impression:
+        for statement in [line for region in said.values() for line in region] + impression + addendum:
             stated.update(statement.says)
-        at = self.exam.prior_at
-        named = f"Chest radiograph of {at.day} {at:%B %Y}." if at else None
-        reason = INDICATIONS[int(self.rng.integers(len(INDICATIONS)))]
-        return Report(reason, named, _joined(body), _joined(impression), stated)
+        tongue = self.habit.tongue
+        return Report(
+            indication=self._indication(),
+            comparison=self._comparison(),
+            findings=self._written(said),
+            impression=self._concluded(impression, addendum),
+            stated={finding: stated[finding] for finding in FINDINGS if finding in stated},
+            language=tongue.language,
+            status="amended" if addendum else "final",
+            version=2 if addendum else 1,
+        )
 
-    def _subtle(self) -> set[str]:
-        truth = self.truth
-        subtle = set()
-        if truth.heart.degree == "mild":
-            subtle.add(CARDIOMEGALY)
-        if [e.degree for e in truth.effusions] == ["small"]:
-            subtle.add(EFFUSION)
-        if truth.pneumothorax and truth.pneumothorax.degree == "small":
-            subtle.add(PNEUMOTHORAX)
-        if [c.degree for c in truth.consolidations] == ["faint"]:
-            subtle.add(CONSOLIDATION)
-        return subtle
-
-    def _say(self, key: str, *says: tuple[str, Presence], **slots: str) -> Statement:
-        variants = self.book[key]
-        text = variants[int(self.rng.integers(len(variants)))].format(**slots)
-        return Statement(text[0].upper() + text[1:], says)
-
-    def _unsaid(self) -> bool:
-        return bool(self.rng.random() < UNSAID[self.habit])
+    # --- region by region -----
 
     def _heart(self) -> list[Statement]:
-        degree = self.truth.heart.degree
-        if degree is None:
-            said = [] if self._unsaid() else [self._say("heart normal", (CARDIOMEGALY, "absent"))]
-        elif CARDIOMEGALY in self.missed:
-            said = []
-        elif CARDIOMEGALY in self.hedged:
-            said = [self._say("heart perhaps", (CARDIOMEGALY, "uncertain"))]
-        else:
-            said = [
-                self._say("heart large", (CARDIOMEGALY, "present"), degree=degree, adverb=ADVERBS[degree])
-            ]
+        if self._denies(CARDIOMEGALY):
+            return [self._say("heart normal", (CARDIOMEGALY, "absent"))]
+        return self._told(CARDIOMEGALY)
+
+    def _mediastinum(self) -> list[Statement]:
         if self.exam.body.unfolded_aorta:
-            said.append(self._say("aorta"))
-        return said
+            return [self._say("aorta")]
+        return [self._say("mediastinum")] if self.habit.labels or self.rng.random() < 0.12 else []
 
     def _lungs(self) -> list[Statement]:
-        places = self.truth.consolidations
+        body, truth = self.exam.body, self.truth
         said: list[Statement] = []
-        if not places and not self._unsaid():
-            said = [self._say("no consolidation", (CONSOLIDATION, "absent"))]
-        if CONSOLIDATION not in self.missed:
-            for place in places:
-                slots = {"side": place.side, "zone": place.zone, "degree": place.degree}
-                if CONSOLIDATION in self.hedged:
-                    said.append(self._say("consolidation perhaps", (CONSOLIDATION, "uncertain"), **slots))
-                else:
-                    said.append(self._say("consolidation", (CONSOLIDATION, "present"), **slots))
-        said += self._change(CONSOLIDATION, "consolidation")
-        if self.exam.body.granuloma:
-            said.append(self._say("granuloma", place=" ".join(self.exam.body.granuloma)))
-        return said
-
-    def _pleura(self) -> list[Statement]:
-        fluid, air = self.truth.effusions, self.truth.pneumothorax
-        said: list[Statement] = []
-        if fluid and EFFUSION not in self.missed:
-            said.append(self._effusion(fluid))
-        said += self._change(EFFUSION, "pleural effusion")
-        if air and PNEUMOTHORAX not in self.missed:
-            slots = {"side": air.side, "degree": air.degree}
-            if PNEUMOTHORAX in self.hedged:
-                said.append(self._say("pneumothorax perhaps", (PNEUMOTHORAX, "uncertain"), **slots))
-            else:
-                said.append(self._say("pneumothorax", (PNEUMOTHORAX, "present"), **slots))
-        said += self._change(PNEUMOTHORAX, "pneumothorax")
-        if not self._unsaid():
-            if not fluid and not air:
-                said.append(self._say("no air no fluid", (EFFUSION, "absent"), (PNEUMOTHORAX, "absent")))
-            elif not fluid:
-                said.append(self._say("no fluid", (EFFUSION, "absent")))
-            elif not air:
-                said.append(self._say("no air", (PNEUMOTHORAX, "absent")))
-        return said
-
-    def _effusion(self, fluid: tuple[Effusion, ...]) -> Statement:
-        present: tuple[str, Presence] = (EFFUSION, "present")
-        if len(fluid) == 2:
-            degrees = {e.side: e.degree for e in fluid}
-            if degrees["left"] == degrees["right"]:
-                return self._say("effusion both", present, degree=degrees["left"])
-            return self._say("effusion unequal", present, right=degrees["right"], left=degrees["left"])
-        if EFFUSION in self.hedged:
-            return self._say("effusion perhaps", (EFFUSION, "uncertain"), side=fluid[0].side)
-        return self._say("effusion", present, side=fluid[0].side, degree=fluid[0].degree)
-
-    def _devices(self) -> list[Statement]:
-        said = [self._say(d.kind, (DEVICES, "present"), side=d.side or "") for d in self.truth.devices]
-        if not said and self.rng.random() < 0.12:
-            said.append(self._say("no devices", (DEVICES, "absent")))
-        return said
-
-    def _volumes(self) -> list[Statement]:
-        body, said = self.exam.body, []
         if body.hyperinflated:
             said.append(self._say("hyperinflated"))
         elif self.exam.shots[0].breath < -0.6:
             said.append(self._say("low volumes"))
-        if body.raised:
-            said.append(self._say("raised", place=body.raised))
-        if self.exam.shots[0].bubble > 0.85:
-            said.append(self._say("bubble"))
+        factor = 1.0
+        if not self.joint and self._denies(CONSOLIDATION):
+            clear = not (truth.edema or truth.atelectases or truth.lesions) and self.rng.random() < 0.5
+            factor = BESIDE_CLEAR if clear and not self.habit.labels else 1.0
+            said.append(self._say("lungs clear" if clear else "no consolidation", (CONSOLIDATION, "absent")))
+        kind = "mass" if any(lesion.kind == "mass" for lesion in truth.lesions) else "nodule"
+        for finding, noun in ((CONSOLIDATION, ""), (EDEMA, ""), (ATELECTASIS, ""), (LESION, kind)):
+            said += self._told(finding, noun)
+        for finding, key in ((EDEMA, "no edema"), (ATELECTASIS, "no atelectasis"), (LESION, "no lesion")):
+            if self._denies(finding, factor):
+                said.append(self._say(key, (finding, "absent")))
+        if body.granuloma:
+            side, zone = body.granuloma
+            said.append(self._say("granuloma", side=side, zone=zone))
         return said
 
-    def _bones(self) -> list[Statement]:
-        marks = ("scoliosis", "fracture", "spondylosis")
-        return [self._say(what, place=place) for what, place in self.exam.body.incidental() if what in marks]
+    def _all_in_one(self) -> bool:
+        none = not (self.truth.consolidations or self.truth.effusions or self.truth.pneumothorax)
+        return bool(self.rng.random() < 0.33) and none and "nothing at all" in self.habit.book
 
-    def _padded(self, body: list[Statement]) -> list[Statement]:
-        """Reader 1 closes with the mediastinum and bones where little else was said."""
-        if self.habit == 1 and len(body) < 6:
-            body = [*body, self._say("mediastinum")]
-        if len(body) < 4:
-            body = [*body, self._say("bones")]
-        if len(body) < 4 and self.habit == 2:
-            body = [self._say("mediastinum"), *body]
-        return body
+    def _pleura(self) -> list[Statement]:
+        said = self._told(EFFUSION) + self._told(PNEUMOTHORAX)
+        no_fluid: Says = (EFFUSION, "absent")
+        no_air: Says = (PNEUMOTHORAX, "absent")
+        if self.joint:
+            return [*said, self._say("nothing at all", (CONSOLIDATION, "absent"), no_fluid, no_air)]
+        if self.truth.effusions or self.truth.pneumothorax:
+            if self._denies(EFFUSION):
+                said.append(self._say("no fluid", no_fluid))
+            if self._denies(PNEUMOTHORAX):
+                said.append(self._say("no air", no_air))
+        elif self._denies(EFFUSION):
+            said.append(self._say("no air no fluid", no_fluid, no_air))
+        return said
 
-    def _change(self, finding: str, thing: str) -> list[Statement]:
-        """More often than not, how a finding that is not hedged over compares with the prior film."""
-        prior = self.exam.prior
-        if prior is None or finding in self.hedged | self.missed or self.rng.random() < 0.4:
-            return []
-        now, before = _burden(self.truth, finding), _burden(prior, finding)
-        if not now and not before:
-            return []
-        if not before:
-            key = "new"
-        elif not now:
-            key = "resolved"
+    def _devices(self) -> list[Statement]:
+        worn, before = self.truth.devices, self.exam.prior
+        if self.late == DEVICES:
+            worn = worn[:-1]
+        said = [self._say(d.kind, (DEVICES, "present"), side=d.side or "") for d in worn]
+        if before is None or self.late == DEVICES or self.rng.random() >= self.habit.compares:
+            placed = removed = None
         else:
-            key = "unchanged" if now == before else "increased" if now > before else "decreased"
-        said = self._say(key, (finding, "present" if now else "absent"), thing=thing)
-        return [replace(said, compares=True)]
+            placed, removed = changes.placed(self.truth, before), changes.removed(self.truth, before)
+        if placed:
+            said.append(self._remark("placed", (DEVICES, "present"), placed.kind, placed.side or ""))
+        if removed:
+            said.append(self._remark("removed", (DEVICES, "absent"), removed.kind, removed.side or ""))
+        elif self._denies(DEVICES):
+            said.append(self._say("no devices", (DEVICES, "absent")))
+        return said
+
+    def _diaphragm(self) -> list[Statement]:
+        said = [self._say("raised", side=self.exam.body.raised)] if self.exam.body.raised else []
+        return said + ([self._say("bubble")] if self.exam.shots[0].bubble > 0.85 else [])
+
+    def _bones(self) -> list[Statement]:
+        body, said = self.exam.body, self._told(FRACTURE)
+        if body.scoliosis:
+            said.append(self._say("scoliosis", side=body.scoliosis))
+        if body.spondylosis:
+            said.append(self._say("spondylosis"))
+        if self._denies(FRACTURE):
+            said.append(self._say("no fracture", (FRACTURE, "absent")))
+        return said
+
+    def _pad(self, said: dict[str, list[Statement]]) -> None:
+        """Where little was said, the mediastinum and the bones are named as well."""
+        if sum(map(len, said.values())) < 4 and not said["mediastinum"]:
+            said["mediastinum"] = [self._say("mediastinum")]
+        if sum(map(len, said.values())) < 4 and not said["bones"] and not self.truth.fractures:
+            said["bones"] = [self._say("bones", (FRACTURE, "absent"))]
+
+    # --- impression and addendum -----
 
     def _impression(self, said: dict[str, list[Statement]]) -> list[Statement]:
         """What matters, shortly; devices last; one line where nothing does."""
         lines: list[Statement] = []
-        for region in ("pleura", "lungs", "heart"):
+        for region in ("pleura", "lungs", "heart", "bones"):
             for statement in said[region]:
-                if not statement.compares and any(says != "absent" for _, says in statement.says):
-                    lines.append(_short(statement))
-        lines = lines[:2]
+                worth = any(presence != "absent" for _, presence in statement.says)
+                if worth and (not statement.compares or self.rng.random() < self.habit.trend):
+                    lines.append(self._shortened(statement))
+        lines = lines[: self.habit.lines]
         if not lines:
             lines = [self._say("all well")]
         elif self.rng.random() < 0.25:
             lines.append(self._say("nothing more"))
-        if said["devices"] and self.truth.devices and len(lines) < 3 and self.rng.random() < 0.4:
-            lines.append(self._say("impression devices"))
+        told = self.truth.devices and any(
+            says == (DEVICES, "present") for s in said["devices"] for says in s.says
+        )
+        if told and len(lines) < 3 and self.rng.random() < 0.4:
+            lines.append(self._say("impression devices", (DEVICES, "present")))
         return lines
 
+    def _late(self) -> str | None:
+        """What is left out at first and added later: something missed, else any finding, else nothing."""
+        if self.rng.random() < NOTICES:
+            return None
+        labels = self.truth.labels
+        there = [finding for finding in FINDINGS if labels[finding] == "present"]
+        chosen = [finding for finding in there if finding in self.missed] or there
+        return chosen[int(self.rng.integers(len(chosen)))] if chosen else None
 
-def _short(line: Statement) -> Statement:
-    """The line without its opening words ("There is a")."""
-    for opening in ("There is a ", "There is ", "There are "):
-        if line.text.startswith(opening):
-            rest = line.text[len(opening) :]
-            return Statement(rest[0].upper() + rest[1:], line.says)
-    return line
+    def _addendum(self) -> list[Statement]:
+        if self.late is None:
+            return [self._say("notice")]
+        if self.late == DEVICES:
+            device = self.truth.devices[-1]
+            lines = [self._say(device.kind, (DEVICES, "present"), side=device.side or "")]
+        else:
+            lines = self._present(self.late)
+        first = lines[0]
+        lowered = self.habit.tongue.language != "de" and not first.text[1:2].isupper()
+        spoken = first.text[0].lower() + first.text[1:] if lowered else first.text
+        return [self._say("addendum", *first.says, line=spoken), *lines[1:]]
 
+    # --- on paper -----
 
-def _burden(truth: Pathology, finding: str) -> float:
-    if finding == EFFUSION:
-        return float(sum(1 + list(FILLS).index(e.degree) for e in truth.effusions))
-    if finding == PNEUMOTHORAX:
-        return truth.pneumothorax.gap if truth.pneumothorax else 0.0
-    return sum(c.density * c.radius for c in truth.consolidations)
+    def _written(self, said: dict[str, list[Statement]]) -> str:
+        """The findings: region after region, under labels where the reader has them."""
+        regions: list[str] = []
+        if self.habit.technique and self.rng.random() < self.habit.technique:
+            key = "technique" if len(self.exam.shots) > 1 else "technique one"
+            regions.append(self._typed(self._say(key).text))
+        for region in self.habit.order:
+            if said[region]:
+                text = " ".join(self._typed(statement.text) for statement in said[region])
+                regions.append(f"{self.habit.labels[region]}: {text}" if self.habit.labels else text)
+        return self._ended(("\n" if self.habit.labels else " ").join(regions))
 
+    def _concluded(self, impression: list[Statement], addendum: list[Statement]) -> str:
+        lines = [self._typed(statement.text) for statement in impression]
+        if self.habit.numbered and len(lines) > 1:
+            text = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1))
+        else:
+            text = " ".join(lines)
+        text = self._ended(text)
+        if not addendum:
+            return text
+        late = " ".join(self._typed(statement.text) for statement in addendum)
+        return f"{text}\n\n{self.habit.tongue.addendum}: {late}"
 
-def _joined(statements: list[Statement]) -> str:
-    return " ".join(statement.text for statement in statements)
+    def _typed(self, text: str) -> str:
+        """As the keyboard had it; slips are made in English alone."""
+        if self.habit.tongue.language != "en" or self.rng.random() >= SLIPS[self.exam.site]:
+            return text
+        return slipped(text, self.rng)
+
+    def _ended(self, text: str) -> str:
+        return unstopped(text) if self.rng.random() < UNSTOPPED else text
+
+    def _indication(self) -> str:
+        tongue, body = self.habit.tongue, self.exam.body
+        reasons = tongue.indications
+        reason = reasons[int(self.rng.integers(len(reasons)))]
+        return reason.format(age=body.age, sex=tongue.sexes[body.sex])
+
+    def _comparison(self) -> str:
+        tongue, at = self.habit.tongue, self.exam.prior_at
+        if at is None:
+            return tongue.none
+        return tongue.comparison.format(day=at.day, month=tongue.months[at.month - 1], year=at.year)

@@ -1,0 +1,150 @@
+"""Reader 4 of site A: verbose, in the past tense and British, with measurements. Data only."""
+
+from __future__ import annotations
+
+from xemplar.sources.phantom.words import Book
+
+READER: Book = {
+    "technique": ("PA and lateral views of the chest were obtained.",),
+    "technique one": ("A single frontal view of the chest was obtained.",),
+    "heart normal": (
+        "the heart was of normal size.",
+        "the cardiac size was within normal limits.",
+    ),
+    "heart large": (
+        "the heart was {adverb} enlarged, with a cardiothoracic ratio of {ratio}%.",
+        "{degree} cardiomegaly was demonstrated.",
+    ),
+    "heart perhaps": (
+        "mild cardiomegaly could not be excluded.",
+        "the heart was borderline enlarged.",
+    ),
+    "effusion": (
+        "a {degree} pleural effusion was demonstrated on the {side}.",
+        "a {degree} {side} pleural effusion was demonstrated.",
+    ),
+    "effusion both": ("{degree} bilateral pleural effusions were demonstrated.",),
+    "effusion unequal": (
+        "bilateral pleural effusions were demonstrated, being {right} on the right and {left} on the left.",
+    ),
+    "effusion perhaps": (
+        "a small {side} pleural effusion could not be excluded.",
+        "appearances raised the possibility of a small {side} pleural effusion.",
+    ),
+    "pneumothorax": ("a {degree} {side} pneumothorax was demonstrated.",),
+    "pneumothorax perhaps": (
+        "a small {side} apical pneumothorax could not be excluded.",
+        "appearances raised the possibility of a small {side} pneumothorax.",
+    ),
+    "consolidation": (
+        "{degree} consolidation was demonstrated in the {side} {zone} zone.",
+        "an area of {degree} consolidation was noted within the {side} {zone} zone.",
+    ),
+    "consolidation perhaps": (
+        "faint consolidation in the {side} {zone} zone could not be excluded.",
+        "appearances raised the possibility of consolidation in the {side} {zone} zone.",
+    ),
+    "edema": (
+        "{degree} pulmonary oedema was demonstrated.",
+        "appearances were in keeping with {degree} pulmonary oedema.",
+    ),
+    "edema perhaps": (
+        "mild interstitial oedema could not be excluded.",
+        "appearances raised the possibility of mild pulmonary oedema.",
+    ),
+    "linear atelectasis": (
+        "{degree} linear atelectasis was demonstrated in the {side} {zone} zone.",
+        "{degree} discoid atelectasis was noted within the {side} {zone} zone.",
+    ),
+    "bilateral atelectasis": ("{degree} linear atelectasis was demonstrated in both {zone} zones.",),
+    "lobar atelectasis": (
+        "{degree} collapse of the {lobe} was demonstrated.",
+        "{degree} atelectasis of the {lobe} was demonstrated, with associated volume loss.",
+    ),
+    "atelectasis perhaps": ("mild atelectasis in the {side} {zone} zone could not be excluded.",),
+    "nodule": (
+        "{a_size} nodule was demonstrated in the {side} {zone} zone.",
+        "a {degree} nodule was demonstrated in the {side} {zone} zone, measuring {size}.",
+    ),
+    "nodules": ("several {side} pulmonary nodules were demonstrated, the largest measuring {size}.",),
+    "mass": (
+        "{a_size} mass was demonstrated in the {side} {zone} zone.",
+        "a large mass was demonstrated in the {side} {zone} zone, measuring {size}.",
+    ),
+    "lesion perhaps": (
+        "a small nodule in the {side} {zone} zone could not be excluded.",
+        "appearances raised the possibility of a small nodule in the {side} {zone} zone.",
+    ),
+    "recent fracture": (
+        "a recent fracture of the {side} {rib} rib was demonstrated.",
+        "there was a displaced fracture of the {side} {rib} rib.",
+    ),
+    "recent fractures": ("recent fractures of the {side} {ribs} ribs were demonstrated.",),
+    "healed fracture": (
+        "a healed fracture of the {side} {rib} rib was noted.",
+        "an old fracture of the {side} {rib} rib was noted.",
+    ),
+    "healed fractures": ("healed fractures of the {side} {ribs} ribs were noted.",),
+    "fracture perhaps": ("a fracture of the {side} {rib} rib could not be excluded.",),
+    "no air no fluid": (
+        "neither pleural effusion nor pneumothorax was demonstrated.",
+        "there was no evidence of pleural effusion or pneumothorax.",
+    ),
+    "no fluid": ("there was no evidence of pleural effusion.",),
+    "no air": ("there was no evidence of pneumothorax.",),
+    "nothing at all": ("there was no evidence of consolidation, pleural effusion or pneumothorax.",),
+    "no consolidation": ("there was no evidence of consolidation.",),
+    "lungs clear": ("both lungs were clear.",),
+    "no edema": ("there was no evidence of pulmonary oedema.",),
+    "no atelectasis": ("there was no evidence of atelectasis.",),
+    "no lesion": ("there was no evidence of a pulmonary nodule or mass.",),
+    "no fracture": ("there was no evidence of a rib fracture.",),
+    "pacemaker": (
+        "a dual chamber pacemaker was noted on the {side}.",
+        "a {side}-sided dual chamber pacemaker was noted.",
+    ),
+    "endotracheal tube": ("an endotracheal tube was noted, its tip lying above the carina.",),
+    "nasogastric tube": ("a nasogastric tube was noted, its tip lying in the stomach.",),
+    "jugular line": ("a {side} internal jugular line was noted, its tip lying in the superior vena cava.",),
+    "picc": ("a {side} PICC line was noted, its tip lying in the superior vena cava.",),
+    "chest tube": ("a {side} intercostal chest drain was noted.",),
+    "no devices": ("no lines, tubes or other support devices were noted.",),
+    "hyperinflated": ("the lungs were hyperinflated, with flattening of both hemidiaphragms.",),
+    "low volumes": ("a poor inspiratory effort was noted.",),
+    "raised": ("the {side} hemidiaphragm was raised.",),
+    "granuloma": ("a calcified granuloma was noted in the {side} {zone} zone.",),
+    "aorta": ("unfolding of the thoracic aorta was noted.",),
+    "scoliosis": ("a thoracic scoliosis, convex to the {side}, was noted.",),
+    "spondylosis": ("degenerative changes were noted in the thoracic spine.",),
+    "bubble": ("the gastric bubble was distended.",),
+    "bones": ("the visualised bony thorax was intact.",),
+    "mediastinum": ("the mediastinal contour was within normal limits.",),
+    "unchanged": ("in comparison with the previous radiograph, the {thing} was unchanged.",),
+    "increased": ("in comparison with the previous radiograph, the {thing} had increased.",),
+    "decreased": ("in comparison with the previous radiograph, the {thing} had decreased.",),
+    "resolved": ("in comparison with the previous radiograph, the {thing} had resolved.",),
+    "new": ("in comparison with the previous radiograph, the {thing} was new.",),
+    "placed": ("there had been interval placement of {a_device}.",),
+    "removed": ("there had been interval removal of the {device}.",),
+    "all well": ("no acute cardiopulmonary process was demonstrated.", "normal examination."),
+    "nothing more": ("no other significant abnormality was demonstrated.",),
+    "impression devices": ("lines and devices in the positions described above.",),
+    "impression heart large": ("{degree} cardiomegaly.",),
+    "impression effusion": ("{degree} {side} pleural effusion.",),
+    "impression effusion both": ("{degree} bilateral pleural effusions.",),
+    "impression pneumothorax": ("{degree} {side} pneumothorax.",),
+    "impression consolidation": ("{side} {zone} zone consolidation.",),
+    "impression edema": ("{degree} pulmonary oedema.",),
+    "impression linear atelectasis": ("{side} {zone} zone atelectasis.",),
+    "impression lobar atelectasis": ("collapse of the {lobe}.",),
+    "impression nodule": ("{side} {zone} zone nodule, for which CT is advised.",),
+    "impression nodules": ("several {side} pulmonary nodules, for which CT is advised.",),
+    "impression mass": ("{side} {zone} zone mass, for which CT is advised.",),
+    "impression recent fracture": ("{side} {rib} rib fracture.",),
+    "impression healed fracture": ("healed {side} {rib} rib fracture.",),
+    "addendum": ("following review of the images, {line}",),
+    "notice": (
+        "the above findings were conveyed to the requesting clinician.",
+        "the report was discussed at the multidisciplinary meeting.",
+    ),
+}
