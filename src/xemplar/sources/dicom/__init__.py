@@ -25,6 +25,7 @@ from xemplar.sources.report_texts import ReportTexts
 __all__ = ["FIELDS", "DicomSettings", "studies"]
 
 WANTED = "a folder of DICOM files"
+_ENDINGS = (".dcm", ".dicom", ".dic", ".ima")
 
 
 class DicomSettings(BaseModel):
@@ -120,7 +121,10 @@ def _found(path: Path, settings: DicomSettings) -> _Found:
             found.refuse(file, str(error))
             continue
         if header is None:
-            found.others[_kind(file)] += 1
+            if _kind(file) in _ENDINGS:
+                found.refuse(file, "named as a DICOM file, and none")
+            else:
+                found.others[_kind(file)] += 1
         elif header.is_directory:
             found.directories += 1
         else:
@@ -165,19 +169,31 @@ def _patients(
     made: dict[str, list[tuple[datetime, str]]] = {}
     for uid, films in found.films.items():
         films.sort(key=lambda film: film.order)
-        moment, patient = _moment(films), films[0].header.patient
+        moment, patient = _moment(films), _patient(films)
         if moment is not None and patient is not None:
             made.setdefault(patient, []).append((moment, uid))
     for uid in sorted(found.films):
         films = found.films[uid]
-        whose = {film.header.patient for film in films}
+        named = {film.header.patient for film in films} - {None}
         where = films[0].file.relative
-        if len(whose) > 1:
+        if len(named) > 1:
             yield Rejected(uid, "a study whose films name more than one patient", where)
-        elif whose == {None} and not settings.patients_unknown:
+        elif not named and not settings.patients_unknown:
             yield Rejected(uid, "no patient named (--patients-unknown takes it as its own)", where)
         else:
             yield from _study(uid, films, _prior(films, made), settings, reports)
+
+
+def _number(films: list[_Film]) -> str | None:
+    """The patient's number, whoever gave it."""
+    return next((film.header.patient for film in films if film.header.patient is not None), None)
+
+
+def _patient(films: list[_Film]) -> str | None:
+    """The patient's number and who gave it, where a film says who."""
+    number = _number(films)
+    issuer = next((film.header.issuer for film in films if film.header.issuer is not None), None)
+    return f"{number}\x1f{issuer}" if number is not None and issuer is not None else number
 
 
 def _moment(films: list[_Film]) -> datetime | None:
@@ -186,7 +202,7 @@ def _moment(films: list[_Film]) -> datetime | None:
 
 def _prior(films: list[_Film], made: Mapping[str, list[tuple[datetime, str]]]) -> str | None:
     """The patient's last study that was made before this one."""
-    moment, patient = _moment(films), films[0].header.patient
+    moment, patient = _moment(films), _patient(films)
     if moment is None or patient is None:
         return None
     return max(((when, uid) for when, uid in made[patient] if when < moment), default=(None, None))[1]
@@ -208,7 +224,7 @@ def _study(
         else:
             seen.add(sop)
             kept.append(film)
-    head = films[0].header
+    patient = _patient(films)
     accession = next((f.header.accession for f in films if f.header.accession is not None), None)
     taken = None
     if reports is not None:
@@ -218,13 +234,13 @@ def _study(
     texts, language = taken if taken is not None else (ReportTexts(), None)
     study = Study(
         study_id=uid,
-        patient_id=head.patient,
+        patient_id=patient,
         domain="clinical",
         views=tuple(_view(film) for film in kept),
         study_uid=uid if settings.keep_study_uid else None,
         accession=accession if settings.keep_accession else None,
         acquired_at=_moment(films),
-        modality=head.modality,
+        modality=films[0].header.modality,
         language=language,
         indication=texts.indication,
         comparison=texts.comparison,
@@ -233,10 +249,11 @@ def _study(
         report_status=texts.status,
         prior_id=prior,
         facets=_facets(kept),
-        split_unit="patient" if head.patient is not None else "study",
+        split_unit="patient" if patient is not None else "study",
         source="dicom",
     )
-    yield Arrival(study, tuple(film.file.path for film in kept), split_key=head.patient)
+    # By the number alone: a header that leaves out who gave it must not part a patient.
+    yield Arrival(study, tuple(film.file.path for film in kept), split_key=_number(films))
 
 
 def _view(film: _Film) -> View:

@@ -71,6 +71,7 @@ class Header:
     age: str | None
     sex: str | None
     patient: str | None = field(repr=False)
+    issuer: str | None = field(repr=False)
     accession: str | None = field(repr=False)
     is_directory: bool = False
 
@@ -152,7 +153,8 @@ def _header(dataset: Dataset) -> Header:
         acquired_at=made,
         age=_age(word("PatientAge"), word("PatientBirthDate"), made),
         sex=word("PatientSex") if word("PatientSex") in ("F", "M", "O") else None,
-        patient=_patient(word("PatientID"), word("IssuerOfPatientID")),
+        patient=_somebody(word("PatientID")),
+        issuer=word("IssuerOfPatientID"),
         accession=word("AccessionNumber"),
         is_directory=DIRECTORY in (word("SOPClassUID"), dataset.file_meta.get("MediaStorageSOPClassUID")),
     )
@@ -170,11 +172,11 @@ def _words(dataset: Dataset) -> Callable[[str], str | None]:
     return word
 
 
-def _patient(number: str | None, issuer: str | None) -> str | None:
-    """The patient's id and who gave it; None where it is empty or plainly nobody's."""
+def _somebody(number: str | None) -> str | None:
+    """A patient's id; None where it is empty or plainly nobody's."""
     if number is None or number.upper() in _NOBODY or not number.strip("0Xx-_. *"):
         return None
-    return f"{number}\x1f{issuer}" if issuer else number
+    return number
 
 
 def _uid(word: str | None) -> str | None:
