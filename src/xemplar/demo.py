@@ -26,5 +26,4 @@ def _interesting(arrival: Arrival) -> bool:
 
 
 def _save(arrival: Arrival, view: int, path: Path) -> Path:
-    phantom.save_film(arrival, view, path)
-    return path
+    return phantom.save_film(arrival, view, path)

@@ -24,12 +24,14 @@ from xemplar.sources.phantom.reports import write
 from xemplar.sources.phantom.sampling import Examination, examination
 from xemplar.sources.phantom.sites import PRACTICES
 from xemplar.sources.phantom.truth import FINDINGS, Site
+from xemplar.sources.phantom.written import WrittenView, uid_of
 
 __all__ = [
     "FINDINGS",
     "SITES",
     "VERSION",
     "DrawnView",
+    "WrittenView",
     "label",
     "save_film",
     "stated",
@@ -83,22 +85,24 @@ def label(site: Site, seed: int) -> str:
     return f"{VERSION} {version_hash()} site {site} seed {seed}"
 
 
-def save_film(arrival: Arrival, view_index: int, path: Path) -> None:
-    """Draw one view into a file that says of itself that it is synthetic.
+def save_film(arrival: Arrival, view_index: int, path: Path) -> Path:
+    """Draw one view into a file that says of itself that it is synthetic; returns where it is.
 
-    A view that is written on demand is a DICOM file with our private mark; any other becomes a PNG
-    file with xemplar-domain: synthetic in a tEXt chunk.
+    A view that is written on demand is a DICOM file with our private mark, and `path` gets the ending
+    .dcm; any other becomes a PNG file at `path` with xemplar-domain: synthetic in a tEXt chunk.
     """
     image = arrival.images[view_index]
     if isinstance(image, Path):
         raise XemplarError("a view that has a file", wanted="a drawn view", where="phantom")
     if isinstance(image, Written):
+        path = path.with_suffix(".dcm")
         path.write_bytes(image.data())
-        return
+        return path
     mark = PngInfo()
     mark.add_text("xemplar-domain", arrival.study.domain)
     mark.add_text("xemplar-source", VERSION)
     Image.fromarray(image.draw()).save(path, format="PNG", pnginfo=mark)
+    return path
 
 
 def _name(site: Site, seed: int) -> str:
@@ -118,22 +122,24 @@ def _arrival(seed: int, exam: Examination) -> Arrival:
     archive = _name(exam.site, seed)
     study_id, patient_id = f"{archive}-{exam.number:06d}", f"{archive}-p{exam.patient:06d}"
     report = write(seed, exam)
-    drawn = tuple(DrawnView(exam.body, exam.pathology, shot) for shot in exam.shots)
+    images = tuple(_image(exam, k, study_id=study_id, patient_id=patient_id) for k in range(len(exam.shots)))
     views = tuple(
         View(
             view_id=f"{study_id}-{k}",
+            sop_instance_uid=image.sop_instance_uid if isinstance(image, WrittenView) else None,
             position=shot.position,
-            path=f"phantom/{VERSION}/{exam.site.lower()}/{seed}/{study_id}/{study_id}-{k}.png",
+            path=f"phantom/{VERSION}/{exam.site.lower()}/{seed}/{study_id}/{study_id}-{k}{_ending(exam)}",
         )
-        for k, shot in enumerate(exam.shots)
+        for k, (shot, image) in enumerate(zip(exam.shots, images, strict=True))
     )
     study = Study(
         study_id=study_id,
         patient_id=patient_id,
         domain="synthetic",
         views=views,
+        study_uid=uid_of(study_id) if exam.storage else None,
         acquired_at=exam.acquired_at,
-        modality="CR",
+        modality="DX" if exam.storage else "CR",
         language=report.language,
         indication=report.indication,
         comparison=report.comparison,
@@ -147,7 +153,18 @@ def _arrival(seed: int, exam: Examination) -> Arrival:
         source="phantom",
         licence="CC0-1.0",
     )
-    return Arrival(study, drawn, split_key=patient_id)
+    return Arrival(study, images, split_key=patient_id)
+
+
+def _image(exam: Examination, k: int, *, study_id: str, patient_id: str) -> DrawnView | WrittenView:
+    drawn = DrawnView(exam.body, exam.pathology, exam.shots[k])
+    if exam.storage is None:
+        return drawn
+    return WrittenView(drawn, exam.storage, patient_id, study_id, k, exam.acquired_at)
+
+
+def _ending(exam: Examination) -> str:
+    return ".dcm" if exam.storage else ".png"
 
 
 def _facets(exam: Examination) -> dict[str, str]:
