@@ -29,10 +29,7 @@ READER: Book = {
         "blunting of the {side} costophrenic angle may represent a small pleural effusion.",
         "there is possibly a small {side} pleural effusion.",
     ),
-    "pneumothorax": (
-        "there is a {degree} {side} pneumothorax.",
-        "a {degree} {side} pneumothorax is seen.",
-    ),
+    "pneumothorax": ("there is a {degree} {side} pneumothorax.",),
     "pneumothorax perhaps": (
         "a faint line at the {side} apex may represent a small pneumothorax.",
         "there is possibly a small {side} apical pneumothorax.",
@@ -53,10 +50,7 @@ READER: Book = {
         "there is possibly mild pulmonary edema.",
         "prominent vascular markings may represent mild interstitial edema.",
     ),
-    "linear atelectasis": (
-        "there is {degree} linear atelectasis in the {side} {zone} zone.",
-        "there is {degree} {side} {zone} zone subsegmental atelectasis.",
-    ),
+    "linear atelectasis": ("there is {degree} linear atelectasis in the {side} {zone} zone.",),
     "bilateral atelectasis": ("there is {degree} bilateral {zone} zone linear atelectasis.",),
     "lobar atelectasis": (
         "there is {degree} atelectasis of the {lobe} with volume loss.",
@@ -66,10 +60,7 @@ READER: Book = {
         "a linear density in the {side} {zone} zone may represent atelectasis.",
         "there is possible mild {side} {zone} zone atelectasis.",
     ),
-    "nodule": (
-        "there is a {degree} nodule in the {side} {zone} zone.",
-        "a {degree} pulmonary nodule projects over the {side} {zone} zone.",
-    ),
+    "nodule": ("there is a {degree} nodule in the {side} {zone} zone.",),
     "nodules": ("there are multiple {side} pulmonary nodules.",),
     "mass": (
         "there is a large mass in the {side} {zone} zone.",
@@ -84,10 +75,7 @@ READER: Book = {
         "an acute fracture of the {side} {rib} rib is seen.",
     ),
     "recent fractures": ("there are displaced fractures of the {side} {ribs} ribs.",),
-    "healed fracture": (
-        "an old healed {side} {rib} rib fracture is noted.",
-        "there is a healed fracture of the {side} {rib} rib.",
-    ),
+    "healed fracture": ("an old healed {side} {rib} rib fracture is noted.",),
     "healed fractures": ("there are old healed fractures of the {side} {ribs} ribs.",),
     "fracture perhaps": (
         "there is a possible fracture of the {side} {rib} rib.",

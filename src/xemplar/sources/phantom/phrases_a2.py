@@ -36,10 +36,7 @@ READER: Book = {
     ),
     "edema": ("{degree} pulmonary edema.", "{degree} edema."),
     "edema perhaps": ("possible mild edema.", "mild interstitial edema not excluded."),
-    "linear atelectasis": (
-        "{degree} {side} {zone} zone atelectasis.",
-        "{degree} plate-like atelectasis {side} {zone} zone.",
-    ),
+    "linear atelectasis": ("{degree} {side} {zone} zone atelectasis.",),
     "bilateral atelectasis": ("{degree} bilateral {zone} zone atelectasis.",),
     "lobar atelectasis": ("{degree} {lobe} atelectasis, volume loss.", "{degree} {lobe} collapse."),
     "atelectasis perhaps": (
@@ -53,9 +50,9 @@ READER: Book = {
         "possible small nodule {side} {zone} zone.",
         "questionable {side} {zone} zone nodule.",
     ),
-    "recent fracture": ("{side} {nth} rib fracture.", "displaced {side} {nth} rib fracture."),
+    "recent fracture": ("{side} {nth} rib fracture.",),
     "recent fractures": ("{side} {nths} rib fractures.",),
-    "healed fracture": ("old {side} {nth} rib fracture.", "healed {side} {nth} rib fracture."),
+    "healed fracture": ("old {side} {nth} rib fracture.",),
     "healed fractures": ("old {side} {nths} rib fractures.",),
     "fracture perhaps": ("possible {side} {nth} rib fracture.",),
     "no air no fluid": ("no pleural effusion or pneumothorax.", "no effusion, no pneumothorax."),

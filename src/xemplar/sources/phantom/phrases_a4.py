@@ -36,10 +36,7 @@ READER: Book = {
         "a small {side} apical pneumothorax could not be excluded.",
         "appearances raised the possibility of a small {side} pneumothorax.",
     ),
-    "consolidation": (
-        "{degree} consolidation was demonstrated in the {side} {zone} zone.",
-        "an area of {degree} consolidation was noted within the {side} {zone} zone.",
-    ),
+    "consolidation": ("{degree} consolidation was demonstrated in the {side} {zone} zone.",),
     "consolidation perhaps": (
         "faint consolidation in the {side} {zone} zone could not be excluded.",
         "appearances raised the possibility of consolidation in the {side} {zone} zone.",
@@ -52,20 +49,14 @@ READER: Book = {
         "mild interstitial oedema could not be excluded.",
         "appearances raised the possibility of mild pulmonary oedema.",
     ),
-    "linear atelectasis": (
-        "{degree} linear atelectasis was demonstrated in the {side} {zone} zone.",
-        "{degree} discoid atelectasis was noted within the {side} {zone} zone.",
-    ),
+    "linear atelectasis": ("{degree} linear atelectasis was demonstrated in the {side} {zone} zone.",),
     "bilateral atelectasis": ("{degree} linear atelectasis was demonstrated in both {zone} zones.",),
     "lobar atelectasis": (
         "{degree} collapse of the {lobe} was demonstrated.",
         "{degree} atelectasis of the {lobe} was demonstrated, with associated volume loss.",
     ),
     "atelectasis perhaps": ("mild atelectasis in the {side} {zone} zone could not be excluded.",),
-    "nodule": (
-        "{a_size} nodule was demonstrated in the {side} {zone} zone.",
-        "a {degree} nodule was demonstrated in the {side} {zone} zone, measuring {size}.",
-    ),
+    "nodule": ("{a_size} nodule was demonstrated in the {side} {zone} zone.",),
     "nodules": ("several {side} pulmonary nodules were demonstrated, the largest measuring {size}.",),
     "mass": (
         "{a_size} mass was demonstrated in the {side} {zone} zone.",
@@ -80,10 +71,7 @@ READER: Book = {
         "there was a displaced fracture of the {side} {rib} rib.",
     ),
     "recent fractures": ("recent fractures of the {side} {ribs} ribs were demonstrated.",),
-    "healed fracture": (
-        "a healed fracture of the {side} {rib} rib was noted.",
-        "an old fracture of the {side} {rib} rib was noted.",
-    ),
+    "healed fracture": ("a healed fracture of the {side} {rib} rib was noted.",),
     "healed fractures": ("healed fractures of the {side} {ribs} ribs were noted.",),
     "fracture perhaps": ("a fracture of the {side} {rib} rib could not be excluded.",),
     "no air no fluid": (

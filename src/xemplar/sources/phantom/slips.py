@@ -12,7 +12,7 @@ from hashlib import sha256
 import numpy as np
 
 _UNTOUCHED = """
-    neither without never negative absent absence evidence excluded exclude excluding possible
+    evident nodular neither without never negative absent absence evidence excluded exclude excluding possible
     possibly possibility suspected questionable questioned borderline could might cannot right left
     bilateral bilaterally right-sided left-sided sides normal normally unremarkable clear intact
     enlarged within resolved resolution removal removed cleared longer interval unchanged increased
@@ -23,7 +23,7 @@ _UNTOUCHED = """
 """
 PROTECTED = frozenset(_UNTOUCHED.split())
 """Denials, doubts, sides, places, change and where a cue's reach ends: a slip here could turn a claim."""
-HABITS = 3
+HABITS = 2
 """How many different slips one sentence ever shows: people mistype the same words the same way."""
 
 _WORD = re.compile(r"(?<![\w'-])[a-z]{5,}(?![\w'-])", re.IGNORECASE)
