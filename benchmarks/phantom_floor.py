@@ -1,9 +1,10 @@
-"""How hard the phantom is: a linear floor, and a small network's reach above it. Prints JSON.
+"""How hard the phantom is: a linear floor, and a small network's reach above it. Prints and writes JSON.
 
 The floor is the evaluation's own, of the frontal view alone: the training report nearest to its guess
 is the draft, and what that states as present is scored against what was drawn. The network
-(`--network`) is trained for `--minutes` on the same studies.
-Run: OMP_NUM_THREADS=1 python benchmarks/phantom_floor.py --network
+(`--network`) is trained for `--minutes` on the same studies. Each site is measured by itself; the
+figures of site B are only looked at, nothing is set by them but that the floor lies within its band.
+Run: OMP_NUM_THREADS=1 python benchmarks/phantom_floor.py --network --out docs/results
 """
 
 from __future__ import annotations
@@ -12,14 +13,27 @@ import argparse
 import json
 import platform
 import time
+from pathlib import Path
 
-import cv2
 import numpy as np
 
 from xemplar.evaluation.floors import LinearFloor
-from xemplar.sources.phantom import FINDINGS, VERSION, stated, studies
+from xemplar.images import PreviewSpec, read_preview
+from xemplar.sources.phantom import FINDINGS, SITES, VERSION, label, stated, studies, version_hash
 
 SIZE = 128
+BAND = (0.15, 0.45)
+"""Within which the floor's micro-F1 has to lie on both sites."""
+SUBTLE = {"mild", "small", "faint"}
+FACETS = {
+    "Cardiomegaly": "cardiomegaly",
+    "Pleural Effusion": "effusion_",
+    "Pneumothorax": "pneumothorax",
+    "Consolidation": "consolidation",
+    "Edema": "edema",
+    "Atelectasis": "atelectasis",
+    "Lung Lesion": "lesion",
+}
 
 
 def main() -> None:
@@ -27,19 +41,36 @@ def main() -> None:
     arguments.add_argument("--train", type=int, default=2100, help="training studies")
     arguments.add_argument("--test", type=int, default=500, help="unseen patients, one study each")
     arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--site", choices=SITES, action="append", help="all where none is named")
     arguments.add_argument("--network", action="store_true")
-    arguments.add_argument("--minutes", type=float, default=2.5)
+    arguments.add_argument("--minutes", type=float, default=4.0)
+    arguments.add_argument("--out", type=Path, help="folder to write phantom_floor.json into")
     options = arguments.parse_args()
-    began = time.perf_counter()
-    train = list(studies(options.train, seed=options.seed))
-    test = unseen(train, options.test, options.seed)
+    report = {
+        "phantom": VERSION,
+        "version_hash": version_hash(),
+        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "sites": {site: measured(site, options) for site in options.site or SITES},
+    }
+    report["floors_in_band"] = all(
+        BAND[0] <= part["linear_floor"]["micro_f1"] <= BAND[1] for part in report["sites"].values()
+    )
+    text = json.dumps(report, indent=1)
+    print(text)
+    if options.out:
+        (options.out / "phantom_floor.json").write_text(text + "\n")
+
+
+def measured(site: str, options) -> dict:
+    train = list(studies(options.train, seed=options.seed, site=site))
+    test = unseen(train, options.test, options.seed, site)
+    began = time.process_time()
     films = {name: drawn(part) for name, part in (("train", train), ("test", test))}
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     truth = {name: drawn_truth(part) for name, part in (("train", train), ("test", test))}
     written = np.array([[stated(a).get(f) == "present" for f in FINDINGS] for a in train])
     report = {
-        "phantom": VERSION,
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "archive": label(site, options.seed),
         "train_studies": len(train),
         "test_patients": len(test),
         "ms_per_film": round(1000 * seconds / (len(train) + len(test)), 1),
@@ -49,15 +80,29 @@ def main() -> None:
         "linear_floor": floor(films, train, written, truth["test"]),
     }
     if options.network:
-        report["network"] = network(films, truth, options.minutes)
-    print(json.dumps(report, indent=1))
+        plain = plainly(test, truth["test"])
+        report["network"] = network(films, truth, options.minutes, plain)
+    return report
 
 
-def unseen(train, count: int, seed: int):
+def plainly(part, truth: np.ndarray) -> np.ndarray:
+    """Where a finding is absent, or present in more than its least degree: (n, findings)."""
+    rows = np.ones_like(truth)
+    for k, finding in enumerate(FINDINGS):
+        if finding not in FACETS:
+            continue
+        for row, arrival in enumerate(part):
+            said = [v for name, v in arrival.study.facets.items() if name.startswith(FACETS[finding])]
+            degrees = [set(one.split()) for value in said for one in value.split(";")]
+            rows[row, k] = not degrees or any(not words & SUBTLE for words in degrees)
+    return rows
+
+
+def unseen(train, count: int, seed: int, site: str):
     """The first study of each of `count` patients after those of the training part."""
     seen = {arrival.split_key for arrival in train}
     found = []
-    for arrival in studies(2 * count + 60, seed=seed, start=len(train)):
+    for arrival in studies(2 * count + 60, seed=seed, start=len(train), site=site):
         if arrival.split_key not in seen and len(found) < count:
             seen.add(arrival.split_key)
             found.append(arrival)
@@ -65,9 +110,9 @@ def unseen(train, count: int, seed: int):
 
 
 def drawn(part) -> np.ndarray:
-    """Frontal views squeezed to SIZE x SIZE: (n, SIZE, SIZE) in [0, 1]."""
-    films = [cv2.resize(a.images[0].draw(), (SIZE, SIZE), interpolation=cv2.INTER_AREA) for a in part]
-    return np.stack(films).astype(np.float32) / 255
+    """Frontal views as ingest makes them: (n, SIZE, SIZE) in [0, 1]."""
+    spec = PreviewSpec(size=SIZE)
+    return np.stack([read_preview(arrival.images[0], spec).image for arrival in part])
 
 
 def drawn_truth(part) -> np.ndarray:
@@ -107,7 +152,7 @@ def convolutions():
     return nn.Sequential(*layers).to(memory_format=channels_last)
 
 
-def network(films: dict, truth: dict, minutes: float) -> dict:
+def network(films: dict, truth: dict, minutes: float, plain: np.ndarray) -> dict:
     """Four strided convolutions on 128 px, BCE; thresholds from the last tenth of train."""
     import torch
     from torch import nn
@@ -138,7 +183,10 @@ def network(films: dict, truth: dict, minutes: float) -> dict:
         tested = torch.sigmoid(model(x["test"])).numpy()
     cuts = np.linspace(0.15, 0.85, 29)
     best = [scored_cut(held[:, k], truth["train"][inner:, k], cuts) for k in range(len(FINDINGS))]
-    return {"steps": steps, "minutes": minutes, **scores(tested > np.array(best), truth["test"])}
+    guess = tested > np.array(best)
+    sure = scores(guess & plain, truth["test"] & plain)
+    whole = scores(guess, truth["test"])
+    return {"steps": steps, "minutes": minutes, **whole, "f1_beyond_the_least_degree": sure["f1"]}
 
 
 def scored_cut(chance: np.ndarray, truth: np.ndarray, cuts: np.ndarray) -> float:

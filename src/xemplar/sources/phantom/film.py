@@ -79,9 +79,9 @@ def _draw_frontal(canvas: Canvas, body: Body, *, disease: Pathology, shot: Shot)
         under = pathology.effusion(canvas, lungs[fluid.side], fluid=fluid, heart=heart, site=site)
         aerated[fluid.side] = frontal.without(aerated[fluid.side], under)
     wet = disease.edema.strength if disease.edema else 0.0
-    for side in lungs:
-        tree = frontal.vessels(canvas, body, side=side, slip=pull.slip, edema=disease.edema)
-        canvas.add(tree, 0.27, blur=0.6 + 1.5 * wet, within=aerated[side])
+    trees = [frontal.vessels(canvas, body, side=side, slip=pull.slip, edema=disease.edema) for side in lungs]
+    airy = np.maximum(aerated["right"], aerated["left"])
+    canvas.add(np.maximum(*trees), 0.27, blur=0.6 + 1.5 * wet, within=airy)
     frontal.granuloma(canvas, body)
     bones.ribs(canvas, body, broken=disease.fractures)
     bones.shoulders(canvas, shot=shot)
