@@ -127,35 +127,63 @@ def rendered(habit, key, given) -> Iterator[str]:
                     yield short[0].upper() + short[1:]
 
 
-def plain(habit) -> Iterator[tuple[str, str, dict[str, str], str | None]]:
-    """(key, sentence, {finding: presence}, side) of everything but comparisons and addenda."""
-    for table, presence in ((STATED, "present"), (HEDGED, "uncertain")):
-        for key, (finding, fillings) in table.items():
-            for given in fillings:
-                side = given.get("side")
-                side = (
-                    "bilateral"
-                    if key in ("effusion both", "effusion unequal", "bilateral atelectasis")
-                    else side
-                )
-                for text in rendered(habit, key, given):
-                    yield key, text, {finding: presence}, side
+REGION_OF = {
+    "devices": (*DEVICES, "no devices", "placed", "removed"),
+    "heart": ("heart large", "heart perhaps", "heart normal"),
+    "mediastinum": ("aorta", "mediastinum"),
+    "diaphragm": ("raised", "bubble"),
+    "bones": ("scoliosis", "spondylosis", "bones", "no fracture"),
+    "pleura": ("no fluid", "no air", "no air no fluid", "nothing at all"),
+}
+
+
+def region(key, says) -> str:
+    """The region that a sentence stands in."""
+    for name, keys in REGION_OF.items():
+        if key in keys:
+            return name
+    regions = {
+        "Fracture": "bones",
+        "Pleural Effusion": "pleura",
+        "Pneumothorax": "pleura",
+        "Cardiomegaly": "heart",
+    }
+    return next((regions.get(finding, "lungs") for finding in says), "lungs")
+
+
+Told = tuple[str, str, dict[str, str], str | None]
+"""Key, sentence, {finding: presence}, side."""
+BOTH = ("effusion both", "effusion unequal", "bilateral atelectasis")
+
+
+def affirmed(habit) -> Iterator[Told]:
+    """Everything that is present or possible, devices too."""
+    tables = [(STATED, "present"), (HEDGED, "uncertain")]
+    cases = [(key, *row, presence) for table, presence in tables for key, row in table.items()]
+    cases += [
+        (key, "Support Devices", [{"side": ""}] if key in MIDLINE else SIDED, "present") for key in DEVICES
+    ]
+    cases.append(("impression devices", "Support Devices", [{}], "present"))
+    for key, finding, fillings, presence in cases:
+        for given in fillings:
+            side = "bilateral" if key in BOTH else given.get("side") or None
+            for text in rendered(habit, key, given):
+                yield key, text, {finding: presence}, side
+
+
+def plain(habit) -> Iterator[Told]:
+    """Everything but comparisons and addenda."""
+    yield from affirmed(habit)
     for key, findings in DENIED.items():
         for text in rendered(habit, key, {}):
             yield key, text, dict.fromkeys(findings, "absent"), None
-    for key in DEVICES:
-        for given in [{"side": ""}] if key in MIDLINE else SIDED:
-            for text in rendered(habit, key, given):
-                yield key, text, {"Support Devices": "present"}, given["side"] or None
-    for text in rendered(habit, "impression devices", {}):
-        yield "impression devices", text, {"Support Devices": "present"}, None
     for key, fillings in SILENT.items():
         for given in fillings:
             for text in rendered(habit, key, given):
                 yield key, text, {}, None
 
 
-def comparing(habit) -> Iterator[tuple[str, str, dict[str, str], str | None]]:
+def comparing(habit) -> Iterator[Told]:
     """The same of every comparing sentence."""
     for finding in COMPARED:
         for noun in ("nodule", "mass") if finding == "Lung Lesion" else (finding,):
@@ -167,6 +195,16 @@ def comparing(habit) -> Iterator[tuple[str, str, dict[str, str], str | None]]:
         for side in ("",) if kind in MIDLINE else SIDES:
             yield from _remarks(habit, "placed", kind, side=side, says={"Support Devices": "present"})
             yield from _remarks(habit, "removed", kind, side=side, says={"Support Devices": "absent"})
+
+
+def added(habit) -> Iterator[Told]:
+    """What is present or possible, said in an addendum."""
+    for key, text, says, side in affirmed(habit):
+        if key == "impression devices":
+            continue
+        line = text if text[1:2].isupper() else text[0].lower() + text[1:]
+        for words in rendered(habit, "addendum", {"line": line}):
+            yield key, f"ADDENDUM: {words}", says, side
 
 
 def _remarks(habit, key, noun, *, side, says):

@@ -28,7 +28,7 @@ READER: Book = {
     ),
     "consolidation": (
         "{degree} {side} {zone} zone consolidation.",
-        "{degree} airspace disease, {side} {zone} zone.",
+        "{degree} airspace disease {side} {zone} zone.",
     ),
     "consolidation perhaps": (
         "possible {side} {zone} zone consolidation.",
