@@ -1,6 +1,7 @@
 """The files of a folder, in one order on every machine, and which of them can't be named.
 
-Knows paths only: never opens a file. Links to folders are not followed, so that nothing is met twice.
+Knows paths only: never opens a file. Links to files are followed; links to folders are not, so that nothing
+is met twice.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ def files_under(root: Path) -> Iterator[File | Rejected]:
             path = Path(folder) / name
             relative = path.relative_to(root).as_posix()
             shown = printable(relative)
-            if shown == relative:
-                yield File(relative, path)
-            else:
+            if shown != relative:
                 yield Rejected(shown, "a file name that is not UTF-8", shown)
+            elif not path.is_file():  # to open a pipe would be to wait for ever
+                yield Rejected(shown, "no file but a broken link, a pipe or a device", shown)
+            else:
+                yield File(relative, path)
     for error in closed:
         shown = printable(Path(os.path.relpath(error.filename, root)).as_posix())
         yield Rejected(shown, f"a folder that can't be opened ({error.strerror})", shown)

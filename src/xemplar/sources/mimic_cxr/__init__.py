@@ -112,6 +112,10 @@ class _Case:
     prior: str | None
     part: Split | None
 
+    @property
+    def place(self) -> str:
+        return f"p{self.subject[:2]}/p{self.subject}/{self.made.name}"
+
 
 def studies(path: Path, settings: MimicSettings) -> Iterator[Arrival | Rejected]:
     """Every study of the metadata, patient by patient and in order of time; and all that fits none.
@@ -254,14 +258,14 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
     for row in case.made.rows if plan.images is not None else ():
         found = next((f for end in _IMAGES if (f := files.pop(f"{name}/{row.dicom}{end}", None))), None)
         if found is None:
-            yield Rejected(f"{name}/{row.dicom}", "image missing: no file of its name")
+            yield Rejected(f"{name}/{row.dicom}", "image missing: no file of its name", case.place)
             continue
         position = POSITIONS.get(row.position.upper(), row.position or None)
         views.append(View(view_id=f"{name}/{row.dicom}", position=position, path=found.relative))
         images.append(found.path)
     texts = ReportTexts()
     if plan.reports is not None:
-        read = _report(name, files.pop(f"{name}.txt", None))
+        read = _report(case, files.pop(f"{name}.txt", None))
         if isinstance(read, Rejected):
             yield read
         else:
@@ -269,25 +273,25 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
     for left in files.values():
         yield Rejected(left.relative, "a file that the metadata doesn't name", left.relative)
     if plan.images is not None and not views:
-        yield Rejected(name, "none of its images is there")
+        yield Rejected(name, "none of its images is there", case.place)
     elif not views and not (texts.findings or texts.impression):
-        yield Rejected(name, "neither an image nor a text")
+        yield Rejected(name, "neither an image nor a text", case.place)
     else:
         yield Arrival(_record(case, tuple(views), texts, plan), tuple(images), split_key=f"p{case.subject}")
 
 
-def _report(name: str, file: File | None) -> ReportTexts | Rejected:
+def _report(case: _Case, file: File | None) -> ReportTexts | Rejected:
+    key = f"{case.made.name}/report"
     if file is None:
-        return Rejected(f"{name}/report", "report missing: its study has films alone")
+        return Rejected(key, "report missing: its study has films alone", case.place)
     try:
         if file.path.stat().st_size > _MAX_REPORT:
-            return Rejected(f"{name}/report", f"a report of more than {_MAX_REPORT} bytes", file.relative)
+            return Rejected(key, f"a report of more than {_MAX_REPORT} bytes", file.relative)
         return report_texts(file.path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return Rejected(f"{name}/report", "a report that is not UTF-8", file.relative)
+        return Rejected(key, "a report that is not UTF-8", file.relative)
     except OSError as error:
-        reason = f"a report that can't be opened ({error.strerror})"
-        return Rejected(f"{name}/report", reason, file.relative)
+        return Rejected(key, f"a report that can't be opened ({error.strerror})", file.relative)
 
 
 def _record(case: _Case, views: tuple[View, ...], texts: ReportTexts, plan: _Plan) -> Study:
