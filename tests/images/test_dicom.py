@@ -1,58 +1,25 @@
 """DICOM -> preview: hand-made data sets whose displayed pixels are worked out by hand."""
 
-import csv
 import io
-import os
 from datetime import datetime
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
+from films import film, noise, written
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
-    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
-    JPEGLSLossless,
 )
 
 from xemplar.errors import ImageError
 from xemplar.images import PreviewSpec, read_preview
 
 SPEC = PreviewSpec(size=64)
-CR = "1.2.840.10008.5.1.4.1.1.1"
-
-
-def film(pixels, *, bits=12, syntax=ExplicitVRLittleEndian, **tags):
-    """A small radiograph; `tags` overrides or, with None, leaves out."""
-    data = Dataset()
-    data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = syntax
-    data.file_meta.MediaStorageSOPClassUID = CR
-    data.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
-    data.SOPClassUID, data.SOPInstanceUID = CR, "1.2.3.4"
-    data.Rows, data.Columns = pixels.shape[:2]
-    data.SamplesPerPixel = 1 if pixels.ndim == 2 else 3
-    data.PhotometricInterpretation = "MONOCHROME2"
-    data.BitsAllocated = 8 * pixels.dtype.itemsize
-    data.BitsStored, data.HighBit = min(bits, data.BitsAllocated), min(bits, data.BitsAllocated) - 1
-    data.PixelRepresentation = int(np.issubdtype(pixels.dtype, np.signedinteger))
-    data.PixelData = pixels.tobytes()
-    for keyword, value in tags.items():
-        if value is None:
-            del data[keyword]
-        else:
-            setattr(data, keyword, value)
-    return data
-
-
-def written(path, data):
-    data.save_as(path, enforce_file_format=True)
-    return path
 
 
 @pytest.fixture
@@ -61,10 +28,6 @@ def preview(tmp_path):
         return read_preview(written(tmp_path / "film.dcm", film(pixels, **settings)), spec)
 
     return make
-
-
-def noise(dtype=np.uint16, low=0, high=4096, shape=(64, 64), seed=1):
-    return np.random.default_rng(seed).integers(low, high, shape).astype(dtype)
 
 
 def test_window_linear_by_hand(preview):
@@ -245,6 +208,8 @@ def test_tags_that_may_leave(preview):
         ("LL", "lateral"),
         ("RL", "lateral"),
         ("LATERAL", "lateral"),
+        ("LLD", "decubitus"),
+        ("RLD", "decubitus"),
         ("LLO", "LLO"),
         ("", None),
     ],
@@ -282,12 +247,6 @@ def test_what_is_refused(preview, tags, message):
         preview(noise(), **tags)
 
 
-def test_compression_without_a_decoder_is_named(preview):
-    data = pydicom.encaps.encapsulate([b"\xff\xd8" + bytes(50)])
-    with pytest.raises(ImageError, match="compressed as JPEG-LS Lossless Image Compression: no decoder"):
-        preview(noise(), syntax=JPEGLSLossless, PixelData=data)
-
-
 def test_error_never_quotes_a_tag(tmp_path):
     data = film(noise())
     data.SOPClassUID = "9.8.7.65432"
@@ -297,7 +256,7 @@ def test_error_never_quotes_a_tag(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"IS\x02\x001 ", b"IS\x02\x00D^"))
     with pytest.raises(ImageError) as caught:
         read_preview(path, SPEC)
-    assert str(caught.value) == "film.dcm: a DICOM header that can't be read (ValueError)"
+    assert str(caught.value) == "film.dcm: a NumberOfFrames that is no whole number"
 
 
 def test_nothing_is_warned_of_a_value(tmp_path, recwarn):
@@ -347,27 +306,3 @@ def test_damage_gives_a_preview_or_one_error(tmp_path):
         except ImageError:
             refused += 1
     assert 0 < refused < 300
-
-
-def _shared():
-    root = os.environ.get("XEMPLAR_DATA")
-    if not root:
-        return [pytest.param(None, None, marks=pytest.mark.skip(reason="XEMPLAR_DATA is not set"))]
-    with (Path(root) / "dicom/metadata.csv").open() as rows:
-        return [
-            pytest.param(Path(root) / "dicom" / row["file"], row, id=Path(row["file"]).stem)
-            for row in csv.DictReader(rows)
-        ]
-
-
-@pytest.mark.shared
-@pytest.mark.parametrize(("path", "row"), _shared())
-def test_real_files_give_a_picture_or_one_error(path, row):
-    good = row["decodes_here"] == "yes" and row["modality"] != "SEG" and row["frames"] in ("", "1")
-    if good:
-        shown = read_preview(path, PreviewSpec())
-        assert (shown.history.height, shown.history.width) == (int(row["rows"]), int(row["columns"]))
-        assert shown.pixels.std() > 5
-    else:
-        with pytest.raises(ImageError, match=f"^{path.name}: "):
-            read_preview(path, PreviewSpec())

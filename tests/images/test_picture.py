@@ -258,10 +258,13 @@ def test_animated_png_is_refused(preview):
         (bytes(5000), "looks like nothing but zero bytes"),
         (b"%PDF-1.7 ...", "looks like a PDF"),
         (b"PK\x03\x04" + bytes(60), "looks like a zip archive"),
-        (b"MM\0*" + bytes(60), "looks like a TIFF"),
+        (b"GIF89a" + bytes(60), "looks like a GIF; wanted a PNG, JPEG, TIFF, WebP or DICOM image"),
+        (b"BM" + bytes(60), "looks like a BMP; wanted a PNG"),
+        (b"MM\0+" + bytes(60), "looks like a BigTIFF"),
+        (bytes(4) + b"ftypheic" + bytes(60), "looks like a HEIF, AVIF or MP4 file"),
         (b"Patient Jane Doe", "looks like text;"),
         (b"\x01\x02\x03\x04\x05", r"looks like unknown binary data \(first bytes 01 02 03 04\)"),
-        (b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100", "looks like DICOM without its preamble and file meta"),
+        (b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100", "object of no stated class: no pixel data"),
     ],
 )
 def test_what_is_no_image(preview, data, looks):

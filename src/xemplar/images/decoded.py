@@ -19,7 +19,7 @@ from xemplar.records import Domain, PixelHistory
 MAX_BYTES = 1 << 28
 """Of a file, and of what a deflated one inflates to."""
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 1 << 26
 MAX_SIDE = 30_000
 MIN_SIDE = 8
 

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import io
 import math
+import threading
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xemplar.errors import ImageError
@@ -42,6 +46,7 @@ MACROS = {
     "PixelMeasuresSequence": ("PixelSpacing",),
 }
 MOST_ASPECT = 10.0
+ONE_AT_A_TIME = threading.Lock()
 
 
 def is_dicom(data: bytes) -> bool:
@@ -67,29 +72,42 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
     Raises ImageError for objects without pixels, more than one frame, compression that can't be decoded
     here, and pixel data cut short.
     """
-    from pydicom import config
-
     deflated, data = _inflated(data, where)
-    # pydicom's warnings about odd values quote them, and a value may be a patient's.
-    with config.disable_value_validation():
-        with decoder_border("a DICOM header that can't be read", where):
-            dataset, syntax = _read(data, where)
-            _refuse_non_images(dataset, where)
-            _refuse_syntax(syntax, where)
-            _lift_functional_groups(dataset)
-            layout = read_layout(dataset, syntax, where)
-            tags, domain = read_tags(dataset), domain_of_dataset(dataset, where)
-            aspect, steps = _aspect(dataset)
-        with decoder_border("DICOM pixel data that can't be decoded", where):
-            stored = read_stored(dataset, layout, size, where)
-        with decoder_border("DICOM pixel data that can't be displayed", where):
-            if stored.colour:
-                pixels, told = stored.pixels, {"steps": stored.steps}
-            else:
-                pixels, told = display(dataset, stored, inverted=layout.photometric == "MONOCHROME1")
+    with _silence(), decoder_border("a DICOM header that can't be read", where):
+        dataset, syntax = _read(data, where)
+        _refuse_non_images(dataset, where)
+        _refuse_syntax(syntax, where)
+        _lift_functional_groups(dataset)
+        layout = read_layout(dataset, syntax, where)
+        tags, domain = read_tags(dataset), domain_of_dataset(dataset, where)
+        aspect, steps = _aspect(dataset)
+    with decoder_border("DICOM pixel data that can't be decoded", where):
+        stored = read_stored(dataset, layout, size, where)
+    with _silence(), decoder_border("DICOM pixel data that can't be displayed", where):
+        if stored.colour:
+            pixels, told = stored.pixels, {"steps": stored.steps}
+        else:
+            pixels, told = display(dataset, stored, inverted=layout.photometric == "MONOCHROME1")
     told["steps"] += steps
     history = _history(layout, DEFLATED.decode() if deflated else syntax, told)
     return Decoded(pixels, history, domain, aspect, tags)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What pydicom warns of odd values quotes them, and a value may be a patient's.
+
+    Filters and settings are of the whole process, so that one thread at a time changes them.
+    """
+    from pydicom import config
+
+    with ONE_AT_A_TIME, warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        logged, config.logger.disabled = config.logger.disabled, True
+        try:
+            yield
+        finally:
+            config.logger.disabled = logged
 
 
 def _history(layout: Layout, syntax: str, told: dict[str, Any]) -> PixelHistory:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 from PIL import ImageFile
 
 from xemplar.errors import ImageError
 from xemplar.images.codestream import Codestream, Kind
+from xemplar.images.jpeg import load_jpeg, open_jpeg
 
 DECODERS: dict[Kind, str] = {
     "jpeg": "Pillow",
@@ -36,7 +36,7 @@ def decode_frame(
     size is halved while its longer side stays >= `least`.
     """
     if stream.kind == "jpeg":
-        return _jpeg(stream, least, luminance)
+        return _jpeg(stream, least, luminance, where)
     if stream.kind == "jpeg 2000":
         times = _halvings(stream, least)
         if times:
@@ -47,11 +47,21 @@ def decode_frame(
     return _gdcm(stream, where), ()
 
 
-def decode_rle(frame: bytes, shape: tuple[int, int, int], allocated: int) -> NDArray[Any]:
+def decode_rle(frame: bytes, shape: tuple[int, int, int], allocated: int, where: str) -> NDArray[Any]:
     """An RLE frame of DICOM PS3.5 annex G, by pylibjpeg-rle; shape is (height, width, samples).
 
     -> (h, w) or (h, w, 3), uint8 or uint16.
     """
+    try:
+        return _rle(frame, shape, allocated)
+    except BaseException as error:
+        # The decoder is written in Rust, whose panics aren't of class Exception and can't be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ImageError("a damaged RLE frame", where=where) from error
+
+
+def _rle(frame: bytes, shape: tuple[int, int, int], allocated: int) -> NDArray[Any]:
     from rle.utils import decode_pixel_data
 
     height, width, samples = shape
@@ -60,9 +70,11 @@ def decode_rle(frame: bytes, shape: tuple[int, int, int], allocated: int) -> NDA
     return planes[0] if samples == 1 else np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
-def _jpeg(stream: Codestream, least: int, luminance: bool) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _jpeg(
+    stream: Codestream, least: int, luminance: bool, where: str
+) -> tuple[NDArray[Any], tuple[str, ...]]:
     """By Pillow, which is libjpeg-turbo; colours as they are stored, never transformed."""
-    with Pillow.open(io.BytesIO(stream.data), formats=("JPEG",)) as film:
+    with open_jpeg(stream.data, where) as film:
         whole, longer = film.size, max(film.size)
         size = (max(1, whole[0] * least // longer), max(1, whole[1] * least // longer))
         if luminance or film.mode == "L":
@@ -71,7 +83,7 @@ def _jpeg(stream: Codestream, least: int, luminance: bool) -> tuple[NDArray[Any]
             # Without a marker that says RGB, libjpeg believes in YCbCr; asked for YCbCr, it changes nothing.
             told = stream.adobe == 0 or stream.component_ids == b"RGB"
             film.draft("RGB" if told else "YCbCr", size)
-        film.load()
+        load_jpeg(film, where)
         return np.asarray(film), ("draft decoded",) if film.size != whole else ()
 
 

@@ -1,88 +1,186 @@
-"""PNG and JPEG bytes -> pixels as they are displayed.
+"""PNG, JPEG, TIFF and WebP bytes -> pixels as they are displayed.
 
-Knows the two formats, their turns, palettes and transparency, and the mark that a drawn image
-carries; doesn't know DICOM, and stretches nothing.
+Knows the four formats' turns, palettes, transparency and depths, and the mark that a drawn image
+carries; doesn't know DICOM, and stretches nothing. A file that is cut short or damaged is refused as far
+as its format lets damage be seen, never filled with grey.
 """
 
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageFile, ImageOps
+from PIL import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from xemplar.errors import ImageError
-from xemplar.images.decoded import Decoded, check_size, decoder_border
+from xemplar.images.codestream import read_codestream
+from xemplar.images.decoded import MAX_PIXELS, MAX_SIDE, Decoded, check_size, decoder_border
+from xemplar.images.jpeg import load_jpeg, open_jpeg
 from xemplar.images.marks import DOMAIN_KEY, domain_of
+from xemplar.images.png import PNG_MAGIC, walk_png
+from xemplar.images.webp import is_webp, walk_webp
 from xemplar.records import Domain, PixelHistory
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 JPEG_MAGIC = b"\xff\xd8\xff"
-ORIENTATION = 0x0112
+TIFF_MAGICS = (b"II*\0", b"MM\0*")
+ORIENTATION, PHOTOMETRIC, BITS, TILE_WIDTH, TILE_HEIGHT = 0x0112, 262, 258, 322, 323
+TURNS: dict[int, tuple[int, bool]] = {
+    2: (0, True),
+    3: (2, False),
+    4: (2, True),
+    5: (3, True),
+    6: (3, False),
+    7: (1, True),
+    8: (1, False),
+}
+"""EXIF orientation -> quarter turns to the left, then mirrored left to right."""
 
 
-def decode_picture(data: bytes, size: int, where: str) -> Decoded:
-    """A PNG's or JPEG's bytes -> Decoded; `size` is the preview's, which a big JPEG needn't exceed much.
+def picture_kind(data: bytes) -> str | None:
+    """PNG, JPEG, TIFF or WEBP by the first bytes; None for anything else."""
+    if data.startswith(PNG_MAGIC):
+        return "PNG"
+    if data.startswith(JPEG_MAGIC):
+        return "JPEG"
+    if data.startswith(TIFF_MAGICS):
+        return "TIFF"
+    return "WEBP" if is_webp(data) else None
 
-    A file that is cut short or damaged is refused, never filled with grey; so is one with more than
-    one frame.
+
+def decode_picture(data: bytes, kind: str, size: int, where: str) -> Decoded:
+    """The bytes of a file of that kind -> Decoded; `size` is the preview's, which a JPEG needn't exceed much.
+
+    Raises ImageError for damage, more than one frame or page, and sizes that no radiograph has.
     """
-    is_png = data.startswith(PNG_MAGIC)
-    kind = "PNG" if is_png else "JPEG"
-    _refuse_damage(data, is_png, where)
-    with (
-        decoder_border(f"a {kind} that can't be decoded", where),
-        Pillow.open(io.BytesIO(data), formats=(kind,)) as film,
-    ):
-        width, height = film.size
-        check_size(height, width, where)
-        if is_png and getattr(film, "n_frames", 1) > 1:
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise ImageError(
+            "Pillow is set to fill in what is missing of an image",
+            wanted="PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False",
+            where=where,
+        )
+    with decoder_border(f"a {kind} that can't be decoded", where):
+        if kind == "JPEG":
+            return _jpeg(data, size, where)
+        if kind == "PNG":
+            return _png(data, where)
+        if kind == "TIFF":
+            return _tiff(data, where)
+        walk_webp(data, where)
+        with Pillow.open(io.BytesIO(data), formats=("WEBP",)) as film:
+            check_size(film.height, film.width, where)
+            film.load()
+            return _decoded(film, "WEBP", [], where)
+
+
+def _jpeg(data: bytes, size: int, where: str) -> Decoded:
+    """At 1/2, 1/4 or 1/8 where the longer side stays >= size, and only the luminance."""
+    read_codestream(data, where)
+    with open_jpeg(data, where) as film:
+        (width, height), mode, longer = film.size, film.mode, max(film.size)
+        film.draft("L", (max(1, width * size // longer), max(1, height * size // longer)))
+        steps = ["draft decoded"] * (film.size != (width, height))
+        steps += ["grey from colour"] * (film.mode == "L" != mode)
+        load_jpeg(film, where)
+        pixels, more = _flat(film, where)
+        pixels, turned = _turned(pixels, film.getexif().get(ORIENTATION, 1))
+    history = PixelHistory("JPEG", height, width, 8, _photometric(mode), steps=(*steps, *more, *turned))
+    return Decoded(pixels, history)
+
+
+def _png(data: bytes, where: str) -> Decoded:
+    header = walk_png(data, where)
+    with Pillow.open(io.BytesIO(data), formats=("PNG",)) as film:
+        if getattr(film, "n_frames", 1) > 1:
             raise ImageError("an animated PNG", wanted="one frame", where=where)
-        mode, steps = film.mode, []
-        if not is_png:
-            _draft(film, size)
-            steps += ["draft decoded"] * (film.size != (width, height))
-            steps += ["grey from colour"] * (film.mode == "L" != mode)
+        deep = _deep(data, where) if header.deep_colour else None
         film.load()
-        domain = _domain(film, where) if is_png else None
-        turned = ImageOps.exif_transpose(film)
-        if film.getexif().get(ORIENTATION, 1) in range(2, 9):
-            steps.append("exif turn")
-        pixels, flattened = _array(turned)
-    steps += flattened
-    history = PixelHistory(
-        format=kind,
-        height=height,
-        width=width,
-        bits_stored=data[24] if is_png else 8,
-        photometric=_photometric(mode),
-        steps=tuple(steps),
-    )
+        domain = _domain(film, where)
+        return _decoded(film, "PNG", [], where, bits=header.depth, deep=deep, domain=domain)
+
+
+def _tiff(data: bytes, where: str) -> Decoded:
+    with Pillow.open(io.BytesIO(data), formats=("TIFF",)) as film:
+        assert isinstance(film, TiffImageFile)
+        check_size(film.height, film.width, where)
+        tags = film.tag_v2
+        if tags.next:
+            raise ImageError("a TIFF of several pages", wanted="one page", where=where)
+        sides = [int(tags.get(tag, 1)) for tag in (TILE_WIDTH, TILE_HEIGHT)]
+        if max(sides) > MAX_SIDE or sides[0] * sides[1] > MAX_PIXELS:
+            raise ImageError("a TIFF of absurdly large tiles", where=where)
+        depths = tags.get(BITS, (1,))
+        bits = int(depths[0] if isinstance(depths, tuple) else depths)
+        steps: list[str] = []
+        deep = None
+        if bits == 16 and film.mode not in ("I;16", "I;16B", "I;16L", "I", "F"):
+            deep = _deep(data, where)
+        film.load()
+        if bits > 8 and int(tags.get(PHOTOMETRIC, 1)) == 0:
+            # White is 0: turned for 8 bits by Pillow, not for more.
+            steps.append("inverted")
+        return _decoded(film, "TIFF", steps, where, bits=bits, deep=deep)
+
+
+def _decoded(
+    film: Pillow.Image,
+    kind: str,
+    steps: list[str],
+    where: str,
+    *,
+    bits: int = 8,
+    deep: NDArray[np.uint16] | None = None,
+    domain: Domain | None = None,
+) -> Decoded:
+    height, width = film.height, film.width
+    pixels, more = (deep, []) if deep is not None else _flat(film, where)
+    if "inverted" in steps:
+        pixels = np.iinfo(pixels.dtype).max - pixels
+    # Pillow turns a TIFF by itself.
+    orientation = 1 if kind == "TIFF" and deep is None else film.getexif().get(ORIENTATION, 1)
+    pixels, turned = _turned(pixels, orientation)
+    history = PixelHistory(kind, height, width, bits, _photometric(film.mode), steps=(*steps, *more, *turned))
     return Decoded(pixels, history, domain)
 
 
-def _draft(film: Pillow.Image, size: int) -> None:
-    """Let libjpeg decode at 1/2, 1/4 or 1/8, longer side still >= size, and only the luminance."""
-    width, height = film.size
-    longer = max(width, height)
-    film.draft("L", (max(1, width * size // longer), max(1, height * size // longer)))
+def _deep(data: bytes, where: str) -> NDArray[np.uint16]:
+    """16-bit colour, (h, w, 3) RGB, by OpenCV, for Pillow cuts it to 8; transparency laid on black."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if found is None or found.dtype != np.uint16 or found.ndim != 3 or found.shape[2] not in (3, 4):
+        raise ImageError("16-bit colour that can't be decoded", where=where)
+    if found.shape[2] == 4:
+        found = (found[..., :3].astype(np.float32) * (found[..., 3:] / np.float32(65_535))).astype(np.uint16)
+    return np.ascontiguousarray(found[..., ::-1])
 
 
-def _array(film: Pillow.Image) -> tuple[NDArray[Any], list[str]]:
+def _flat(film: Pillow.Image, where: str) -> tuple[NDArray[Any], list[str]]:
     """(h, w) uint8 or uint16, or (h, w, 3) uint8; transparency laid on black."""
+    if film.mode == "F":
+        raise ImageError("floating-point pixels", wanted="whole numbers", where=where)
     if film.mode.startswith("I"):
-        return np.asarray(film).astype(np.uint16), []
+        values = np.asarray(film)
+        low, high = int(values.min()), int(values.max())
+        if high - min(low, 0) > 65_535:
+            raise ImageError(f"pixels between {low} and {high}", wanted="16 bits", where=where)
+        return (values.astype(np.int32) - min(low, 0)).astype(np.uint16), []
     if "A" in film.mode or "transparency" in film.info:
         film = film.convert("RGBA")
         black = Pillow.new("RGB", film.size)
         black.paste(film, mask=film.getchannel("A"))
         return np.asarray(black), ["flattened on black"]
     return np.asarray(film.convert("L" if film.mode in ("1", "L") else "RGB")), []
+
+
+def _turned(pixels: NDArray[Any], orientation: object) -> tuple[NDArray[Any], tuple[str, ...]]:
+    if not isinstance(orientation, int) or orientation not in TURNS:
+        return pixels, ()
+    quarters, mirrored = TURNS[orientation]
+    pixels = np.rot90(pixels, quarters)
+    return np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels), ("exif turn",)
 
 
 def _photometric(mode: str) -> str:
@@ -95,64 +193,3 @@ def _domain(film: Pillow.Image, where: str) -> Domain | None:
     """What the image says of itself in its text chunk."""
     mark = getattr(film, "text", {}).get(DOMAIN_KEY)
     return None if mark is None else domain_of(str(mark), where)
-
-
-def _refuse_damage(data: bytes, is_png: bool, where: str) -> None:
-    """What Pillow forgives (or can be told to by anyone in the process): ends that are missing."""
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise ImageError(
-            "Pillow is set to fill in what is missing of an image",
-            wanted="PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False",
-            where=where,
-        )
-    if is_png:
-        if len(data) >= 24:
-            width, height = struct.unpack_from(">II", data, 16)
-            check_size(height, width, where)
-        _walk_chunks(data, where)
-    # Within compressed data 0xff is always followed by 0 or a restart mark, so that the last scan is
-    # whole only if an end mark follows its start.
-    elif data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
-        raise ImageError("a JPEG that is cut short", wanted="its end mark", where=where)
-
-
-def _walk_chunks(data: bytes, where: str) -> None:
-    """Every chunk up to IEND is there and keeps its checksum, and the pixels are all there."""
-    at, inflater, missing = len(PNG_MAGIC), zlib.decompressobj(), 0
-    while at + 12 <= len(data):
-        length, name = struct.unpack_from(">I4s", data, at)
-        end = at + 12 + length
-        if end > len(data):
-            break
-        body = memoryview(data)[at + 8 : end - 4]
-        if zlib.crc32(body, zlib.crc32(name)) != int.from_bytes(data[end - 4 : end], "big"):
-            raise ImageError("a damaged PNG: a chunk breaks its checksum", where=where)
-        if name == b"IHDR":
-            missing = _png_bytes(body)
-        elif name == b"IDAT":
-            with decoder_border("a PNG that can't be inflated", where):
-                missing -= _inflated(inflater, body, missing)
-        elif name == b"IEND":
-            if missing > 0:
-                raise ImageError("a PNG short of pixels", where=where)
-            return
-        at = end
-    raise ImageError("a PNG that is cut short", wanted="its IEND chunk", where=where)
-
-
-def _png_bytes(header: memoryview) -> int:
-    """How many bytes the pixels inflate to; at least so many where they are interlaced."""
-    width, height, depth, colour = struct.unpack_from(">IIBB", header)
-    bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 1)
-    if header[12]:
-        return int(width * height * bits // 8)
-    return int(height * (1 + (width * bits + 7) // 8))
-
-
-def _inflated(inflater: zlib._Decompress, body: memoryview, most: int) -> int:
-    """How many bytes come out of a chunk, kept nowhere, counted no further than `most`."""
-    count, rest = 0, bytes(body)
-    while rest and count < most and not inflater.eof:
-        count += len(inflater.decompress(rest, 1 << 20))
-        rest = inflater.unconsumed_tail
-    return count

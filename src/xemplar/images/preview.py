@@ -20,7 +20,8 @@ from xemplar.contracts import Drawable, Written
 from xemplar.errors import ImageError
 from xemplar.images.decoded import MAX_BYTES, Decoded, decoder_border
 from xemplar.images.grey import fitted, resized, to_grey
-from xemplar.images.picture import JPEG_MAGIC, PNG_MAGIC, decode_picture
+from xemplar.images.picture import JPEG_MAGIC, decode_picture, picture_kind
+from xemplar.images.png import PNG_MAGIC
 from xemplar.records import Domain, Film, Image, PixelHistory
 
 DECODER = 2
@@ -36,8 +37,8 @@ LOOKS_LIKE = (
     (b"\x1f\x8b", "a gzip archive"),
     (b"GIF8", "a GIF"),
     (b"BM", "a BMP"),
-    (b"II*\0", "a TIFF"),
-    (b"MM\0*", "a TIFF"),
+    (b"II+\0", "a BigTIFF"),
+    (b"MM\0+", "a BigTIFF"),
     (b"\0\0\0\x0cjP", "a JPEG 2000 file"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 stream"),
     (b"\x89HDF", "an HDF5 file"),
@@ -188,8 +189,10 @@ def _refuse_empty(data: bytes, where: str) -> None:
 
 
 def _decode(data: bytes, size: int, where: str) -> Decoded:
-    if data.startswith((PNG_MAGIC, JPEG_MAGIC)):
-        return decode_picture(data, size, where)
+    kind = picture_kind(data)
+    # A DICOM file's first 128 bytes are free, and slides start with a TIFF's header.
+    if kind and not (kind == "TIFF" and data[128:132] == b"DICM"):
+        return decode_picture(data, kind, size, where)
     if data[128:132] == b"DICM" or data[:2] in (b"\x02\0", b"\x08\0", b"\0\x08"):
         # Imported only for what may be DICOM.
         from xemplar.images.dicom import decode_dicom, is_dicom
@@ -205,6 +208,8 @@ def _looks_like(data: bytes) -> str:
     for magic, name in LOOKS_LIKE:
         if data.startswith(magic):
             return name
+    if data[4:8] == b"ftyp":
+        return "a HEIF, AVIF or MP4 file"
     start = data[:512]
     if not any(start):
         return "nothing but zero bytes"

@@ -158,7 +158,7 @@ def _compressed(frame: bytes, layout: Layout, least: int, where: str) -> Stored:
         # A run spends two bytes on 128 at most.
         if layout.height * layout.width * layout.samples * layout.allocated // 8 > 64 * len(frame):
             raise ImageError("an RLE frame that is cut short", where=where)
-        pixels = decode_rle(frame, (layout.height, layout.width, layout.samples), layout.allocated)
+        pixels = decode_rle(frame, (layout.height, layout.width, layout.samples), layout.allocated, where)
         return _coloured(pixels, layout, layout.photometric.startswith("YBR"), (shift, layout.bits), ())
     stream = read_codestream(frame, where)
     if (stream.height, stream.width, stream.components) != (layout.height, layout.width, layout.samples):

@@ -27,6 +27,26 @@ POSITIONS = {
     "LLD": "decubitus",
     "RLD": "decubitus",
 }
+PROJECTIONS = ("CR", "DX", "DR", "RG", "XR")
+"""Modalities whose picture's axes tell the direction of the beam; a slice's don't."""
+
+VIEW_CODES = {
+    "399348003": "frontal",
+    "R-10206": "frontal",
+    "272479007": "frontal",
+    "R-10214": "frontal",
+    "R-40888": "frontal",
+    "399033003": "frontal",
+    "R-10202": "frontal",
+    "399173006": "lateral",
+    "R-10236": "lateral",
+    "399198007": "lateral",
+    "R-10232": "lateral",
+    "399067008": "lateral",
+    "R-102CD": "lateral",
+}
+"""View Code Sequence (DICOM PS3.16 CID 4010), by SNOMED CT and its older codes."""
+
 MOMENTS = (
     ("AcquisitionDateTime", ""),
     ("AcquisitionDate", "AcquisitionTime"),
@@ -40,7 +60,7 @@ def read_tags(dataset: Dataset) -> Tags:
     laterality = _word(dataset, "ImageLaterality") or _word(dataset, "Laterality")
     return Tags(
         sop_instance_uid=_word(dataset, "SOPInstanceUID"),
-        position=_position(_word(dataset, "ViewPosition")),
+        position=_position(_word(dataset, "ViewPosition")) or _coded(dataset) or _oriented(dataset),
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,
         pixel_spacing=read_spacing(dataset),
         modality=_word(dataset, "Modality"),
@@ -74,6 +94,28 @@ def _position(word: str | None) -> str | None:
     if word is None or not re.fullmatch(r"[A-Z0-9_ ]{1,16}", word.upper()):
         return None
     return POSITIONS.get(word.upper(), word)
+
+
+def _coded(dataset: Dataset) -> str | None:
+    """Frontal or lateral by the view's code."""
+    sequence = _value(dataset, "ViewCodeSequence")
+    return VIEW_CODES.get(_word(sequence[0], "CodeValue") or "") if sequence else None
+
+
+def _oriented(dataset: Dataset) -> str | None:
+    """Frontal or lateral by where a projection's rows and columns run, one of them along the body.
+
+    Rows that run left or right show the patient from before or behind, rows that run forward or back
+    from the side. Oblique directions (two letters) are left open.
+    """
+    value = _value(dataset, "PatientOrientation")
+    if _word(dataset, "Modality") not in PROJECTIONS or value is None or isinstance(value, str):
+        return None
+    ways = [str(way).strip() for way in value]
+    if len(ways) != 2 or not {"H", "F"} & set(ways):
+        return None
+    other = ways[0] if ways[1] in ("H", "F") else ways[1]
+    return {"L": "frontal", "R": "frontal", "A": "lateral", "P": "lateral"}.get(other)
 
 
 def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
