@@ -319,6 +319,8 @@ def test_never_contradicts_what_was_drawn():
     compared = 0
     for arrival in phantom.studies(200):
         study = arrival.study
+        if study.language != "en":
+            continue
         summary = summarise(claim for one in sentences(study.text) for claim in read_claims(one))
         pairs = [(study.labels[finding], summary[finding]) for finding in study.labels if finding in summary]
         compared += len(pairs)

@@ -32,8 +32,8 @@ __all__ = ["Report", "Statement", "write"]
 
 SLIPS = {"A": 0.03, "B": 0.05}
 """Share of sentences with a typing error."""
-UNSTOPPED = 0.006
-"""Share of sections whose last full stop is missing."""
+UNSTOPPED = 0.012
+"""Share of impressions whose last full stop is missing; elsewhere two sentences would run together."""
 AMENDED = 0.03
 """Share of reports with an addendum; NOTICES of them only tell that somebody was told."""
 NOTICES = 0.3
@@ -235,7 +235,7 @@ class _Reader(Teller):
             if said[region]:
                 text = " ".join(self._typed(statement.text) for statement in said[region])
                 regions.append(f"{self.habit.labels[region]}: {text}" if self.habit.labels else text)
-        return self._ended(("\n" if self.habit.labels else " ").join(regions))
+        return ("\n" if self.habit.labels else " ").join(regions)
 
     def _concluded(self, impression: list[Statement], addendum: list[Statement]) -> str:
         lines = [self._typed(statement.text) for statement in impression]
@@ -243,7 +243,8 @@ class _Reader(Teller):
             text = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1))
         else:
             text = " ".join(lines)
-        text = self._ended(text)
+        if self.rng.random() < UNSTOPPED:
+            text = unstopped(text)
         if not addendum:
             return text
         late = " ".join(self._typed(statement.text) for statement in addendum)
@@ -254,9 +255,6 @@ class _Reader(Teller):
         if self.habit.tongue.language != "en" or self.rng.random() >= SLIPS[self.exam.site]:
             return text
         return slipped(text, self.rng)
-
-    def _ended(self, text: str) -> str:
-        return unstopped(text) if self.rng.random() < UNSTOPPED else text
 
     def _indication(self) -> str:
         tongue, body = self.habit.tongue, self.exam.body

@@ -47,7 +47,7 @@ def slipped(text: str, rng: np.random.Generator) -> str:
 
 
 def unstopped(text: str) -> str:
-    """Without its full stop: for the last sentence of a section, so that no two run together."""
+    """Without its full stop: for the last sentence of a paragraph, so that no two run together."""
     return text.removesuffix(".")
 
 

@@ -18,6 +18,7 @@ from xemplar.sources.phantom.truth import (
     ATELECTASIS,
     CARDIOMEGALY,
     CONSOLIDATION,
+    DEVICES,
     EDEMA,
     EFFUSION,
     FINDINGS,
@@ -29,6 +30,9 @@ from xemplar.sources.phantom.truth import (
 from xemplar.sources.phantom.words import Habit, Statement
 
 Says = tuple[str, Presence]
+
+HEDGEABLE = frozenset(FINDINGS) - {DEVICES}
+"""A device is there or it isn't; all else is doubted at times."""
 
 MISSED = 0.12
 """Chance that a subtle finding (mild, small, faint) goes unmentioned."""
