@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pydicom import config
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
@@ -86,10 +87,11 @@ def write_dicom(path: Path, number: int, **tags: object) -> Path:
         "PixelData": pixels(number).tobytes(),
         **tags,
     }
-    for keyword, value in values.items():
-        if value is not None:
-            setattr(dataset, keyword, value)
-    dataset.save_as(path, enforce_file_format=True)
+    with config.disable_value_validation():
+        for keyword, value in values.items():
+            if value is not None:
+                setattr(dataset, keyword, value)
+        dataset.save_as(path, enforce_file_format=True)
     return path
 
 

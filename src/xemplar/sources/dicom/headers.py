@@ -26,6 +26,9 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 OLDEST = 89
 """In years; above it ages are one group, as HIPAA's safe harbour has it (45 CFR 164.514(b)(2)(i)(C))."""
 _MAX_HEADER = 1 << 23
+_MAX_DEFLATED = 1 << 22
+_PIXELS = 0x7FE00008
+"""From here on, pixels of one kind or another."""
 _TAGS = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "AccessionNumber", "PatientID", "IssuerOfPatientID",
     "Modality", "ViewPosition", "ImageLaterality", "Laterality", "SeriesNumber", "InstanceNumber",
@@ -91,11 +94,12 @@ def read_header(path: Path) -> Header | None:
             # A warning quotes the value that it warns of, and a value may be a patient's.
             with warnings.catch_warnings(), config.disable_value_validation():
                 warnings.simplefilter("ignore")
-                stream: Any = _inflated(file.read(1 << 26)) if DEFLATED.encode() in start else file
-                dataset = pydicom.dcmread(
-                    stream, stop_before_pixels=True, specific_tags=list(_TAGS), force=not known
+                if DEFLATED.encode() in start:
+                    return _header(_deflated(file.read(_MAX_DEFLATED)))
+                tags: Any = list(_TAGS)
+                return _header(
+                    pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags, force=not known)
                 )
-                return _header(dataset)
     except Unreadable:
         raise
     except OSError as error:
@@ -114,26 +118,25 @@ def _looks_bare(start: bytes) -> bool:
     return len(start) >= 132 and group in (0x0002, 0x0008) and start[3] == 0 and (explicit or short)
 
 
-def _inflated(data: bytes) -> io.BytesIO:
-    """A deflated file with its header inflated and no more, so that it can't fill the memory."""
-    import pydicom
+def _deflated(data: bytes) -> Dataset:
+    """The header of a deflated file, inflated no further than headers go: it may be a bomb."""
+    from pydicom.filereader import read_dataset
+    from pydicom.tag import Tag
 
     start = 144 + int.from_bytes(data[140:144], "little")
-    head = pydicom.filereader.read_file_meta_info(io.BytesIO(data))
-    head.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    plain = io.BytesIO()
-    plain.write(data[:128] + b"DICM")
-    pydicom.filewriter.write_file_meta_info(plain, head, enforce_standard=False)
     try:
-        plain.write(zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], _MAX_HEADER))
+        plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], _MAX_HEADER)
     except zlib.error:
         raise Unreadable("a deflated DICOM file that can't be inflated") from None
-    plain.seek(0)
-    return plain
+    return read_dataset(
+        io.BytesIO(plain), False, True,
+        stop_when=lambda tag, *_: tag >= _PIXELS,
+        specific_tags=[Tag(keyword) for keyword in ("SpecificCharacterSet", *_TAGS)],
+    )  # fmt: skip
 
 
 def _header(dataset: Dataset) -> Header:
-    word = _words(dataset)
+    word, meta = _words(dataset), getattr(dataset, "file_meta", {})
     modality = (word("Modality") or "").upper()
     position = (word("ViewPosition") or "").upper()
     laterality = word("ImageLaterality") or word("Laterality")
@@ -156,7 +159,7 @@ def _header(dataset: Dataset) -> Header:
         patient=_somebody(word("PatientID")),
         issuer=word("IssuerOfPatientID"),
         accession=word("AccessionNumber"),
-        is_directory=DIRECTORY in (word("SOPClassUID"), dataset.file_meta.get("MediaStorageSOPClassUID")),
+        is_directory=DIRECTORY in (word("SOPClassUID"), meta.get("MediaStorageSOPClassUID")),
     )
 
 
