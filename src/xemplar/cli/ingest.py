@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -243,8 +244,10 @@ def _ingest(
         first = error.errors()[0]
         refuse(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
     with progress("ingesting", total) as advance:
+        # The first one is waited for before there is a folder: a source that is none leaves none behind.
+        begun = list(islice(arrivals, 1))
         done = ingest(
-            arrivals, asked.out, settings, workers=asked.workers or os.cpu_count() or 1, key_salt=key_salt,
+            chain(begun, arrivals), asked.out, settings, workers=asked.workers or os.cpu_count() or 1, key_salt=key_salt,
             on_progress=lambda count: advance(count, None, ""),
         )  # fmt: skip
         advance(total or done.added + done.already_there, total or done.added + done.already_there, "")
@@ -280,4 +283,9 @@ def _settings(model: Any, **values: Any) -> Any:  # noqa: ANN401  of a module th
     except ValidationError as error:
         first = error.errors()[0]
         option = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        refuse(f"--{option}: {first['msg']}" if option else first["msg"])
+        message = first["msg"].removeprefix("Value error, ")
+        refuse(f"--{_NAMED.get(option, option)}: {message}" if option else message)
+
+
+_NAMED = {"modalities": "modality"}
+"""Settings that an option calls otherwise."""

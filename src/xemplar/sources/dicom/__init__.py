@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from xemplar.contracts import Arrival
 from xemplar.errors import XemplarError
 from xemplar.records import Rejected, Study, View
-from xemplar.sources.dicom.headers import Header, Unreadable, read_header
+from xemplar.sources.dicom.headers import MODALITIES, Header, Unreadable, read_header
 from xemplar.sources.dicom.reports import FIELDS, Reports, read_reports
 from xemplar.sources.files import File, check_folder, files_under
 from xemplar.sources.report_texts import ReportTexts
@@ -33,7 +33,7 @@ class DicomSettings(BaseModel):
 
     `modalities` are those wanted; films of others are rejected. `reports` is a table with one report a
     row, `columns` its fields by column. `patients_unknown` takes studies that name no patient, each as its
-    own; they are rejected otherwise. `keep` says which identifiers a corpus is to hold as they are.
+    own; they are rejected otherwise. UIDs of studies and accession numbers are kept only where told.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +44,20 @@ class DicomSettings(BaseModel):
     patients_unknown: bool = False
     keep_study_uid: bool = False
     keep_accession: bool = False
+
+    @field_validator("modalities")
+    @classmethod
+    def _are_codes(cls, modalities: tuple[str, ...]) -> tuple[str, ...]:
+        for one in modalities:
+            if one not in MODALITIES:
+                raise ValueError(f"{one!r} is no modality that DICOM knows; wanted a code such as CR")
+        return modalities
+
+    @model_validator(mode="after")
+    def _columns_have_their_table(self) -> DicomSettings:
+        if self.columns and self.reports is None:
+            raise ValueError("columns (--column) of a table that isn't named (--reports)")
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ _NOBODY = _set(
     " NA REMOVED REDACTED PATIENT PATIENTID"
 )
 """What programs that take the patient's id out of a header leave in its place; nobody's id."""
-_MODALITY = _set(
+MODALITIES = _set(
     "AR AU BI BMD CR CT DG DOC DX ECG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER KO LEN LS MG MR M3D NM OAM"
     " OCT OP OPM OPR OPT OPV OSS OT PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTPLAN RTRECORD RTSTRUCT"
     " RWV SC SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA XA XC"
@@ -147,7 +147,7 @@ def _header(dataset: Dataset) -> Header:
     return Header(
         sop_instance_uid=_uid(word("SOPInstanceUID")),
         study_uid=_uid(word("StudyInstanceUID")),
-        modality=modality if modality in _MODALITY else None,
+        modality=modality if modality in MODALITIES else None,
         position=POSITIONS.get(position),
         projection=position if position in POSITIONS else None,
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,

@@ -129,11 +129,12 @@ def studies(path: Path, settings: MimicSettings) -> Iterator[Arrival | Rejected]
     seen: set[str] = set()
     for row in read_metadata(settings.tables or path):
         if isinstance(row, Rejected):
-            yield row
+            plan.rejected.append(row)
         elif row.dicom in seen:
-            yield Rejected(f"s{row.study}/{row.dicom}", "an image twice in the metadata")
+            plan.rejected.append(Rejected(f"s{row.study}/{row.dicom}", "an image twice in the metadata"))
         elif patient_of.setdefault(row.study, row.subject) != row.subject:
-            yield Rejected(f"s{row.study}/{row.dicom}", "a study of two patients: the first has it")
+            reason = "a study of two patients: the first has it"
+            plan.rejected.append(Rejected(f"s{row.study}/{row.dicom}", reason))
         else:
             seen.add(row.dicom)
             rows.append(row)
