@@ -247,9 +247,13 @@ def _ingest(
         # The first one is waited for before there is a folder: a source that is none leaves none behind.
         begun = list(islice(arrivals, 1))
         done = ingest(
-            chain(begun, arrivals), asked.out, settings, workers=asked.workers or os.cpu_count() or 1, key_salt=key_salt,
+            chain(begun, arrivals),
+            asked.out,
+            settings,
+            workers=asked.workers or os.cpu_count() or 1,
+            key_salt=key_salt,
             on_progress=lambda count: advance(count, None, ""),
-        )  # fmt: skip
+        )
         advance(total or done.added + done.already_there, total or done.added + done.already_there, "")
     _report(done, asked)
 
