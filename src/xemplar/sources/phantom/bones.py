@@ -90,33 +90,43 @@ def ribs(canvas: Canvas, body: Body, *, broken: Sequence[Fracture]) -> None:
     canvas.add(sheets["back"], 0.23, blur=0.8)
     canvas.add(sheets["front"], 0.14, blur=1.1)
     if breaks:
-        canvas.add(sheets["blood"], 0.24, blur=2.5)
+        canvas.add(sheets["blood"], 0.15, blur=3)
         canvas.add(sheets["edge"], 0.34, blur=0.8)
 
 
 def _place(body: Body) -> float:
     """Where along its back part a rib of this patient breaks: the same for neighbours."""
-    return float(np.random.default_rng((body.seed, 13)).uniform(0.66, 0.9))
+    return float(np.random.default_rng((body.seed, 13)).uniform(0.52, 0.84))
 
 
 def _broken(
     canvas: Canvas, arc: Points, *, fault: Fracture, at: float, sheets: Mapping[str, Mask]
 ) -> list[Points]:
     """The two pieces of a rib's back part: a recent break has a step, ends and blood; an old one callus."""
+    arc = _evenly(arc)
     cut = int(at * (len(arc) - 1))
-    sign = SIGN[fault.side]
-    step = np.array([-0.3 * sign, 1.0]) * fault.shift * (0.35 if fault.healed else 1.0)
-    inner, outer = arc[: cut + 1], arc[cut:] + step
+    along = (arc[cut + 1] - arc[cut - 1]) / np.hypot(*(arc[cut + 1] - arc[cut - 1]))
+    down = np.array([-along[1], along[0]]) * SIGN[fault.side]
+    step = down * fault.shift * (0.3 if fault.healed else 1.0)
+    inner, outer = arc[: cut + 1], arc[cut if fault.healed else cut + 2 :] + step
     here = (inner[-1] + outer[0]) / 2
     if fault.healed:
-        around = [arc[max(0, cut - 2)], here, (arc[cut:] + step)[min(2, len(arc) - cut - 1)]]
-        canvas.stroke(np.stack(around), 14, value=150, onto=sheets["edge"])
-        canvas.stroke(np.stack(around), 8, value=230, onto=sheets["edge"])
+        for reach, wide, value in ((3, 14, 150), (2, 9, 240)):
+            canvas.stroke(
+                arc[cut - reach : cut + reach + 1] + step / 2, wide, value=value, onto=sheets["edge"]
+            )
         return [inner, outer]
     for end in (inner[-1], outer[0]):
-        canvas.stroke(np.stack([moved(end, 0.8, y=-4.5), moved(end, -0.8, y=4.5)]), 1.6, onto=sheets["edge"])
-    canvas.blob(moved(here, sign * 2, y=1.0), (14.0, 10.0), onto=sheets["blood"])
+        canvas.stroke(np.stack([end - 4.8 * down, end + 4.8 * down]), 2.0, onto=sheets["edge"])
+    canvas.blob(here + along * 4, (15.0, 11.0), onto=sheets["blood"])
     return [inner, outer]
+
+
+def _evenly(line: Points, count: int = 41) -> Points:
+    """The same polyline with its points at equal distances."""
+    far = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    at = np.linspace(0, far[-1], count)
+    return np.stack([np.interp(at, far, line[:, 0]), np.interp(at, far, line[:, 1])], axis=1)
 
 
 def shoulders(canvas: Canvas, *, shot: Shot) -> None:
@@ -126,7 +136,7 @@ def shoulders(canvas: Canvas, *, shot: Shot) -> None:
     lift, inwards = (-6.0, 14.0) if bedside else (4.0, 0.0)
     for side in SIDES:
         sign = SIGN[side]
-        bone: Path = [(8, 66), (24, 60 + lift), (50, 57 + lift), (80, 44 + lift), (118, 40 + lift)]
+        bone: Path = [(8, 66), (24, 60 + lift), (50, 57 + lift), (82, 47 + 0.5 * lift), (116, 48)]
         path = curve(moved(mirrored(bone, sign), shot.turn))
         canvas.stroke(path, 8, value=200, onto=sheet)
         canvas.stroke(path, 4.8, value=130, onto=sheet)
@@ -135,7 +145,7 @@ def shoulders(canvas: Canvas, *, shot: Shot) -> None:
         wing = mirrored(moved(wing, -inwards), sign)
         canvas.fill(curve(wing, closed=True, rounds=2), value=140, onto=blade)
         canvas.stroke(wing[1:5], 2, value=230, onto=blade)
-        canvas.blob((sign * 138, 62), (15, 17), value=215, onto=blade)
-        canvas.stroke(mirrored([(100 - inwards, 62), (126 - inwards, 44)], sign), 5, value=190, onto=blade)
+        canvas.blob((sign * 137, 70), (14, 16), value=215, onto=blade)
+        canvas.stroke(mirrored([(100 - inwards, 62), (126 - inwards, 51)], sign), 5, value=190, onto=blade)
     canvas.add(sheet, 0.27, blur=0.8)
     canvas.add(blade, 0.13, blur=1.3)

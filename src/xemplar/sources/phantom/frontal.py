@@ -158,6 +158,7 @@ def mediastinum(canvas: Canvas, body: Body, *, shot: Shot, ratio: float, lungs: 
     canvas.fill(curve(moved(stem, slip), closed=True, rounds=2), value=190, onto=great)
     knob = 15.5 if body.unfolded_aorta else 10.0
     canvas.blob((17 + slip + knob * 0.5, 93), (knob, knob * 1.15), value=245, onto=great)
+    canvas.blob((25 + slip, 106), (7, 9), value=175, onto=great)
     canvas.blob((24 + slip, 121), (9, 12), value=215, onto=great)
     if body.unfolded_aorta:
         canvas.stroke(
