@@ -121,7 +121,8 @@ def _jpeg_kind(marker: int, precision: int, where: str) -> Kind:
 def _refuse_short_jpeg(stream: Codestream, where: str) -> None:
     """Fewer bytes than the size can possibly take, or no end mark after the last scan."""
     data, pixels = stream.data, stream.height * stream.width
-    if data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
+    # An end mark can't occur within compressed data; only padding follows it, as a rule.
+    if b"\xff\xd9" not in data[-64:] and data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
         raise ImageError("a JPEG that is cut short", wanted="its end mark", where=where)
     # One bit at least for a pixel (lossless), two for a block of 64 (DCT); runs (JPEG-LS) have no least.
     least = {"jpeg lossless": pixels // 8, "jpeg": pixels // 256, "jpeg 12 bit": pixels // 256}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.errors import ImageError
@@ -44,13 +45,15 @@ class Decoded:
     """Pixels at (about) their stored size, bright where the film is bright.
 
     `pixels` is (h, w) or (h, w, 3): uint8 as displayed, uint16 still to be stretched, or float32 in
-    [0, 1]. `aspect` is a pixel's height over its width.
+    [0, 1]. With a `table`, (256,) or (65536,) float32 in [0, 1], they are uint8 or uint16 places in it.
+    `aspect` is a pixel's height over its width.
     """
 
     pixels: NDArray[Any]
     history: PixelHistory
     domain: Domain | None = None
     aspect: float = 1.0
+    table: NDArray[np.float32] | None = None
     tags: Tags = field(default_factory=Tags)
 
 

@@ -67,7 +67,7 @@ def is_dicom(data: bytes) -> bool:
 
 
 def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
-    """A DICOM file's bytes -> Decoded: float32 in [0, 1] for grey, uint8 for colour; `size` is the preview's.
+    """A DICOM file's bytes -> Decoded: places in a table for grey, uint8 for colour; `size` is the preview's.
 
     Raises ImageError for objects without pixels, more than one frame, compression that can't be decoded
     here, and pixel data cut short.
@@ -84,13 +84,12 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
     with decoder_border("DICOM pixel data that can't be decoded", where):
         stored = read_stored(dataset, layout, size, where)
     with _silence(), decoder_border("DICOM pixel data that can't be displayed", where):
-        if stored.colour:
-            pixels, told = stored.pixels, {"steps": stored.steps}
-        else:
-            pixels, told = display(dataset, stored, inverted=layout.photometric == "MONOCHROME1")
+        table, told = None, {"steps": stored.steps}
+        if not stored.colour:
+            table, told = display(dataset, stored, inverted=layout.photometric == "MONOCHROME1")
     told["steps"] += steps
     history = _history(layout, DEFLATED.decode() if deflated else syntax, told)
-    return Decoded(pixels, history, domain, aspect, tags)
+    return Decoded(stored.pixels, history, domain, aspect, table, tags)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,8 +26,10 @@ FEW = 0.05
 """A padding that leaves a smaller share of the film than this is not believed."""
 
 
-def display(dataset: Dataset, stored: Stored, *, inverted: bool) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Grey patterns -> (h, w) float32 in [0, 1], and what PixelHistory tells of it."""
+def display(
+    dataset: Dataset, stored: Stored, *, inverted: bool
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Grey patterns -> [0, 1] for each, 0 for all of a blank film, and what PixelHistory tells of it."""
     codes, counts = stored.values(), counted(stored.pixels)
     values, rescale, steps = _modality(dataset, codes)
     padding = _padding(dataset, codes) & (counts > 0)
@@ -51,8 +52,11 @@ def display(dataset: Dataset, stored: Stored, *, inverted: bool) -> tuple[NDArra
     if padding.any():
         table = np.where(padding, np.float32(0), table)
         steps.append("padding black")
-    shown = np.asarray(cv2.LUT(stored.pixels, table.astype(np.float32).reshape(1, -1)))
-    return shown, {"rescale": rescale, "window": window, "steps": stored.steps + tuple(steps)}
+    if np.ptp(table[counts > 0]) == 0:
+        steps.append("blank")
+        table = np.zeros_like(table)
+    told = {"rescale": rescale, "window": window, "steps": stored.steps + tuple(steps)}
+    return np.asarray(table, np.float32), told
 
 
 def _modality(

@@ -19,6 +19,10 @@ TAIL = 0.005
 """Share of the pixels beyond either end of a percentile stretch."""
 
 
+ROWS = 64
+"""Looked up at a time."""
+
+
 def stretch_ends(values: NDArray[np.float64], counts: NDArray[np.int64]) -> tuple[float, float]:
     """Values between which lie all but `TAIL` of the pixels at either end.
 
@@ -76,11 +80,13 @@ def without_border(
     return kept, True
 
 
-def to_grey(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """(h, w) or (h, w, 3) of uint8, uint16 or float in [0, 1] -> (h, w) uint8 or float32, and steps.
+def to_grey(
+    array: NDArray[Any], where: str
+) -> tuple[NDArray[Any], NDArray[np.float32] | None, tuple[str, ...]]:
+    """(h, w) or (h, w, 3) of uint8, uint16 or float in [0, 1] -> (h, w), its table, and steps.
 
-    8 bits and floats are taken as displayed, 16 bits are stretched. Colour is weighed 0.299, 0.587,
-    0.114 (ITU-R BT.601).
+    8 bits and floats are taken as displayed and need no table, 16 bits get one that stretches them.
+    Colour is weighed 0.299, 0.587, 0.114 (ITU-R BT.601).
     """
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 3):
         raise ImageError(
@@ -100,14 +106,15 @@ def to_grey(array: NDArray[Any], where: str) -> tuple[NDArray[Any], tuple[str, .
         array = np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY))
         steps += ("grey from colour",)
     if array.min() == array.max():
-        return np.zeros(array.shape, np.uint8), (*steps, "blank")
+        return np.zeros(array.shape, np.uint8), None, (*steps, "blank")
+    table = None
     if array.dtype == np.uint16:
         values = np.arange(1 << 16, dtype=np.float64)
         counts, without = without_border(array, values, counted(array))
         steps += ("border left out",) * without
-        array = np.asarray(cv2.LUT(array, ramp(values, *stretch_ends(values, counts)).reshape(1, -1)))
+        table = ramp(values, *stretch_ends(values, counts))
         steps += ("percentile-stretched",)
-    return array, steps
+    return array, table, steps
 
 
 def resized(grey: NDArray[Any], height: int, width: int) -> NDArray[Any]:
@@ -127,16 +134,34 @@ def resized(grey: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     return np.asarray(cv2.resize(grey, (width, height), interpolation=interpolation))
 
 
-def fitted(grey: NDArray[Any], size: int, aspect: float = 1.0) -> NDArray[np.uint8]:
+def looked_up(grey: NDArray[Any], table: NDArray[np.float32], height: int, width: int) -> NDArray[Any]:
+    """Places in a table -> its values, resized to (height, width) float32; as `resized` of the whole would.
+
+    Where both sides shrink, rows are looked up and narrowed a few at a time, so that they stay in the
+    processor's cache: the values of a whole film take longer to write to memory than to work out.
+    """
+    row = table.reshape(1, -1)
+    if height >= grey.shape[0] or width >= grey.shape[1]:
+        return resized(np.asarray(cv2.LUT(grey, row)), height, width)
+    narrow = np.empty((grey.shape[0], width), np.float32)
+    for top in range(0, len(narrow), ROWS):
+        values = cv2.LUT(grey[top : top + ROWS], row)
+        narrow[top : top + ROWS] = resized(np.asarray(values), len(values), width)
+    return resized(narrow, height, width)
+
+
+def fitted(
+    grey: NDArray[Any], size: int, *, aspect: float = 1.0, table: NDArray[np.float32] | None = None
+) -> NDArray[np.uint8]:
     """Aspect kept, longer side `size`, centred in a black (size, size) square of uint8.
 
-    aspect: height of a pixel over its width.
+    aspect: height of a pixel over its width. table: what the pixels are places in, if they are.
     """
     # Rounded in integers: the same on every machine.
     height, width = (round(1000 * aspect) * grey.shape[0], 1000 * grey.shape[1])
     longer = max(height, width)
     inner = [max(1, (2 * side * size + longer) // (2 * longer)) for side in (height, width)]
-    small = resized(grey, *inner)
+    small = resized(grey, *inner) if table is None else looked_up(grey, table, *inner)
     if small.dtype != np.uint8:
         small = np.rint(np.clip(small, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
     square = np.zeros((size, size), np.uint8)

@@ -156,8 +156,11 @@ def model_input(image: Image, size: int) -> Image:
 
 
 def _finish(decoded: Decoded, spec: PreviewSpec, *, sha256: str | None, where: str) -> Preview:
-    grey, steps = to_grey(decoded.pixels, where)
-    pixels = fitted(grey, spec.size, decoded.aspect)
+    steps: tuple[str, ...] = ()
+    grey, table = decoded.pixels, decoded.table
+    if table is None:
+        grey, table, steps = to_grey(grey, where)
+    pixels = fitted(grey, spec.size, aspect=decoded.aspect, table=table)
     pixels.flags.writeable = False
     history = replace(decoded.history, steps=decoded.history.steps + steps)
     tags = {name: getattr(decoded.tags, name) for name in decoded.tags.__slots__}

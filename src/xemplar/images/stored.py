@@ -19,6 +19,7 @@ from xemplar.images.frames import decode_frame, decode_rle
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+ITEM = b"\xfe\xff\x00\xe0"
 RLE = "1.2.840.10008.1.2.5"
 SAMPLES = {"MONOCHROME1": 1, "MONOCHROME2": 1, "PALETTE COLOR": 1, "RGB": 3} | dict.fromkeys(
     ("YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420", "YBR_ICT", "YBR_RCT"), 3
@@ -123,7 +124,7 @@ def read_stored(dataset: Dataset, layout: Layout, least: int, where: str) -> Sto
     """Pixels of a checked data set; `least` is the longer side below which nothing may be reduced."""
     element = dataset["PixelData"]
     data: bytes = element.value or b""
-    if element.is_undefined_length or data[:4] == b"\xfe\xff\x00\xe0":
+    if element.is_undefined_length or data[:4] == ITEM:
         stored = _compressed(_frame(data, where), layout, least, where)
     elif layout.syntax.startswith("1.2.840.10008.1.2.4") or layout.syntax == RLE:
         raise ImageError(
@@ -138,18 +139,21 @@ def read_stored(dataset: Dataset, layout: Layout, least: int, where: str) -> Sto
 
 
 def _frame(data: bytes, where: str) -> bytes:
-    """The one frame of encapsulated pixel data, its fragments joined."""
-    from pydicom.encaps import generate_fragments, parse_basic_offsets
-
-    offsets = parse_basic_offsets(data)
-    if len(offsets) > 1:
-        raise ImageError(f"a multi-frame object of {len(offsets)} frames", wanted="one frame", where=where)
-    # The first item is the offset table, empty or not.
-    at = 8 + int.from_bytes(data[4:8], "little")
-    fragments = list(generate_fragments(data[at:]))
-    if not fragments:
+    """The one frame of encapsulated pixel data, its fragments joined (DICOM PS3.5 annex A.4)."""
+    at, items = 0, []
+    while data[at : at + 4] == ITEM:
+        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "little")
+        if end > len(data):
+            raise ImageError("a compressed frame that is cut short", where=where)
+        items.append((at + 8, end))
+        at = end
+    if len(items) < 2:
         raise ImageError("compressed pixel data without a frame", where=where)
-    return fragments[0] if len(fragments) == 1 else b"".join(fragments)
+    # The first item is the table of the frames' offsets, empty or not.
+    offsets = (items[0][1] - items[0][0]) // 4
+    if offsets > 1:
+        raise ImageError(f"a multi-frame object of {offsets} frames", wanted="one frame", where=where)
+    return b"".join(data[start:end] for start, end in items[1:])
 
 
 def _compressed(frame: bytes, layout: Layout, least: int, where: str) -> Stored:
