@@ -10,19 +10,29 @@ from __future__ import annotations
 import re
 from functools import cache
 
+_READ = 300
+"""Letters that are looked at: no notice is longer before it has shown what it is."""
+
 _PERSON = (
-    r"(?:the\s+)?(?:(?:clinical|referring|ordering|primary|icu|ed|er|medical|surgical|emergency|treating|covering"
-    r"|care|on-?call)\s+)*(?:drs?\b|doctors?|physicians?|clinicians?|providers?|nurses?|teams?|houseofficers?"
-    r"|house\s+(?:staff|officers?)|residents?|interns?|service|department|office|np\b|pa\b|rn\b|md\b|_{2,}|x{3,}\b)"
+    r"(?:the\s+)?(?:(?:clinical|referring|ordering|primary|icu|ed|er|medical|surgical|emergency|treating"
+    r"|ward|floor|qa|covering"
+    r"|care|on-?call)\s+)*(?:drs?\b\.?|doctors?|physicians?|clinicians?|providers?|nurses?|teams?"
+    r"|houseofficers?"
+    r"|house\s+(?:staff|officers?)|residents?|interns?|service|department|office|wards?|floor|nurse\w*"
+    r"|team|np\b|pa\b|rn\b|md\b|_{2,}|x{3,}\b)"
 )
 _TOLD = (
-    r"(?:discussed|communicated|conveyed|relayed|reported|called|telephoned|phoned|paged|e-?mailed|notified|informed"
-    r"|entered|posted|verbalized|reviewed|transmitted|flagged|sent|given|provided|related|alerted|made\s+aware)"
+    r"(?:discussed|communicated|conveyed|relayed|reported|called|telephoned|phoned|paged|e-?mailed"
+    r"|notified|informed"
+    r"|entered|posted|verbalized|reviewed|transmitted|flagged|sent|provided|alerted|made\s+aware)"
 )
 _SAID = (
-    r"(?:findings?|results?|impression|conclusions?|reports?|stud(?:y|ies)|examinations?|exams?|cases?|recommendations?"
-    r"|these|this|it|above|information|interpretation|images?|observations?|changes?|discrepanc(?:y|ies)|abnormalit(?:y|ies)"
-    r"|wet\s+read|preliminary\s+\w+|critical\s+\w+|updates?|messages?|notification|communication|telephone\s+\w+)"
+    r"(?:findings?|results?|impression|conclusions?|reports?|stud(?:y|ies)|examinations?|exams?|cases?"
+    r"|recommendations?"
+    r"|these|this|it|above|information|interpretation|images?|observations?|changes?|discrepanc(?:y|ies)"
+    r"|abnormalit(?:y|ies)"
+    r"|wet\s+read|preliminary\s+\w+|critical\s+\w+|updates?|messages?|notification|communication"
+    r"|telephone\s+\w+)"
 )
 
 _CLOSING = rf"""
@@ -30,70 +40,137 @@ _CLOSING = rf"""
     (?:
       (?:report\s+)?(?:electronically|digitally)\s+(?:signed|verified|approved|authenticated)\b.*
     | (?:report\s+|was\s+|final\s+)?(?:dictated|transcribed|typed)\b.*
-    | (?:report|document|dictation|note|transcription|examination|study|exam)s?\b[^.]*\b(?:dictated|transcribed|signed|voice|speech|finalized|verified)\b.*
-    | (?:signed|read|interpreted|verified|approved|reviewed|reported|finalized|authenticated|edited)(?:\s+and\s+\w+)*\s+(?:by|on|at|date)\b.*
-    | [\w\s.,_-]{{0,60}}\b(?:i|we|attending|radiologist|physician|staff|faculty|undersigned)\b[^.]*\b(?:personally|have|has|certify|attest|was\s+present|agree)\b[^.]*\b(?:reviewed|review|viewed|interpreted|examined|agree|edited|present|concur)\b.*
+    | (?:report|document|dictation|note|transcription|examination|study|exam)s?\b[^.]*\b(?:dictated
+        |transcribed|signed|voice|speech|finalized|verified)\b.*
+    | (?:signed|read|interpreted|verified|approved|reviewed|reported|finalized|authenticated
+        |edited)(?:\s+and\s+\w+)*\s+(?:by|on|at|date)\b.*
+    | [\w\s.,_-]{{0,60}}\b(?:i|we|attending|radiologist|physician|staff|faculty
+        |undersigned)\b[^.]*\b(?:personally|have|has|certify|attest|was\s+present
+        |agree)\b[^.]*\b(?:reviewed|review|viewed|interpreted|examined|agree|edited|present|concur)\b.*
     | [^.]*\bpersonally\s+(?:reviewed|viewed|interpreted|supervised)\b.*
-    | [^.]*\b(?:images?|films?|stud(?:y|ies))\s+and\s+(?:the\s+|this\s+)?(?:\w+\s+)?(?:report|interpretation|findings?|dictation)\s+(?:was|were|have\s+been)\s+(?:\w+\s+)?(?:reviewed|verified)\b.*
-    | (?:[dt]|dd|dt|job(?:\s*(?:id|\#|number))?|transcriptionist|radiologist|attending(?:\s+\w+)?|signature|end\s+of\s+(?:report|impression|addendum|diagnostic\s+report)|final\s+report|accession|mrn|primary\s+diagnostic\s+code|diagnostic\s+code)\s*(?:[:\#].*|\W*)
+    | [^.]*\b(?:images?|films?|stud(?:y|ies))\s+and\s+(?:the\s+|this\s+)?(?:\w+\s+)?(?:report
+        |interpretation|findings?|dictation)\s+(?:was|were|have\s+been)\s+(?:\w+\s+)?(?:reviewed
+        |verified)\b.*
+    | (?:[dt]|dd|dt|job(?:\s*(?:id|\#|number))?|transcriptionist|radiologist|attending(?:\s+\w+)?|signature
+        |end\s+of\s+(?:report|impression|addendum|diagnostic\s+report)|final\s+report|accession|mrn
+        |primary\s+diagnostic\s+code|diagnostic\s+code)\s*(?:[:\#].*|\W*)
     | thank\s+you\b.* | thanks\b.* | sincerely\b.* | mit\s+freundlichen\b.* | atentamente\b.* | gracias\b.*
-    | (?:{_SAID}\W+(?:\w+\s+){{0,8}}?)?(?:(?:was|were|has\s+been|have\s+been|is|are|being|will\s+be)\s+(?:\w+ly\s+|also\s+|then\s+|been\s+)*)?{_TOLD}\W+
-      (?:(?:and|\w+ly|discussed|acknowledged|understood|to|with|by|at|via|over|on|directly|through|in\s+person|in|into|for|from|the|a|an|phone|telephone|reader|verbally|page|person|email|time|approximately)\W+)*{_PERSON}\b.*
-    | {_SAID}\W+(?:\w+\s+){{0,8}}?(?:was|were|has\s+been|have\s+been)\s+(?:\w+\s+){{0,3}}?{_TOLD}\b[^.]*\b(?:telephone|phone|page[rd]?|dashboard|critical|e-?mail|at\s+(?:the\s+)?time|via|person|verbal\w*|by\s+dr|by\s+_|communication)\b.*
-    | {_PERSON}[^.;]{{0,40}}?\b(?:was|were|has\s+been|have\s+been|is)\s+(?:\w+\s+){{0,3}}?(?:notified|informed|paged|called|contacted|aware|made\s+aware|told|alerted|telephoned)\b.*
-    | {_PERSON}[^.;]{{0,40}}?\b(?:acknowledged|confirmed|verified\s+receipt|read\s+back|expressed\s+understanding)\b.*
-    | (?:a\s+)?(?:telephone|phone|verbal|pager|paging|e-?mail|message|critical|wet\s+read|preliminary)\s+(?:notification|call|communication|discussion|message|report|results?|read|findings?|reading)\b[^.]*\b(?:made|placed|left|sent|given|provided|issued|was|were|to|by)\b.*
-    | (?:discussed|communicated|conveyed|relayed|notified|paged|telephoned)\b(?:\W+\w+){{0,4}}?\W+(?:with|to|by|at|via)\b.*
-    | wet\s+read\b.*
+    | (?:{_SAID}\W+(?:\w+\s+){{0,8}}?)?(?:(?:was|were|has\s+been|have\s+been|is|are|being
+        |will\s+be)\s+(?:\w+ly\s+|also\s+|then\s+|been\s+)*)?{_TOLD}\W+
+      (?:(?:and|\w+ly|discussed|acknowledged|understood|to|with|by|at|via|over|on|directly|through
+        |in\s+person|in|into|for|from|the|a|an|phone|telephone|ward|reader|verbally|page|person|email|time
+        |approximately)\W+)*{_PERSON}\b.*
+    | {_SAID}\W+(?:\w+\s+){{0,8}}?(?:was|were|has\s+been
+        |have\s+been)\s+(?:\w+\s+){{0,3}}?{_TOLD}\b[^.]*\b(?:telephone|phone|page[rd]?|dashboard|critical
+        |e-?mail|at\s+(?:the\s+)?time|via|person|verbal\w*|by\s+dr|by\s+_|communication)\b.*
+    | {_PERSON}[^.;]{{0,40}}?(?:\b\w\.\s[^.;]{{0,30}}?)?\b(?:(?:was|were|has\s+been|have\s+been
+        |is)\s+(?:\w+\s+){{0,3}}?)?(?:notified|informed|paged|called|contacted|aware|made\s+aware|told
+        |alerted|telephoned)\b.*
+    | {_PERSON}[^.;]{{0,40}}?\b(?:acknowledged|confirmed|verified\s+receipt|read\s+back
+        |expressed\s+understanding)\b.*
+    | (?:a\s+)?(?:telephone|phone|verbal|pager|paging|e-?mail|message|critical|wet\s+read
+        |preliminary)\s+(?:notification|call|communication|discussion|message|report|results?|read
+        |findings?|reading)\b[^.]*\b(?:documented|through|made|placed|left|sent|given|provided|issued|was
+        |were|to|by)\b.*
+    | (?:discussed|communicated|conveyed|relayed|notified|paged|telephoned)\b(?:\W+\w+){{0,4}}?\W+(?:with
+        |to|by|at|via)\b.*
+    | [^.]{{0,60}}\b(?:employed|used|attempt\w*|made)\s+to\s+(?:notify|contact|reach)\b.*
+    | [^.,;]{{0,40}}\bmessage\s+(?:was\s+|has\s+been\s+)?(?:sent|left)\b.*
+    | (?:critical\s+)?results?\s+(?:notification|communication|discussed)\b.*
+    | called\s+(?:at|to|in|by)\b.* | wet\s+read\b.*
     )
 """
 
 _NOTHING = r"""
-    (?:impression\s*:?\s*|findings?\s*:?\s*)?(?:none|n/?a|nil|not\s+applicable|same|ditto|as\s+(?:above|below|stated|noted|described|dictated)|see\s+(?:above|below|findings?
-        |impression|report|body(?:\s+of(?:\s+the)?\s+report)?|separate\s+report|comments?)|per\s+(?:above|findings?)
-        |(?:see|as)\s+(?:above|below)\s+(?:findings?|impression|report|discussion|description|comments?)|as\s+(?:noted|described|stated|detailed|discussed)\s+(?:above|below|in\s+(?:the\s+)?findings?)
-        |unknown|not\s+(?:given|provided|available|stated)|no\s+comments?|above|end|pending)(?:\s+(?:available|given|provided))?
-    | (?:please\s+)?(?:see|refer\s+to)\s+(?:the\s+|a\s+|also\s+)*(?:\w+\W+){0,6}?(?:reports?|sections?|dictations?|findings?|impression|addendum|discussion|comments?)\b[^.]{0,60}
+    (?:(?:impression|findings?|notification|recommendations?|comparison)\s*:?\s*)?(?:none|n/?a|nil
+        |not\s+applicable|same(?:\s+day)?|ditto|as\s+(?:above|below|stated|noted|described|dictated)
+        |see\s+(?:above|below|findings?
+        |impression|report|body(?:\s+of(?:\s+the)?\s+report)?|separate\s+report|comments?)|per\s+(?:above
+        |findings?)
+        |(?:see|as)\s+(?:above|below)\s+(?:findings?|impression|report|discussion|description|comments?)
+        |as\s+(?:noted|described|stated|detailed|discussed)\s+(?:above|below|in\s+(?:the\s+)?findings?)
+        |unknown|not\s+(?:given|provided|available|stated)|no\s+comments?|above|end
+        |pending)(?:\s+(?:available|given|provided))?
+    | (?:please\s+)?(?:see|refer\s+to)\s+(?:the\s+|a\s+|also\s+)*(?:\w+\W+){0,6}?(?:reports?|sections?
+        |dictations?|findings?|impression|addendum|discussion|comments?)\b[^.]{0,60}
     | [^:.]{1,40}:
 """
 
 _PROCEDURE = (
-    r"(?:ct|cta|hrct|mri?|pet|pet[-/]?ct|ultrasound|sonograph\w*|ultrasonograph\w*|echocardiogra\w*|bronchoscop\w*|biops\w*|imaging"
-    r"|radiograph\w*|x-?rays?|films?|views?|scan\w*|tomograph\w*|fluoroscop\w*|follow(?:-|\s)?ups?|correlat\w*|comparison|examinations?"
-    r"|exams?|evaluation|assessment|stud(?:y|ies)|surveillance|reimaging|series|work-?up|consultation|attention|monitoring"
+    r"(?:ct|cta|hrct|mri?|pet|pet[-/]?ct|ultrasound|sonograph\w*|ultrasonograph\w*|echocardiogra\w*"
+    r"|bronchoscop\w*|biops\w*|imaging"
+    r"|radiograph\w*|x-?rays?|films?|views?|scan\w*|tomograph\w*|fluoroscop\w*|follow(?:-|\s)?ups?"
+    r"|correlat\w*|comparison|examinations?"
+    r"|exams?|evaluation|assessment|stud(?:y|ies)|surveillance|reimaging|series|work-?up|consultation"
+    r"|attention|monitoring|verification|scanning"
     r"|investigations?|characterization|repeat|referral|management)"
 )
 _ADVISED = (
-    r"(?:recommend\w*|suggest(?:ed|s|ing)?|advis\w+|request\w*|helpful|of\s+help|useful|beneficial|warranted|indicated|prudent|appropriate|obtain(?:ed|ing)?"
-    r"|perform(?:ed|ing)?|consider(?:ed)?|needed|necessary|required|valuable|of\s+value|can\s+be\s+used|could\s+be\s+used|encouraged)"
+    r"(?:recommend\w*|suggest(?:ed|s|ing)?|advis\w+|request\w*|helpful|of\s+help|useful|beneficial"
+    r"|warranted|indicated|prudent|appropriate|obtain(?:ed|ing)?"
+    r"|perform(?:ed|ing)?|consider(?:ed)?|needed|necessary|required|valuable|of\s+value|can\s+be\s+used"
+    r"|could\s+be\s+used|encouraged|informative|require|further\s+evaluat\w+)"
 )
 _ADVICE = rf"""
-    (?:(?:please|also|therefore|thus|would|we|i|then|if\s+[^.]{{1,120}}?,|when\s+[^.]{{1,80}}?,|for\s+(?:further|better|more)\s+[^.]{{1,60}}?,|clinically|consequently|otherwise|as\s+such|and|again|once\s+\w+,)\W+)*
+    (?:(?:please|also|therefore|thus|would|we|i|then|if\s+[^.]{{1,120}}?,|when\s+[^.]{{1,80}}?,
+        |for\s+(?:further|better|more)\s+[^.]{{1,60}}?,|clinically|consequently|otherwise|as\s+such|and
+        |again|once\s+\w+,)\W+)*
     (?:
-      (?:recommend|recommended|recommendation|recommending|recommendations|suggest|advise|suggested|advised|suggesting)\b[\s:-]+(?!that\s+there)(?:[^.]*\b{_PROCEDURE}\b)?.*
-    | (?:consider|obtain|repeat|perform|order|correlate|correlation|correlat\w+)\b(?=[^.]*\b(?:{_PROCEDURE}|clinical\w*|history|symptom\w*|physical|patient\w*|labor\w*|with)\b)[^.]*
-    | (?:close\s+|continued\s+|interval\s+|short[\s-](?:term|interval)\s+|radiographic\s+|clinical\s+|imaging\s+)*(?:follow(?:-|\s)?ups?)\b(?!\s+(?:shows|demonstrates|reveals|study\s+shows))[^.]*
-    | (?:(?:an?|the|any|some|this|these|it|they|that|further|additional|dedicated|clinical|repeat|short|term|interval|close|chest|pa|ap|and|or|/|lateral|lordotic|apical|oblique|decubitus|upright|inspiratory|expiratory|frontal|non-?contrast\w*|contrast\w*|enhanced|without|with|low|dose|high|resolution|thin|section|of|the|thorax|thoracic|cardiac|abdom\w*|rib|spine|neck|repeat|nonemerg\w+|non-emerg\w+|outpatient|cross-?sectional|continued|direct|correlative|comparison|old|prior|prior\(?s\)?|outside|previous|serial|elective|diagnostic|conventional|two|2|better|more|finding|findings|area|lesion|nodule|opacity|{_PROCEDURE})[\s,-]+)*{_PROCEDURE}\b[^.;]*?\b(?:is|are|be|should|may|would|could|can|might|as)\b[^.;]*?\b{_ADVISED}\b.*
-    | (?:close\s+|special\s+|further\s+)?attention\s+(?:to\s+this\s+\w+\s+)?(?:on|at|in|to)\s+[^.]*\bfollow(?:-|\s)?ups?\b.*
+      (?:recommend|recommended|recommendation|recommending|recommendations|suggest|advise|suggested|advised
+        |suggesting)\b[\s:-]+(?!that\s+there)(?:[^.]*\b{_PROCEDURE}\b)?.*
+    | (?:consider|obtain|repeat(?!\s+\w+\s+(?:shows?|demonstrat|reveal))|perform|order|correlat(?:e
+        |ion)\s+(?=clinical|with|to|for|for|if|as|is|recomm|sugg|advis))\b(?=[^.]*\b(?:{_PROCEDURE}
+        |clinical\w*|history|symptom\w*|physical|patient\w*|labor\w*|tenderness|pain|images?|oblique
+        |decubitus)\b)[^.]*
+    | (?:close\s+|continued\s+|interval\s+|short[\s-](?:term|interval)\s+|radiographic\s+|clinical\s+
+        |imaging\s+)*(?:follow(?:-|\s)?ups?)\b(?!\s+(?:shows|demonstrates|reveals|study\s+shows))[^.]*
+    | (?:(?:an?|the|any|some|this|these|it|they|that|further|additional|dedicated|clinical|repeat|short
+        |term|interval|close|chest|pa|ap|and|or|/|lateral|lordotic|apical|oblique|decubitus|upright
+        |inspiratory|expiratory|frontal|non-?contrast\w*|contrast\w*|enhanced|without|with|low|dose|high
+        |resolution|thin|section|of|the|thorax|thoracic|cardiac|abdom\w*|rib|spine|neck|repeat|nonemerg\w+
+        |non-emerg\w+|outpatient|cross-?sectional|continued|direct|correlative|comparison|old|prior
+        |prior\(?s\)?|outside|previous|serial|elective|diagnostic|conventional|two|2|better|more|left|right
+        |bone|skeletal|x{{3,}}|finding|findings|area|lesion|nodule|opacity
+        |{_PROCEDURE})[\s,-]+)*{_PROCEDURE}\b[^.;]*?\b(?:is|are|be|should|may|would|could|can|might|will
+        |as)\b[^.;]*?\b{_ADVISED}\b.*
+    | (?:close\s+|special\s+|further\s+)?attention\s+(?:to\s+this\s+\w+\s+)?(?:on|at|in
+        |to)\s+[^.]*\bfollow(?:-|\s)?ups?\b.*
+    | (?:clinical|radiographic)\s+correlation\s+(?:is\s+)?\w+ed\b.*
     | (?:clinical\s+|radiographic\s+)?(?:correlation|follow(?:-|\s)?up|evaluation)\s*(?:with\b[^.]*|\W*)
-    | (?:this|these|it)\b[^.;]*\b(?:(?:can|could|may|might|should)\s+be\s+(?:further\s+|better\s+|more\s+fully\s+)?(?:evaluated|assessed|followed|characterized|correlated|confirmed|investigated))\b.*
-    | (?:if|when)\b[^.]*\b(?:{_ADVISED}|follow(?:ed|-?\s?up)|evaluated|assessed)\b.*
+    | (?:this|these|it)\b[^.;]*\b(?:(?:can|could|may|might|should)\s+be\s+(?:further\s+|better\s+
+        |more\s+fully\s+)?(?:evaluated|assessed|followed|characterized|correlated|confirmed
+        |investigated))\b.*
+    | (?:an?\s+)?x{{3,}}(?:\s+x{{3,}})*\s+(?:is|are|may\s+be|would\s+be)\s+(?:recommended|needed|helpful
+        |suggested|useful)\b.*
+    | (?:if|when)\b[^.]*\b(?:{_ADVISED}|discuss|follow(?:ed|-?\s?up)|evaluated|assessed)\b.*
     )
 """
 
 _TAKEN = (
-    "pa ap lateral lat lateral's frontal posteroanterior anteroposterior postero-anterior antero-posterior upright erect supine semi "
-    "semiupright semi-upright semierect semi-erect semisupine sitting seated recumbent decubitus lordotic portable bedside "
-    "mobile single one two three four 1 2 3 4 view views projection projections radiograph radiographs radiographic "
-    "radiography x-ray x-rays xray xrays ray rays x film films image images imaging chest thorax study studies exam "
-    "examination examinations exams were was are is been has have be obtained provided submitted performed taken "
-    "acquired reviewed presented received available made done digital standard conventional technique position "
-    "positioning of the a an and in with for to on at from by this these there as patient compared comparison comparisons "
-    "comparable prior priors previous dated date hours hrs hr time am pm a.m p.m interpretation review evaluation additional repeat "
-    "obtaining performing no none not or other earlier same day since relevant any outside old today yesterday "
-    "including labelled labeled radiographs: provided. submitted. year old male female y/o inspiration expiration "
-    "consists consist total using rx torax proyecciones proyeccion se realiza anteroposterior posteroanterior y de del "
-    "cxr xr dx portably upright, series number performed, were: ct most recent only direct correlation made"
+    "pa ap lateral lat lateral's frontal posteroanterior anteroposterior postero-anterior "
+    "antero-posterior upright erect supine semi "
+    "semiupright semi-upright semierect semi-erect semisupine sitting seated recumbent decubitus lordotic "
+    "portable bedside "
+    "mobile single one two three four 1 2 3 4 view views projection projections radiograph radiographs "
+    "radiographic "
+    "radiography x-ray x-rays xray xrays ray rays x film films image images imaging chest thorax study "
+    "studies exam "
+    "examination examinations exams were was are is been has have be obtained provided submitted "
+    "performed taken "
+    "acquired reviewed presented received available made done digital standard conventional technique "
+    "position "
+    "positioning of the a an and in with for to on at from by this these there as patient compared "
+    "comparison comparisons "
+    "comparable prior priors previous dated date hours hrs hr time am pm a.m p.m interpretation review "
+    "evaluation additional repeat "
+    "obtaining performing no none not or other earlier same day since relevant any outside old today "
+    "yesterday "
+    "including labelled labeled radiographs: provided. submitted. year old male female y/o inspiration "
+    "expiration "
+    "consists consist total using rx torax proyecciones proyeccion se realiza anteroposterior "
+    "posteroanterior y de del "
+    "cxr xr dx portably upright, series number performed, were: ct most recent only direct correlation "
+    "however evaluate assess stability apical oblique view immediately next preceding similar analysis"
 )
 _ANCHORS = frozenset(
     [
@@ -127,7 +204,10 @@ _ANCHORS = frozenset(
     ]
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z'./-]*[A-Za-z]|[A-Za-z]|\d+")
-_MONTHS = "january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec"
+_MONTHS = (
+    "january february march april may june july august september october november december jan feb mar "
+    "apr jun jul aug sep sept oct nov dec"
+)
 
 
 @cache
@@ -147,29 +227,27 @@ def is_boilerplate(sentence: str) -> bool:
     compare with; recommendations; "None.", "As above."; a label alone; a text of marks ("XXXX", "___").
     One that also tells what is seen ("Nodule, recommend CT") is not, nor is one on the film's quality.
     """
+    sentence = sentence[:_READ]
     return is_closing(sentence) or _is_empty(sentence) or is_technique(sentence) or is_advice(sentence)
 
 
 def is_closing(sentence: str) -> bool:
     """Whether a sentence is a notice of who dictated, signed, reviewed, or was told what and when."""
-    return _whole(_CLOSING).fullmatch(sentence) is not None
+    return _whole(_CLOSING).fullmatch(sentence[:_READ]) is not None
 
 
 def is_advice(sentence: str) -> bool:
     """Whether a sentence says what to do next and nothing else."""
-    return _whole(_ADVICE).fullmatch(sentence) is not None
+    return _whole(_ADVICE).fullmatch(sentence[:_READ]) is not None
 
 
 def is_technique(sentence: str) -> bool:
     """Whether a sentence only names the views taken, or what they are compared with."""
     words = [word.casefold() for word in _WORD.findall(sentence)]
-    if not words or not any(word in _ANCHORS for word in words):
+    parts = [part for word in words for part in ([word] if word in _taken() else re.split(r"[-/]", word))]
+    if not any(part in _ANCHORS for part in parts):
         return False
-    return all(word in _taken() or word.isdigit() or _is_mark(word) for word in words)
-
-
-def _is_mark(word: str) -> bool:
-    return len(word) > 1 and not word.strip("x_")
+    return all(part in _taken() or part.isdigit() or not part.strip("x_'.") for part in parts)
 
 
 def _is_empty(sentence: str) -> bool:
@@ -186,7 +264,8 @@ _ELSEWHERE = re.compile(
     | \b(?:the\s+|\A)(?:above|below)\s+(?:\w+\s+)?(?:findings?|impressions?|descriptions?|reports?)\b
     | \b(?:above|below|afore)[\s-]?(?:mentioned|described|noted|listed)\b | \bdescribed\s+(?:above|below)\b
     | \b(?:see|refer\s+to|per)\s+(?:the\s+)?(?:\w+\s+){0,2}?
-        (?:impressions?|findings|sections?|comments?|discussion|reports?|dictations?|addend(?:um|a)|notes?)\b
+        (?:impressions?|findings|sections?|comments?|discussion|reports?|dictations?|addend(?:um|a)
+        |notes?)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -36,12 +36,14 @@ _PHRASES: dict[str, str] = {
         |problem|diagnosis|presentation) | history of (?:the )?present(?:ing)? illness | hpi
         | (?:reasons?|indications?|history) for (?:the |this )?(?:exam(?:ination)?|study|visit|request
         |test|order|procedure|consult(?:ation)?|radiograph|imaging) | reason | request | symptoms?
-        | (?:admitting|underlying|clinical) (?:diagnosis|medical condition) | chief complaint | present(?:ing)? complaint
+        | (?:admitting|underlying|clinical) (?:diagnosis|medical condition) | chief complaint
+        | present(?:ing)? complaint
         | clinical | preoperative diagnosis
         | klinische (?:angaben?|frage(?:stellung)?|information(?:en)?|gegevens|vraagstelling|inlichtingen)
         | klinik | fragestellung | anamnese | indikation | (?:rechtfertigende|medizinische) indikation
         | vorgeschichte | klinik und fragestellung | vraagstelling | indicatie | aanvraag
-        | (?:datos|informacion|historia|antecedentes|resumen|sospecha|diagnostico) clinic[oa]s? | antecedentes
+        | (?:datos|informacion|historia|antecedentes|resumen|sospecha|diagnostico) clinic[oa]s?
+        | antecedentes
         | motivo(?: (?:de(?:l)? )?(?:la )?(?:consulta|estudio|examen|exploracion|solicitud|peticion))?
         | indicacion(?:es)? | indicacao(?: clinica)? | (?:dados|informacoes) clinic[oa]s | historia
         | (?:renseignements|informations|contexte|donnees|indication) cliniques? | motif(?: de l'examen)?
@@ -54,49 +56,61 @@ _PHRASES: dict[str, str] = {
         | views?(?: obtained)? | protocol | exposure | contrast | method(?:s|ology)? | imaging technique
         | projections? | (?:dose|radiation dose)
         | technik | methode | untersuchung(?:stechnik|smethode)? | aufnahmetechnik | techniek | onderzoek
-        | tecnica(?: (?:de(?:l)? )?(?:estudio|examen|exploracion|d'esame|utilizada))? | estudio(?: realizado)? | exploracion
-        | examen(?: realizado)? | procedimiento | proyecciones | exame | metodo(?:logia)? | esame(?: eseguito)?
+        | tecnica(?: (?:de(?:l)? )?(?:estudio|examen|exploracion|d'esame|utilizada))?
+        | estudio(?: realizado)? | exploracion
+        | examen(?: realizado)? | procedimiento | proyecciones | exame | metodo(?:logia)?
+        | esame(?: eseguito)?
         | technique d'examen | etude | type d'examen | proyeccion
     """,
     "comparison": r"""
         comparisons?(?: (?:stud(?:y|ies)|exams?|films?|(?:is )?made(?: to| with)?|to|with|date))?
         | (?:prior|previous|old|reference) (?:exams?|examinations?|stud(?:y|ies)|films?|imaging|radiographs?
         |comparisons?|reports?) | priors? | compared (?:to|with) | correlation | relevant priors?
-        | vergleich(?:suntersuchung(?:en)?|saufnahmen?)? | voraufnahmen? | voruntersuchung(?:en)? | vergelijking
-        | vorbefunde? | comparacion(?: con)? | (?:estudios?|exploraciones|examenes) (?:previos?|anterior(?:es)?)
+        | vergleich(?:suntersuchung(?:en)?|saufnahmen?)? | voraufnahmen? | voruntersuchung(?:en)?
+        | vergelijking
+        | vorbefunde? | comparacion(?: con)? | (?:estudios?|exploraciones|examenes) (?:previos?
+        |anterior(?:es)?)
         | comparativ[oa] | comparaison(?: avec)? | (?:examens?|cliches) (?:anterieurs?|precedents?)
         | comparacao | (?:estudo|exame)s? anterior(?:es)? | confront[oi] | (?:esame|esami) precedent[ei]
     """,
     "findings": r"""
-        (?:(?:chest|radiographic|radiological|radiology|imaging|x-?ray|image|exam|examination|report|detailed|relevant|pertinent
+        (?:(?:chest|radiographic|radiological|radiology|imaging|x-?ray|image|exam|examination|report
+        |detailed|relevant|pertinent
         |chest (?:x-?ray|radiograph|film)|cxr|lateral|frontal|portable) )?findings?
         | observations? | descriptions? | results? | narrative(?: report)? | body(?: of report)?
         | (?:radiology |radiological |x-?ray )?report | reading | details?
         | (?:rontgen)?befund(?:e|bericht)? | beschreibung | bevindingen | verslag | beschrijving
         | hallazgos(?: (?:radiologicos|de imagen))? | informe(?: radiologico)? | descripcion
         | resultados? | observaciones | achados(?: radiologicos)? | analise | relatorio | descricao | laudo
-        | resultats? | constatations? | compte[ -]rendu | lecture | referto | repert[oi] | descrizione | analyse
+        | resultats? | constatations? | compte[ -]rendu | lecture | referto | repert[oi] | descrizione
+        | analyse
     """,
     "impression": r"""
         (?:(?:final|overall|diagnostic|radiographic|radiological|radiology|chest|cxr|imaging|general
         |summary|x-?ray) )?(?:impressions?|conclusions?) | assessment | opinion | interpretation | summary
-        | (?:final |radiological |imaging |radiologic )?diagnos[ie]s | impression and (?:plan|recommendations?)
-        | conclusions? and recommendations? | (?:final |official )interpretation | bottom line | key findings?
+        | (?:final |radiological |imaging |radiologic )?diagnos[ie]s | impression and (?:plan
+        |recommendations?)
+        | conclusions? and recommendations? | (?:final |official )interpretation | bottom line
+        | key findings?
         | (?:zusammenfassende )?beurteilung | zusammenfassung | fazit | ergebnis | conclusie | beoordeling
         | samenvatting | impresion(?: (?:diagnostica|radiologica|final))? | conclusion(?:es)?
-        | juicio(?: (?:diagnostico|clinico))? | diagnostico(?: (?:radiologico|final))? | resumen | valoracion
+        | juicio(?: (?:diagnostico|clinico))? | diagnostico(?: (?:radiologico|final))? | resumen
+        | valoracion
         | synthese | interpretation | au total | en conclusion | impressao(?: diagnostica)? | conclusao
         | conclusoes | opiniao | hipotese diagnostica | conclusion[ei] | impressione(?: diagnostica)?
         | diagnosi | giudizio | sintesi
     """,
     "comment": r"comments? | discussion | commentaires? | comentarios? | commento | kommentar | anmerkung",
     "addendum": r"""
-        (?:final )?(?:report )?addend(?:um|a|ums)(?: (?:report|begins?|end|\#? ?\d))? | amendment | amended report
+        (?:final )?(?:report )?addend(?:um|a|ums)(?: (?:report|begins?|end|\#? ?\d))? | amendment
+        | amended report
         | addendum to (?:the )?(?:original |final )?report | nachtrag | adenda | anexo | adendo | aanvulling
     """,
     "preliminary": r"""
-        (?:preliminary )?wet read(?:ing)?(?: version(?: \#? ?\d)?)? | preliminary (?:report|read(?:ing)?|interpretation
-        |findings?|impressions?) | pfi | provisional findings? impressions?(?: pfi)? | resident (?:read|preliminary)
+        (?:preliminary )?wet read(?:ing)?(?: version(?: \#? ?\d)?)? | preliminary (?:report|read(?:ing)?
+        |interpretation
+        |findings?|impressions?) | pfi | provisional findings? impressions?(?: pfi)? | resident (?:read
+        |preliminary)
     """,
     "recommendation": r"""
         recommendations? | recommended follow[ -]?up | plan | follow[ -]?up(?: recommendations?)?
@@ -105,26 +119,37 @@ _PHRASES: dict[str, str] = {
     """,
     "notification": r"""
         (?:critical )?(?:notifications?|communications?)(?: of (?:critical )?(?:results?|findings?))?
-        | critical (?:results?|values?|test result)(?: (?:notification|communication))? | result notification
+        | critical (?:results?|values?|test result)(?: (?:notification|communication))?
+        | result notification
         | communicated to | notified
     """,
     "signature": r"""
-        (?:(?:report )?(?:electronically |digitally |e-?)?(?:signed|approved|verified|authenticated|finali[sz]ed
+        (?:(?:report )?(?:electronically |digitally |e-?)?(?:signed|approved|verified|authenticated
+        |finali[sz]ed
         |authori[sz]ed|validated)|dictated|read|reported|interpreted|transcribed|reviewed|typed|prepared)
-        (?: (?:and|/) (?:signed|electronically signed|reviewed|approved|verified|authenticated|interpreted))?
+        (?: (?:and|/) (?:signed|electronically signed|reviewed|approved|verified|authenticated
+        |interpreted))?
         (?: (?:by|on|at|date|date/time|electronically by))?
-        | transcriptionist | (?:attending |reporting |reading |interpreting |consultant |staff )?(?:radiologist|physician)
-        | (?:radiology )?resident | attending | attestation | teaching physician(?: attestation)? | signature
-        | signed | unterschrift | firma(?:do)?(?: por)? | medico radiologo | radiologue | dictee? par | signe par
+        | transcriptionist | (?:attending |reporting |reading |interpreting |consultant
+        |staff )?(?:radiologist|physician)
+        | (?:radiology )?resident | attending | attestation | teaching physician(?: attestation)?
+        | signature
+        | signed | unterschrift | firma(?:do)?(?: por)? | medico radiologo | radiologue | dictee? par
+        | signe par
     """,
     UNNAMED: r"""
-        (?:final|radiology|radiological|x-?ray|imaging|diagnostic|official|chest x-?ray) (?:radiology )?report
-        | findings? and impressions? end | patient(?: (?:name|id|number|age|sex|information))? | name | mrn | dob
-        | date of birth | accession(?: (?:number|no|\#))? | (?:ordering|referring|requesting) (?:physician|provider
+        (?:final|radiology|radiological|x-?ray|imaging|diagnostic|official
+        |chest x-?ray) (?:radiology )?report
+        | findings? and impressions? end | patient(?: (?:name|id|number|age|sex|information))? | name
+        | mrn | dob
+        | date of birth | accession(?: (?:number|no|\#))? | (?:ordering|referring|requesting) (?:physician
+        |provider
         |doctor|clinician|service) | (?:exam(?:ination)? |study |report |service )?(?:date|time)(?:/time)?
-        | date of (?:exam(?:ination)?|study|service|procedure) | facility | department | hospital | location | sex
+        | date of (?:exam(?:ination)?|study|service|procedure) | facility | department | hospital
+        | location | sex
         | age | gender | (?:exam(?:ination)?|study|order|visit) (?:number|no|id|\#) | (?:report )?status
-        | end of (?:report|addendum|impression) | paciente | fecha | datum | patient(?:enname|in)? | birth ?date
+        | end of (?:report|addendum|impression) | paciente | fecha | datum | patient(?:enname|in)?
+        | birth ?date
         | requested by | ordered by | modality | body part
     """,
 }

@@ -14,6 +14,9 @@ from xemplar.report.priors import compares_with_prior
 from xemplar.report.sections import Section, split_sections
 from xemplar.report.sentences import split_sentences
 
+_STOCK = frozenset({"recommendation", "notification", "signature"})
+"""Sections of which every sentence is boilerplate."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReportSentence:
@@ -48,8 +51,11 @@ class Report:
 
 
 def read_report(text: str) -> Report:
-    """Sections and sentences of a report, and of each sentence whether it compares with a prior, is
-    boilerplate, and its language. Offsets are into `text`, which is kept as it is.
+    """Sections and sentences of a report, and of each sentence what it is.
+
+    Offsets are into `text`, which is kept as it is. Sections, and within them sentences, stand in order.
+    A sentence takes the report's language unless it clearly is in another, so that a report in two
+    languages is told apart by sentence.
     """
     sections = split_sections(text)
     told = [one for one in sections if one.name in ("findings", "impression")] or sections
@@ -59,13 +65,14 @@ def read_report(text: str) -> Report:
         body = text[section.start : section.end]
         for start, end in split_sentences(body):
             words = " ".join(body[start:end].split())
-            prior, stock, own = _read_sentence(words)
+            prior, stock, own = _read_sentence(words, language or "en")
             span = (section.start + start, section.start + end)
+            stock = stock or section.name in _STOCK
             found.append(ReportSentence(*span, section.name, prior, stock, own or language))
     return Report(text, sections, tuple(found), language)
 
 
 @lru_cache(maxsize=20_000)
-def _read_sentence(words: str) -> tuple[bool, bool, str | None]:
+def _read_sentence(words: str, likely: str) -> tuple[bool, bool, str | None]:
     """Kept by text: reports repeat their sentences."""
-    return compares_with_prior(words), is_boilerplate(words), language_of(words)
+    return compares_with_prior(words), is_boilerplate(words), language_of(words, likely=likely)

@@ -7,12 +7,16 @@ nothing of findings or files, and changes nothing: a section is offsets into the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from xemplar.report.boilerplate import is_closing
+from xemplar.report.boilerplate import is_boilerplate, is_closing
 from xemplar.report.headings import STRONG, UNNAMED, section_named, without_accents
 from xemplar.report.sentences import split_sentences
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,81 +49,21 @@ _BEFORE_COLON = re.compile(
 )
 _WORD_START = re.compile(r"(?<![A-Za-z-])[A-Za-z]")
 _SIGNED = re.compile(
-    r"(?:electronically|digitally) (?:signed|verified|approved)|(?:report )?dictated (?:by|and|on)|signed by\b"
-    r"|transcribed (?:by|on)|(?:read|reported|interpreted|verified|approved) by[ :]"
+    r"(?:electronically|digitally) (?:signed|verified|approved)|(?:report )?dictated (?:by|and|on)"
+    r"|signed by\b|transcribed (?:by|on)|(?:read|reported|interpreted|verified|approved) by[ :]"
     r"|end of (?:report|impression|addendum)\b|\*{3}",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[ \t]*[_=*~-]{10,}[ \t]*\Z")
 _GAP = re.compile(r"\n[ \t\r]*\n\s*")
-_JOINED = frozenset(
-    [
-        "the",
-        "these",
-        "this",
-        "those",
-        "following",
-        "of",
-        "and",
-        "or",
-        "with",
-        "for",
-        "above",
-        "below",
-        "other",
-        "additional",
-        "significant",
-        "no",
-        "my",
-        "our",
-        "a",
-        "an",
-        "under",
-        "see",
-        "per",
-        "in",
-        "to",
-        "by",
-        "on",
-        "any",
-        "all",
-        "incidental",
-        "pertinent",
-        "key",
-        "major",
-        "main",
-        "lung",
-        "chest",
-        "cardiac",
-        "bony",
-        "osseous",
-        "abnormal",
-        "acute",
-        "new",
-        "prior",
-        "previous",
-        "positive",
-        "negative",
-        "ct",
-        "mri",
-        "pet",
-        "us",
-        "as",
-        "les",
-        "la",
-        "el",
-        "los",
-        "las",
-        "die",
-        "der",
-        "das",
-        "de",
-        "des",
-        "du",
-        "son",
-        "sus",
-    ]
+_JOINED = _words(
+    "the these this those following of and or with for above below other additional significant no my "
+    "our a an under see per in to by on any all incidental pertinent key major main lung chest cardiac "
+    "bony osseous abnormal acute new prior previous positive negative ct mri pet us as les la el los "
+    "las die der das de des du son sus "
 )
+_EARLY = frozenset({"preliminary", "addendum"})
+_AFTER_FINDINGS = frozenset({"findings", "impression", "recommendation", "notification", "signature"})
 _CONTEXT = frozenset({"indication", "technique", "comparison"})
 _BODY = frozenset({"findings", "impression", "addendum"})
 
@@ -155,7 +99,7 @@ def section_texts(text: str) -> dict[str, str]:
     return {name: "\n".join(bodies) for name, bodies in parts.items()}
 
 
-def trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     """The range without outer white space, or None where nothing is left."""
     while start < end and text[start].isspace():
         start += 1
@@ -165,7 +109,7 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _append_body(sections: list[Section], text: str, name: str, span: tuple[int, int]) -> None:
-    body = trimmed(text, *span)
+    body = _trimmed(text, *span)
     if body is not None:
         sections.append(Section(name, *body))
 
@@ -195,8 +139,7 @@ def _headings(text: str) -> list[_Heading]:
             if heading is not None:
                 found.append(heading)
             if ":" in content or "ign" in content or "ictated" in content or "IGN" in content:
-                after = heading.end - start if heading is not None else 0
-                found += _within(content, start, after, lower=lower)
+                found += _within(content, start, heading, lower=lower)
             ended = content[-1] in ".:;!?_"
         else:
             ended = True
@@ -212,22 +155,18 @@ def _at_line_start(line: str, offset: int, *, ended: bool) -> _Heading | None:
     if not first:
         return None
     match = _LINE.match(line)
-    if match is not None and (name := section_named(match["words"])) is not None:
-        if _stands(match, name, ended=ended):
-            begin = len(line) - len(line.lstrip())
-            return _Heading(name, offset + begin, offset + match.end())
+    name = section_named(match["words"]) if match is not None else None
+    if match is not None and name is not None and _stands(match, name, ended=ended):
+        return _Heading(name, offset + len(line) - len(line.lstrip()), offset + match.end())
     if _RULE.match(line):
         return _Heading(UNNAMED, offset, offset + len(line))
     signed = _SIGNED.match(line, len(line) - len(line.lstrip()))
     if signed is not None:
         return _Heading("signature", offset + signed.start(), offset + signed.start())
     match = _CAPITALS.match(line)
-    while match is not None:
-        words = match["words"]
-        name = section_named(words)
-        if name in STRONG:
-            return _Heading(str(name), offset + match.start("words"), offset + match.end())
-        return None
+    name = section_named(match["words"]) if match is not None else None
+    if match is not None and name is not None and name in STRONG:
+        return _Heading(name, offset + match.start("words"), offset + match.end())
     return None
 
 
@@ -246,9 +185,10 @@ def _stands(match: re.Match[str], name: str, *, ended: bool) -> bool:
     return upper or (words[0].isupper() and (ended or name in STRONG)) or (ended and name in STRONG)
 
 
-def _within(line: str, offset: int, after: int, *, lower: bool) -> Iterator[_Heading]:
-    """The headings inside a line, from `after` on."""
-    begin = after
+def _within(line: str, offset: int, opened: _Heading | None, *, lower: bool) -> Iterator[_Heading]:
+    """The headings inside a line, after the one it was opened by; "INDICATION: History: ..." holds one."""
+    begin = after = opened.end - offset if opened is not None else 0
+    inside = opened.name if opened is not None else None
     while True:
         colon = line.find(":", begin)
         stop = colon if colon >= 0 else len(line)
@@ -259,9 +199,9 @@ def _within(line: str, offset: int, after: int, *, lower: bool) -> Iterator[_Hea
         if colon < 0:
             return
         heading = _before_colon(line, after, colon, lower=lower)
-        if heading is not None:
+        if heading is not None and not (after and heading.name == inside == "indication"):
             yield replace(heading, start=heading.start + offset, end=heading.end + offset)
-            after = colon + 1
+            after, inside = colon + 1, heading.name
         begin = colon + 1
 
 
@@ -310,13 +250,13 @@ def _with_comments(found: list[_Heading]) -> list[_Heading]:
 
 def _unheaded(text: str, sections: list[Section], *, has_impression: bool) -> list[Section]:
     """A report without a heading for its findings, with its loose paragraphs named."""
-    stop = next((i for i, section in enumerate(sections) if section.name not in _CONTEXT | {UNNAMED}), None)
-    loose = len(sections) if stop is None else stop
+    ends = _AFTER_FINDINGS if has_impression else _AFTER_FINDINGS - {"findings"}
+    loose = next((i for i, section in enumerate(sections) if section.name in ends), len(sections))
     last = max((i for i in range(loose) if sections[i].name in _CONTEXT), default=None)
     named = sections[:loose]
     paragraphs: list[Section] = []
     for index, section in enumerate(sections[:loose]):
-        if last is not None and index < last:
+        if (last is not None and index < last) or section.name in _EARLY:
             continue
         parts = _paragraphs(text, section)
         keep = 1 if section.name in _CONTEXT else _titles(text, parts)
@@ -339,7 +279,7 @@ def _unheaded(text: str, sections: list[Section], *, has_impression: bool) -> li
 
 def _findings_of(text: str, paragraphs: list[Section], *, has_impression: bool) -> Iterator[Section]:
     """The paragraphs as findings, the last as impression where it has no heading and others say something."""
-    telling = [part for part in paragraphs if not _is_closing(text, part)]
+    telling = [part for part in paragraphs if not _all_of(text, part, is_boilerplate)]
     split = not has_impression and len(telling) > 1
     body = paragraphs[: paragraphs.index(telling[-1])] if split else paragraphs
     yield Section("findings", body[0].start, body[-1].end)
@@ -353,7 +293,7 @@ def _paragraphs(text: str, section: Section) -> list[Section]:
     for match in _GAP.finditer(text, section.start, section.end):
         edges += [match.start(), match.end()]
     edges.append(section.end)
-    spans = [trimmed(text, edges[i], edges[i + 1]) for i in range(0, len(edges), 2)]
+    spans = [_trimmed(text, edges[i], edges[i + 1]) for i in range(0, len(edges), 2)]
     return [Section(section.name, *span) for span in spans if span is not None]
 
 
@@ -391,6 +331,11 @@ def _without_closing(text: str, section: Section) -> Iterator[Section]:
 
 
 def _is_closing(text: str, part: Section) -> bool:
-    """Whether a paragraph holds nothing but notices of who read, dictated, said or was told what."""
-    spans = split_sentences(text[part.start : part.end])
-    return all(is_closing(text[part.start + start : part.start + end]) for start, end in spans)
+    """Whether a paragraph holds nothing but notices of who read, dictated, signed or was told what."""
+    return _all_of(text, part, is_closing)
+
+
+def _all_of(text: str, part: Section, holds: Callable[[str], bool]) -> bool:
+    """Whether something holds of each sentence of a paragraph."""
+    body = text[part.start : part.end]
+    return all(holds(" ".join(body[start:end].split())) for start, end in split_sentences(body))

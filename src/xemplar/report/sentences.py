@@ -7,6 +7,7 @@ neighbouring languages. Knows nothing of sections or meaning, and changes nothin
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 Span = tuple[int, int]
 
@@ -17,52 +18,63 @@ def _words(text: str) -> frozenset[str]:
 
 # A full stop after one of these never ends a sentence but at the end of the text ...
 _TITLES = _words(
-    "dr drs mr mrs ms prof st vs e.g i.e cf viz eg ie dra sra srta mme mlle hr hrn fr dott sig z.b d.h u.a bzw ggf "
-    "evtl inkl vgl v.a z.n s.o s.u p.ej p.ex aprox approx ca incl env"
+    "dr drs mr mrs ms prof st vs e.g i.e cf viz eg ie dra sra srta mme mlle hr hrn fr dott sig z.b d.h "
+    "u.a bzw ggf evtl inkl vgl v.a z.n s.o s.u p.ej p.ex aprox approx ca incl env"
 )
 # ... after one of these only where a capital follows or nothing, after one of those unless a number does.
 _TAILS = _words(
-    "a.m p.m al etc jr sr inc resp dept min max temp hr hrs lat bilat ant post sup inf med prox dist rt lt pt pts hx dx "
-    "tx rx abd esp poss prob assoc diff calc calcif mod sl neg pos prev comp approx yr yrs wk wks mo mos wt ht re li bds "
-    "rechts.s izq dcho dcha der o.b i.s re li n.p m.d d.o r.n p.a ph.d ed vol dia diam resp"
+    "a.m p.m al etc jr sr inc resp dept min max temp hr hrs lat bilat ant post sup inf med prox dist rt "
+    "lt pt pts hx dx tx rx abd esp poss prob assoc diff calc calcif mod sl neg pos prev comp approx yr "
+    "yrs wk wks mo mos wt ht re li bds rechts.s izq dcho dcha der o.b i.s re li n.p m.d d.o r.n p.a ph.d "
+    "ed vol dia diam resp"
 )
 _NUMBERED = _words(
-    "fig figs no nos nr num im ser pg vol jan feb mar apr jun jul aug sep sept oct nov dec ext tel abb art seq img"
+    "fig figs no nos nr num im ser pg vol jan feb mar apr jun jul aug sep sept oct nov dec ext tel abb "
+    "art seq img"
 )
 _UNITS = _words("cm mm ml cc kg mg in ft fr mgy kv kvp mas lb lbs deg hu sec hr hrs h yr yrs x")
 # A number after one of these counts something: it is no item of a list.
 _COUNTED = _words(
-    "segment segments level levels grade stage type zone station phase image images series number no lead vertebra rib "
-    "ribs page lobe day days version v level class category group line item figure part step code room pod post of to "
-    "and or than x by about approximately measuring measures age aged at # = < > ~ is was views"
+    "segment segments level levels grade stage type zone station phase image images series number no lead "
+    "vertebra rib ribs page lobe day days version v level class category group line item figure part step "
+    "code room pod post of to and or than x by about approximately measuring measures age aged at # = < > "
+    "~ is was views"
 )
 _ORDINAL = _words(  # German: "die 5. Rippe", "am 12. Mai"
     "der die das des dem den am im vom zum zur bis und rechte rechten linke linken ab seit dorsale laterale"
 )
 _BEFORE_INITIALS = _words("by and with from to per dr drs mr mrs ms prof doctor")
 _OPENERS = _words(
-    "the there no heart lungs lung this these cardiac bony degenerative normal stable mild small left right bilateral "
-    "unchanged clear otherwise a an in on it if is as at minimal moderate large low interval new mediastinal pulmonary "
-    "pleural both again since compared recommend findings visualized chest trachea aorta bones osseous soft overall"
+    "the there no heart lungs lung this these cardiac bony degenerative normal stable mild small left "
+    "right bilateral unchanged clear otherwise a an in on it if is as at minimal moderate large low "
+    "interval new mediastinal pulmonary pleural both again since compared recommend findings visualized "
+    "chest trachea aorta bones osseous soft overall"
 )
 _AFTER_UNIT = _words(
-    "above below from in at of nodule nodular x by to and or proximal distal thick long wide diameter mass left right "
-    "superior inferior with into calcified size lesion opacity within lateral medial cavity short"
+    "above below from in at of nodule nodular x by to and or proximal distal thick long wide diameter "
+    "mass left right superior inferior with into calcified size lesion opacity within lateral medial "
+    "cavity short"
 )
 
-_LIST_MARK = r"(?:\(?\d{1,2}[.)](?!\d)|\(?[a-hA-H]\)|[-*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u2013\u2014>]+|#\d{1,2}[.:)]?)"
-_LABEL = r"[A-Z][A-Za-z]*(?:[ /&,-]{1,3}[A-Za-z]+){0,4}:(?=\s)"
-_BREAK = re.compile(
-    rf"(?P<blank>\n[ \t\r]*\n\s*)|(?P<item>\n[ \t]*(?={_LIST_MARK}[ \t]*\S))|(?P<label>\n[ \t]*(?={_LABEL}))"
-    r"|(?P<stop>(?:[.!?]+|\u2026)[\"')\]\u201d\u2019\u00bb]*(?=\s|\Z))"
-    r"|(?P<glued>(?<=[A-Za-z\d)%\]][A-Za-z\d)%\]])\.(?=[A-Z][a-z]+[\s,]|[A-Z]{3,}\s|[A-Z]\s[a-z]))"
-    r"|(?P<low>(?<=[a-z]{3})\.(?=[a-z]{2,}\s))"
-    r"|(?P<list>(?<=[A-Za-z)%\]][.;])(?=\(?\d{1,2}[.)](?:[A-Z]|\s+[A-Za-z])))"
-    r"|(?P<number>(?<=\s)(?=\(?\d{1,2}[.)]\s*[A-Za-z]))"
+_LIST_MARK = (
+    r"(?:\(?\d{1,2}[.)],?(?!\d)|\(?[a-hA-H]\)"
+    r"|[-*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u2013\u2014>]+|#\d{1,2}[.:)]?)"
 )
+_LABEL = r"[A-Z][A-Za-z]*(?:[ /&,-]{1,3}[A-Za-z]+){0,4}:(?=\s)"
+_CLOSERS = r"[\"')\]\u201d\u2019\u00bb]*"
+# Begins with one set of letters, so that the search skips everything else.
+_BREAK = re.compile(
+    rf"[.!?\u2026\n(\d](?:"
+    rf"(?<=\n)[ \t\r]*(?:(?P<blank>\n\s*)|(?P<item>(?={_LIST_MARK}[ \t]*\S))|(?P<label>(?={_LABEL})))"
+    rf"|(?<=[.!?\u2026])[.!?]*{_CLOSERS}(?:(?P<stop>(?=\s|\Z))"
+    r"|(?P<glued>(?=[A-Z][a-z]+[\s,]|[A-Z]{3,}\s|[A-Z]\s[a-z]|[a-z]{2,}\s"
+    r"|\(?\d{1,2}[.)](?:[A-Z]|\s+[A-Za-z]))))"
+    r"|(?:(?<=\d)\d?|(?<=\()\d{1,2})[.)](?P<number>(?=\s*[A-Za-z])))"
+)
+_SECOND = re.compile(r"(?<=[\s.;])\(?2[.)]\s*[A-Za-z]")
 _MARK = re.compile(rf"\s*(?:{_LIST_MARK}(?:\s+(?=\S)|(?=[A-Za-z])))+")
 _LETTERED = re.compile(r"\s*[A-Ha-h]\.[ \t]+(?=[A-Z])")
-_BARE_MARK = re.compile(r"\s*\(?(?:\d{1,2}|[a-hA-H])[.)]+\Z")
+_BARE_MARK = re.compile(r"\s*\(?(?:\d{1,2}|[a-hA-H])")
 _LAST_WORD = re.compile(r"[^\s(\[,;/\"]+\Z")
 _WORD_BEFORE = re.compile(r"(\S+)\s+\S*\Z")
 _NEXT_WORD = re.compile(r"\s*[\"'(\[]*([^\s,;:.)\]]*)")
@@ -79,37 +91,37 @@ def split_sentences(text: str) -> tuple[Span, ...]:
     bullet of a list item is not part of its sentence. Pieces without a letter or digit are left out.
     """
     spans: list[Span] = []
-    start, item = 0, 0
-    lines = _line_breaks(text)
-    for match in _BREAK.finditer(text):
-        kind = match.lastgroup
-        end = match.end()
-        if kind == "stop" or kind == "glued" or kind == "low":
-            if not _ends_sentence(text, start, match):
-                continue
-        elif kind == "number":
-            number = _number_at(text, end)
-            if _at_start(text, start, end):
-                item = number
-                continue
-            if number != item + 1 or item == 0 or not _may_end(text, start, end):
-                continue
-            item = number
-        elif kind == "item":
-            item = _number_at(text, end)
-        while lines and lines[0] < end:
-            cut = lines.pop(0)
-            if cut > start:
-                _append_sentence(spans, text, start, cut)
-                start = cut
-        _append_sentence(spans, text, start, end)
-        start = end
-    for cut in lines:
+    start = 0
+    for cut in sorted({*_stops(text), *_line_breaks(text), len(text)}):
         if cut > start:
             _append_sentence(spans, text, start, cut)
             start = cut
-    _append_sentence(spans, text, start, len(text))
     return tuple(spans)
+
+
+def _stops(text: str) -> Iterator[int]:
+    """Where sentences end by a stop, a blank line, or because a list item or a labelled line begins."""
+    start, item = 0, 0
+    for match in _BREAK.finditer(text):
+        kind, end = match.lastgroup, match.end()
+        if kind == "number":
+            begin = match.start()
+            number = int(match[0].strip("(.)"))
+            if _begins_item(text, start, begin, (number, item)):
+                start, item = begin, number
+                yield begin
+                continue
+            if text[end - 1] != "." or text[end] not in " \t\r\n":
+                continue
+            if not _ends_sentence(text, start, end - 1, end):
+                continue
+        elif kind == "stop":
+            if not _ends_sentence(text, start, match.start(), end):
+                continue
+        elif kind == "glued" and not _ends_glued(text, start, match.start(), end):
+            continue
+        start = end
+        yield end
 
 
 def sentences(text: str) -> tuple[str, ...]:
@@ -164,46 +176,65 @@ def _is_list_of_lines(lines: list[str]) -> bool:
     return not any(line.split()[-1].casefold() in _JOINERS for line in lines[:-1])
 
 
-def _number_at(text: str, at: int) -> int:
-    """The number that a list mark at this place holds; 0 where there is none."""
-    match = re.compile(r"\(?(\d{1,2})[.)]").match(text, at)
-    return int(match[1]) if match else 0
+def _begins_item(text: str, start: int, at: int, numbers: tuple[int, int]) -> bool:
+    """Whether a number before a stop begins an item of a list; `numbers` are its own and the last item's.
 
-
-def _at_start(text: str, start: int, at: int) -> bool:
-    """Whether nothing but blanks stands between a sentence's start and here."""
-    return not text[start:at].strip()
-
-
-def _may_end(text: str, start: int, at: int) -> bool:
-    """Whether what stands before a list number can end there, and doesn't count by it."""
+    It does where a sentence would begin; within run-on text where it counts on from the item before,
+    or is the first of several, and the word before it is none that counts by it ("segment 2.").
+    """
+    number, item = numbers
+    if at and text[at - 1] not in " \t\r\n.;)":
+        return False
     before = text[start:at].split()
-    return bool(before) and before[-1].casefold().rstrip(",:") not in _COUNTED and before[-1][-1] not in ",:-"
+    if not before:
+        return True
+    if before[-1].casefold().rstrip(",:") in _COUNTED or before[-1][-1] in ",-":
+        return False
+    if number == 1:
+        return len(before) < 4 or (item == 0 and _SECOND.search(text, at) is not None)
+    return number == item + 1
 
 
 # --- stops -----
 
 
-def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
-    """Whether a stop really ends the sentence that began at `start`."""
-    stop, at, end = match[0], match.start(), match.end()
+def _ends_sentence(text: str, start: int, at: int, end: int) -> bool:
+    """Whether the stop text[at:end] really ends the sentence that began at `start`."""
     following = _NEXT_WORD.match(text, end)
     word = following[1] if following else ""
     if _in_brackets(text, start, at, end):
         return False
+    stop = text[at:end]
     if stop[0] != ".":
         return _question_ends(text, at, stop, word)
     if stop.startswith("..."):
         return not word or not word[0].islower()
-    if len(stop.rstrip("\"')]\u201d\u2019\u00bb")) > 1:
+    if stop[1:2] in (".", "!", "?"):
         return True
-    if _BARE_MARK.match(text, start, end):
+    before = text[max(start, at - 64) : at]
+    if _BARE_MARK.fullmatch(before):
         return False
+    found = _LAST_WORD.search(before)
+    return found is None or _word_ends(before, found[0], text, end, word)
+
+
+def _ends_glued(text: str, start: int, at: int, end: int) -> bool:
+    """Whether a full stop with no blank after it ends a sentence ("clear.Heart normal")."""
     before = text[max(start, at - 64) : at]
     found = _LAST_WORD.search(before)
-    if found is None:
-        return True
-    return _word_ends(before, found[0], text, end, word)
+    if found is None or text[at] != "." or end > at + 1:
+        return False
+    last, letter = found[0], text[end]
+    if len(last) < 2 or "@" in last or last.casefold().startswith(("www", "http")):
+        return False
+    if letter.islower() and not (len(last) > 2 and last.isalpha() and last.islower()):
+        return False
+    if letter.isupper() and text[end + 1 : end + 3].isupper() and not (len(last) > 2 and last.isupper()):
+        return False
+    if (letter.isdigit() or letter == "(") and not last[-1].isalpha() and last[-1] not in ")%":
+        return False
+    word = _NEXT_WORD.match(text, end)
+    return _word_ends(before, last, text, end, word[1] if word else "")
 
 
 def _question_ends(text: str, at: int, stop: str, word: str) -> bool:
@@ -241,9 +272,8 @@ def _word_ends(before: str, last: str, text: str, end: int, following: str) -> b
         return not _is_decimal_or_ordinal(before, last, text, end)
     if len(last) == 1 and last.isupper() and following[:1].isupper():
         return following.casefold() in _OPENERS or not _is_initial(before)
-    if len(last) == 1 and last.isalpha() and re.match(r"\s?[a-z]\.", text[end : end + 3]):
-        return False  # "z. B.", "p. ej."
-    return True
+    # "z. B.", "p. ej."
+    return not (len(last) == 1 and last.isalpha() and re.match(r"\s?[a-z]\.", text[end : end + 3]))
 
 
 def _unit_ends(before: str, key: str, following: str) -> bool:
