@@ -69,6 +69,8 @@ class Pool(Generic[In, Out]):
         self._function, self._prepare, self._seconds = function, prepare, seconds
         # Not fork: this process has threads (of pyarrow, of OpenCV) and locks of folders.
         self._context = get_context("forkserver")
+        # Loaded once, for every process that is ever started, and not by each anew.
+        self._context.set_forkserver_preload([getattr(function, "func", function).__module__])
         self._workers = [self._start() for _ in range(workers)]
 
     def map(self, pieces: Iterable[In]) -> Iterator[Out | Lost]:
