@@ -38,9 +38,10 @@ def test_scores_tell_whether_the_probabilities_hold(capsys):
     show_scores(
         {
             "title": "t", "split": "test", "resampling": {"of": "patients"}, "drafts": drafts,
-            "retrieval": {"tables": []},
+            "retrieval": {"tables": []}, "left_out": {"near_duplicates": 2},
         }
     )  # fmt: skip
     printed = capsys.readouterr().out
+    assert "2 studies left out: a film of theirs, or nearly, is in another split as well" in printed
     assert "Brier score" in printed and "prevalence 0.200 [0.100, 0.300]" in printed
     assert "wrong of 7 stated 0.200 [0.100, 0.300]; wrong of 0 denied undefined" in printed

@@ -228,7 +228,8 @@ def fitted_to(index: Index) -> drafting.FittedTo:
 def calibrate(archive: Archive, folder: Path) -> Calibration:
     """Fit probabilities and thresholds on the validation part of the archive's corpus.
 
-    Refused where the index holds validation patients, since they would find themselves.
+    Refused where the index holds validation patients, since they would find themselves; a study of
+    which a film, or nearly, is in another split as well is left out and counted.
     """
     if archive.corpus.settings.texts == "captions":
         raise XemplarError(
@@ -238,14 +239,21 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
         raise XemplarError("no sentence in the index", where=str(archive.corpus.folder))
     if "val" in archive.index.manifest["parts"]:
         raise XemplarError("the index holds the validation part", wanted="an index of train alone")
-    studies = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
+    asked = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
+    kept, copies = archive.corpus.held_apart(asked)
+    studies = list(kept)
     if not studies:
-        raise XemplarError("no validation study with images and text", where=str(archive.corpus.folder))
+        left = f", {copies} left out whose films are in another split too" if copies else ""
+        raise XemplarError(
+            f"no validation study with images and text{left}", where=str(archive.corpus.folder)
+        )
     queries = [archive.films_of(study) for study in studies]
     vectors = archive.retriever.vectors_of(queries)
     features = archive.evidence.features(vectors, [archive.retriever.leave_of(query) for query in queries])
-    title = describe_part(archive.corpus.settings.domain, studies)
-    fitted = drafting.fit(features, studies, index=fitted_to(archive.index), title=title)
+    title = describe_part(archive.corpus.settings.provenance, studies)
+    fitted = drafting.fit(
+        features, studies, index=fitted_to(archive.index), title=title, near_duplicates=copies
+    )
     drafting.save_calibration(folder, fitted)
     return fitted
 

@@ -102,6 +102,8 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
 def show_scores(summary: Json) -> None:
     """The main scores as a table, each beside its floors and chance."""
     say(f"[{summary['title']}]  split {summary['split']}; intervals resample {summary['resampling']['of']}")
+    if copies := summary["left_out"]["near_duplicates"]:
+        say(f"{copies} studies left out: a film of theirs, or nearly, is in another split as well")
     for table in summary["retrieval"]["tables"]:
         queries = f"queries {table['subset']} ({table['queries']})"
         say(f"\n{table['direction']}, {queries}, gallery {table['gallery']}")

@@ -71,7 +71,14 @@ def archive(phantom_corpus, tmp_path_factory):
 def evaluation(archive):
     stages = []
     made = evaluate(archive, replicates=50, on_stage=stages.append)
-    assert stages == ["linear floor", "gallery", "retrieval scores", "drafts", "draft scores"]
+    assert stages == [
+        "near-duplicates",
+        "linear floor",
+        "gallery",
+        "retrieval scores",
+        "drafts",
+        "draft scores",
+    ]
     return made
 
 

@@ -116,7 +116,7 @@ def calibrate(
     if as_json:
         say_json({"calibration": str(folder), **fitted.model_dump()})
         return
-    say(f"{folder}: fitted on {fitted.title}")
+    say(f"{folder}: fitted on {fitted.title}; {fitted.near_duplicates} near-duplicates left out")
     for name, fit in fitted.findings.items():
         limits = f"stated from {fit.state_at:.2f}, denied up to {fit.deny_at:.2f}"
         say(f"  {name:<28} present in {fit.present:>4}; {limits}")

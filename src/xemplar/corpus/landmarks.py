@@ -48,15 +48,16 @@ class Landmarks:
     looks: NDArray[np.float32]
 
 
-def framed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The film of a preview without its black surround, its longer side SIDE pixels: (h, w) uint8."""
+def framed(pixels: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
+    """The film of a preview without its black surround, its longer side `side` pixels: (h, w) uint8."""
     bright = pixels > _DARK
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     film = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] if len(rows) else pixels
     height, width = film.shape
     longer = max(height, width)
-    inner = [max(8, (2 * side * SIDE + longer) // (2 * longer)) for side in (width, height)]
-    return np.asarray(cv2.resize(film, inner, interpolation=cv2.INTER_AREA), np.uint8)
+    inner = [max(8, (2 * each * side + longer) // (2 * longer)) for each in (width, height)]
+    interpolation = cv2.INTER_AREA if longer > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(film, inner, interpolation=interpolation), np.uint8)
 
 
 def landmarks_of(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

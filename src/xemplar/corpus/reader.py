@@ -142,7 +142,7 @@ class Corpus:
     @property
     def title(self) -> str:
         """Domain and number of patients: what every table and plot about it is headed with."""
-        return describe_part(self.settings.domain, self.studies)
+        return describe_part(self.settings.provenance, self.studies)
 
     def card(self) -> Json:
         """Counts that describe the corpus."""
@@ -253,8 +253,8 @@ def _check_size(folder: Path, name: str, wanted: int, *, may_grow: bool = False)
         raise MismatchError(f"{name} {found}", wanted=f"{wanted} bytes", where=str(folder))
 
 
-def describe_part(domain: str, studies: Sequence[Study]) -> str:
-    """Domain, patients, studies, as in: synthetic, 412 patients, 600 studies."""
+def describe_part(provenance: str, studies: Sequence[Study]) -> str:
+    """What films are, patients, studies: "synthetic (phantom-v1 3f9a12bc), 412 patients, 600 studies"."""
     units = {study.split_unit for study in studies}
     patients = {study.patient_id for study in studies}
     if None not in patients:
@@ -263,4 +263,4 @@ def describe_part(domain: str, studies: Sequence[Study]) -> str:
         who = f"{len({study.facets['cluster'] for study in studies})} groups, patients unknown"
     else:
         who = "patients unknown"
-    return f"{domain}, {who}, {len(studies)} studies"
+    return f"{provenance}, {who}, {len(studies)} studies"

@@ -35,6 +35,12 @@ class IngestSettings(BaseModel):
     """Of train, val and test; they count by their ratios."""
     segment_size: int = Field(default=256, ge=1, le=100_000)
 
+    @property
+    def provenance(self) -> str:
+        """The domain, and for drawn films what drew them: "synthetic (phantom-v1 3f9a12bc)"."""
+        drawn_by = " ".join(self.source.split()[:2])
+        return f"{self.domain} ({drawn_by})" if drawn_by.startswith("phantom-v") else self.domain
+
     @field_validator("fractions")
     @classmethod
     def _are_shares(cls, fractions: tuple[float, float, float]) -> tuple[float, float, float]:

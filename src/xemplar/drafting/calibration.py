@@ -82,6 +82,8 @@ class Calibration(BaseModel):
     index: FittedTo
     policy: str = POLICY
     studies: int
+    near_duplicates: int = 0
+    """Validation studies left out, a film of theirs being in another split as well."""
     title: str
     findings: dict[str, FindingFit]
     too_few: dict[str, int]
@@ -127,9 +129,17 @@ def truth_of(study: Study) -> Mapping[str, Presence]:
 
 
 def fit(
-    features: NDArray[np.float32], studies: Sequence[Study], *, index: FittedTo, title: str
+    features: NDArray[np.float32],
+    studies: Sequence[Study],
+    *,
+    index: FittedTo,
+    title: str,
+    near_duplicates: int = 0,
 ) -> Calibration:
-    """Fit every finding that enough validation studies have, with the features of `index`."""
+    """Fit every finding that enough validation studies have, with the features of `index`.
+
+    `near_duplicates` is how many studies were left out before, to be told with the result.
+    """
     fits: dict[str, FindingFit] = {}
     too_few: dict[str, int] = {}
     truths = [truth_of(study) for study in studies]
@@ -150,6 +160,7 @@ def fit(
     return Calibration(
         index=index,
         studies=len(studies),
+        near_duplicates=near_duplicates,
         title=title,
         findings=fits,
         too_few=too_few,

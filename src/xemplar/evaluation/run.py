@@ -60,12 +60,16 @@ def evaluate(
 
     Drafts come from the archive's own index; retrieval is ranked in a temporary gallery of the
     evaluated studies alone. Intervals resample patients (groups, or studies, where no one said who
-    the patients are). Refuses an index that holds an evaluated study or its patient.
+    the patients are). A study of which a film, or nearly, is in another split as well is left out
+    and counted. Refuses an index that holds an evaluated study or its patient.
     """
     told = on_stage or (lambda stage: None)
-    studies = tuple(study for study in archive.corpus.part(split) if study.views)
-    _check_honest(archive, studies, split)
+    asked = tuple(study for study in archive.corpus.part(split) if study.views)
+    _check_honest(archive, asked, split)
     _check_drafts(archive)
+    told("near-duplicates")
+    studies, copies = archive.corpus.held_apart(asked)
+    _check_enough(studies, copies, split)
     resampling = Resampling(np.array([study.facets["cluster"] for study in studies]), replicates, seed)
     told("linear floor")
     floor = fit_floor(archive.corpus, seed)
@@ -83,6 +87,7 @@ def evaluate(
     drafted = hold_drafts(archive, studies, drafts, floor) if reports else None
     summary = {
         **_heading(archive, studies, split),
+        "left_out": {"near_duplicates": copies},
         "resampling": {"of": _unit(studies), "replicates": replicates, "seed": seed, "level": 0.95},
         "linear_floor_strength": floor.strength,
         "retrieval": retrieval,
@@ -139,9 +144,14 @@ def _check_honest(archive: Archive, studies: Sequence[Study], split: Split) -> N
             f"the index ({', '.join(parts)}) holds {len(shared)} of the evaluated patients or groups",
             wanted="an index without them", remedy="build one with `xemplar index --parts train`",
         )  # fmt: skip
+
+
+def _check_enough(studies: Sequence[Study], copies: int, split: Split) -> None:
+    clusters = {study.facets["cluster"] for study in studies}
     if len(clusters) < 2:
+        left = f", {copies} studies left out whose films are in another split too" if copies else ""
         raise XemplarError(
-            f"{len(clusters)} patient or group in {split}", wanted="at least 2, to resample them"
+            f"{len(clusters)} patient or group in {split}{left}", wanted="at least 2, to resample them"
         )
 
 
@@ -163,7 +173,7 @@ def _check_drafts(archive: Archive) -> None:
 def _heading(archive: Archive, studies: Sequence[Study], split: Split) -> Json:
     corpus, manifest = archive.corpus, archive.index.manifest
     return {
-        "title": describe_part(corpus.settings.domain, studies),
+        "title": describe_part(corpus.settings.provenance, studies),
         "domain": corpus.settings.domain,
         "texts": corpus.settings.texts,
         "split": split,
