@@ -194,6 +194,19 @@ def test_a_row_of_kaggle_is_a_report(tmp_path):
     assert study.facets["procedure"] == "PA and lateral"
 
 
+@pytest.mark.parametrize("number", ["²", "x", "", "1.0"])
+def test_a_number_that_is_none_is_told(tmp_path, number):
+    row = (number, "normal", "", "", "", "Clear.", "")
+    write_rows(
+        tmp_path / "reports.csv",
+        "uid,MeSH,image,indication,comparison,findings,impression",
+        [row, ("007", *row[1:])],
+    )
+    taken, rejected = read(tmp_path)
+    assert list(taken) == ["CXR7"]
+    assert [one.reason for one in rejected] == ["a report without its number (uid)"]
+
+
 def test_the_older_names_of_the_tables(tmp_path):
     root = kaggle(tmp_path / "source").root
     for name in ("reports", "projections"):

@@ -179,6 +179,7 @@ def ingest_dicom(
 ) -> None:
     """Ingest a folder of DICOM files and a table of their reports. Interrupted, the same command goes on."""
     from xemplar.sources import dicom as source
+    from xemplar.terminal import tell
 
     settings = _settings(
         source.DicomSettings,
@@ -192,6 +193,7 @@ def ingest_dicom(
     asked = _Asked(
         out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
     )
+    tell(f"reading the headers of {path}; then its films, of which there may be fewer than files")
     _ingest(source.studies(path, settings), asked, said=_reports_of("dicom"), total=None)
 
 

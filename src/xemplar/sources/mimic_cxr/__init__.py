@@ -25,6 +25,7 @@ from xemplar.sources.mimic_cxr.tables import (
     ImageRow,
     Labeler,
     Said,
+    count_studies,
     differing,
     read_labels,
     read_metadata,
@@ -147,10 +148,10 @@ def studies(path: Path, settings: MimicSettings) -> Iterator[Arrival | Rejected]
 
 def describe(path: Path, settings: MimicSettings) -> Json:
     """Which tables are there, and how many studies the metadata names."""
+    check_folder(path, WANTED)
     tables = settings.tables or path
-    named = {row.study for row in read_metadata(tables) if not isinstance(row, Rejected)}
     split = None if settings.own_split else table_of(tables, "split").name
-    return {"studies": len(named), "split": split, "labeler": settings.labeler}
+    return {"studies": count_studies(tables), "split": split, "labeler": settings.labeler}
 
 
 # --- the folders -----

@@ -96,6 +96,12 @@ def read_metadata(folder: Path) -> Iterator[ImageRow | Rejected]:
         )
 
 
+def count_studies(folder: Path) -> int:
+    """How many studies the metadata's table names."""
+    rows = read_columns_of(table_of(folder, "metadata"), ("study_id",))
+    return len({row.values["study_id"] for row in rows if not row.fault} - {""})
+
+
 def read_split(folder: Path) -> tuple[dict[str, Split], list[Rejected]]:
     """Image -> its part of the official split, and the rows that name no image or no part."""
     path = table_of(folder, "split", remedy=", or draw a split (--own-split)")
@@ -147,7 +153,7 @@ def _fault(row: Row, *others: str) -> str:
         return row.fault
     for name in (*_KEYS, *others):
         value = row.values[name]
-        if not value or (name in _KEYS and not value.isdigit()) or "/" in value or value.startswith("."):
+        if not value or (name in _KEYS and not _is_number(value)) or "/" in value or value.startswith("."):
             return f"no {name}" if not value else f"a {name} that is none"
     return ""
 
@@ -166,7 +172,13 @@ def _code(value: str) -> str:
 def _moment(date: str, time: str) -> datetime | None:
     """20800506 and 83045.531 (a number: its leading zeros are gone) -> half past eight, to the second."""
     digits = time.partition(".")[0].zfill(6) if time else "000000"
+    if not (_is_number(date + digits) and len(date) == 8 and len(digits) == 6):
+        return None
     try:
-        return datetime.strptime(date + digits, "%Y%m%d%H%M%S")
+        return datetime.fromisoformat(f"{date}T{digits}")
     except ValueError:
         return None
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit()

@@ -121,11 +121,8 @@ def _layout(path: Path) -> Layout:
 
 
 def _xml_files(path: Path) -> list[File]:
-    """The folder's own XML files; else those of the folders below that are named as NLM names them."""
-    own = sorted(path.glob("*.xml"))
-    if own:
-        return [File(one.name, one) for one in own]
-    folders = sorted(folder for folder in path.rglob(_XML_FOLDER) if folder.is_dir())
+    """The XML files of folders named as NLM names them, wherever below; else the folder's own."""
+    folders = sorted(folder for folder in path.rglob(_XML_FOLDER) if folder.is_dir()) or [path]
     found = (one for folder in folders for one in sorted(folder.glob("*.xml")))
     return [File(one.relative_to(path).as_posix(), one) for one in found]
 

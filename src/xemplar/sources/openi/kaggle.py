@@ -5,6 +5,7 @@ Knows the two tables' columns; what a row becomes is decided elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from xemplar.sources.rows import Row
 REPORTS = ("indiana_reports", "reports")
 PROJECTIONS = ("indiana_projections", "projections")
 LICENCE = "CC BY-NC-ND 4.0"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _TEXTS = ("indication", "comparison", "findings", "impression")
 
 
@@ -24,7 +26,7 @@ def read_reports(table: Path) -> Iterator[tuple[str, Citation] | Rejected]:
     """Every row of the reports' table as (where, its report), or why it can't be one."""
     for row in read_columns_of(table, ("uid", "MeSH", *_TEXTS), ("Problems", "image")):
         where = f"{table.name}, row {row.number}"
-        if row.fault or not row.values["uid"].isdigit():
+        if row.fault or not _NUMBER.fullmatch(row.values["uid"]):
             yield Rejected(where, row.fault or "a report without its number (uid)", where)
         else:
             yield where, _citation(row)
@@ -33,7 +35,7 @@ def read_reports(table: Path) -> Iterator[tuple[str, Citation] | Rejected]:
 def _citation(row: Row) -> Citation:
     caption = row.values.get("image", "")
     return Citation(
-        number=row.values["uid"],
+        number=str(int(row.values["uid"])),
         texts={name: row.values[name] for name in _TEXTS if row.values[name]},
         major=_terms(row.values["MeSH"]),
         automatic=_terms(row.values.get("Problems", "")),
@@ -57,7 +59,8 @@ def read_projections(folder: Path) -> Iterator[tuple[str, str, str, str] | Rejec
         if row.fault or not values["filename"]:
             yield Rejected(where, row.fault or "an image without its name", where)
         else:
-            yield where, values["uid"], values["filename"], values["projection"]
+            number = values["uid"]
+            yield where, number.lstrip("0") or number, values["filename"], values["projection"]
 
 
 def _terms(cell: str) -> tuple[str, ...]:

@@ -99,8 +99,8 @@ def _number(root: ET.Element) -> str:
     for name in ("IUXRId", "uId"):
         element = root.find(name)
         value = (element.get("id") or "").strip() if element is not None else ""
-        if found := re.fullmatch(r"(?:CXR)?(\d{1,9})", value):
-            return found[1]
+        if found := re.fullmatch(r"(?:CXR)?([0-9]{1,9})", value):
+            return str(int(found[1]))
     return ""
 
 
