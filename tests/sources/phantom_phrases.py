@@ -108,6 +108,7 @@ SILENT = {
     "technique": [{}],
     "technique one": [{}],
     "all well": [{}],
+    "normal": [{}],
     "nothing more": [{}],
     "notice": [{}],
 }

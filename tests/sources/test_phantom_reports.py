@@ -307,6 +307,22 @@ def test_the_share_of_slips(site, monkeypatch):
 
 
 @both_sites
+def test_nothing_more_is_said_only_where_the_impression_holds_all(site):
+    short, closed = 0, 0
+    for _, report, _ in english(site):
+        before, _, after = report.impression.partition("\n\n")
+        if re.search(r"\b(?:otherwise|other|additional|nothing else|further)\b", before.lower()):
+            told = {c.finding for line in sentences(f"{before} {after}") for c in heard(line)}
+            told |= {"Consolidation"} if "Lung Opacity" in told else set()
+            closed += 1
+            short += (
+                not {f for f, says in report.stated.items() if says != "absent"} - {"Support Devices"} <= told
+            )
+    assert closed > 50
+    assert short <= 0.05 * closed  # a name that is mistyped
+
+
+@both_sites
 def test_a_full_stop_is_missing_only_at_an_impressions_end(site):
     ends = {r.impression.partition("\n\n")[0] for _, r, _ in english(site)}
     missing = {sentences(end)[-1] for end in ends if not end.endswith(".")}

@@ -161,7 +161,7 @@ def test_few_phrases_of_site_b_say_a_finding_in_anothers_words():
 @pytest.mark.parametrize("reader", [*ENGLISH, ES, DE], ids=lambda reader: reader.name)
 def test_every_book_has_every_key(reader):
     assert set(reader.book) >= KEYS
-    optional = {"nothing at all", "technique", "technique one"}
+    optional = {"nothing at all", "normal", "technique", "technique one"}
     assert {key for key in set(reader.book) - KEYS - optional if not key.startswith("impression ")} == set()
     assert all(isinstance(variants, tuple) for variants in reader.book.values())
     assert sorted(reader.order) == sorted(REGIONS)

@@ -172,9 +172,7 @@ B3 = Habit(
     denies=_denies(0.92, bones=0.6, devices=0.2, lungs=(0.5, 0.3, 0.4)),
     things=_EARLIER,
     terms={
-        "small": "a minor amount of",
-        "effusion both small": "minor",
-        "effusion unequal small": "minor",
+        "small": "minor",
         "nodule small": "small",
         "mid": "middle",
     },

@@ -189,10 +189,11 @@ class _Reader(Teller):
                 worth = any(presence != "absent" for _, presence in statement.says)
                 if worth and (not statement.compares or self.rng.random() < self.habit.trend):
                     lines.append(self._shortened(statement))
+        more = len(lines) > self.habit.lines
         lines = lines[: self.habit.lines]
         if not lines:
-            lines = [self._say("all well")]
-        elif self.rng.random() < 0.25:
+            lines = [self._well()]
+        elif self.rng.random() < 0.3 and not more:
             lines.append(self._say("nothing more"))
         told = self.truth.devices and any(
             says == (DEVICES, "present") for s in said["devices"] for says in s.says
@@ -200,6 +201,12 @@ class _Reader(Teller):
         if told and len(lines) < 3 and self.rng.random() < 0.4:
             lines.append(self._say("impression devices", (DEVICES, "present")))
         return lines
+
+    def _well(self) -> Statement:
+        """Nothing acute; or normal, where the reader says so and there is nothing else to be seen either."""
+        plain = not (self.truth.devices or self.exam.body.incidental())
+        normal = plain and "normal" in self.habit.book and self.rng.random() < 0.6
+        return self._say("normal" if normal else "all well")
 
     def _late(self) -> str | None:
         """What is left out at first and added later: something missed, else any finding, else nothing."""

@@ -83,7 +83,7 @@ KEYS = frozenset(
     }
 )
 """What every book words. It may also have "nothing at all" (no consolidation, fluid or air in one),
-"technique", and "impression ..." for any key that its reader puts otherwise in an impression."""
+"technique", "normal", and "impression ..." for any key that its reader puts otherwise in an impression."""
 
 REGIONS = ("devices", "lungs", "pleura", "heart", "mediastinum", "diaphragm", "bones")
 
