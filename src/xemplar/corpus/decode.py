@@ -5,6 +5,8 @@ Knows images and processes; knows nothing of what becomes of a preview.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -68,7 +70,7 @@ def decoding(spec: PreviewSpec, workers: int) -> Iterator[Decode]:
     if workers <= 1:
         yield lambda chunk: map(decode, chunk)
         return
-    pool: Pool[Arrival, Decoded] = Pool(decode, workers, prepare=_one_thread)
+    pool: Pool[Arrival, Decoded] = Pool(decode, workers, prepare=_settle)
     try:
         yield partial(_decode_apart, pool)
     finally:
@@ -98,6 +100,9 @@ def _lost(arrival: Arrival, found: Decoded | Lost) -> ReadView | Rejected:
     return Rejected(f"{arrival.study.study_id}/{view.view_id}", reason, view.path or "")
 
 
-def _one_thread() -> None:
+def _settle() -> None:
     # Several processes of several threads each are slower than either.
     cv2.setNumThreads(1)
+    # What decoders print of damage may quote the file; what has to be known comes as an exception.
+    warnings.simplefilter("ignore")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
