@@ -20,7 +20,7 @@ from xemplar.sources.phantom.reports import SLIPS, write
 from xemplar.sources.phantom.sampling import examination
 from xemplar.sources.phantom.telling import HEDGEABLE
 
-COUNT = 1500
+COUNT = 1000
 both_sites = pytest.mark.parametrize("site", ["A", "B"])
 # Written by hand, apart from the phrase books: what must not stand in a report that has these.
 CLEAR = r"clear lungs|lungs? (?:fields )?(?:is |are |were )?clear"
