@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from xemplar.cli import main
+from xemplar.contracts import Drawable
 from xemplar.sources import phantom
 
 README = Path(__file__).parents[1] / "README.md"
@@ -42,7 +43,8 @@ def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """films.csv and case.png, as a reader would have them: most of the studies with an effusion."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "films").mkdir()
-    drawn = [a for a in phantom.studies(1400, seed=5) if a.study.prior_id is None]
+    first = [a for a in phantom.studies(2800, seed=5) if a.study.prior_id is None]
+    drawn = [a for a in first if isinstance(a.images[0], Drawable)]
     ill = [a for a in drawn if a.study.labels["Pleural Effusion"] == "present"][:170]
     chosen = [*ill, *[a for a in drawn if a not in ill][:80]]
     with (tmp_path / "films.csv").open("w", newline="") as stream:
