@@ -28,13 +28,15 @@ def corpus_card(corpus: CorpusFolder, as_json: Json = False) -> None:
 
 @corpus_app.command("check")
 def corpus_check(corpus: CorpusFolder) -> None:
-    """Compare every file of a corpus with its manifest."""
-    from xemplar.corpus import Corpus
-    from xemplar.terminal import say
+    """Look for damage, leaks between splits and whatever else is wrong; a line for each, and exit 1."""
+    from xemplar.corpus import check_corpus
+    from xemplar.terminal import say, tell
 
-    wrong = Corpus.open(corpus).check()
-    for line in wrong:
+    found = check_corpus(corpus)
+    for line in found.wrong:
         say(line)
-    if wrong:
+    for line in found.notes:
+        tell(f"note: {line}")
+    say(f"{corpus}: {found.summary}")
+    if found.wrong:
         raise typer.Exit(1)
-    say(f"{corpus}: every file is as listed")

@@ -19,7 +19,7 @@ from xemplar.corpus.copies import copies_of, near_duplicates_of
 from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
 from xemplar.corpus.tables import LANDMARKS_SHAPE, open_array, read_parquet
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import file_sha256, fingerprint
+from xemplar.folders import fingerprint
 from xemplar.images import image_of
 from xemplar.records import Film, Image, Sentence, Split, Study, View
 
@@ -175,13 +175,10 @@ class Corpus:
         }
 
     def check(self) -> list[str]:
-        """Every file whose bytes are not those listed; an empty list when all is well."""
-        return [
-            f"{name}: SHA-256 differs from the manifest's"
-            for segment in self.manifest["segments"].values()
-            for name, entry in segment["files"].items()
-            if file_sha256(self.folder / name) != entry["sha256"]
-        ]
+        """A line for each thing wrong with the folder; an empty list when all is well."""
+        from xemplar.corpus.check import check_corpus  # which opens corpora itself
+
+        return check_corpus(self.folder).wrong
 
     @cached_property
     def near_duplicates(self) -> tuple[tuple[str, ...], ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import math
 from pathlib import Path
 
@@ -104,6 +105,11 @@ def publish_corpus(folder: Path, manifest: Json) -> None:
     """Swap a corpus's manifest, with the checksum of all else in it."""
     manifest["checksum"] = manifest_checksum(manifest)
     publish(folder, "corpus.json", manifest)
+
+
+def corpus_bytes(manifest: Json) -> bytes:
+    """A manifest as it is written: every byte of the file is known."""
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def manifest_checksum(manifest: Json) -> str:
