@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -49,7 +50,13 @@ def frontal(arrival, request):
 def difference(view, **disease):
     """Grey values gained or lost by the disease: (height, width), signed."""
     ill = replace(view, pathology=Pathology(**({"heart": WELL.heart} | disease)))
-    return ill.draw().astype(int) - view.draw().astype(int)
+    return ill.draw().astype(int) - plain(view)
+
+
+@cache
+def plain(view):
+    """The view's grey values, drawn once."""
+    return view.draw().astype(int)
 
 
 def boxes(change):
