@@ -143,10 +143,18 @@ def looked_up(grey: NDArray[Any], table: NDArray[np.float32], height: int, width
     row = table.reshape(1, -1)
     if height >= grey.shape[0] or width >= grey.shape[1]:
         return resized(np.asarray(cv2.LUT(grey, row)), height, width)
-    narrow = np.empty((grey.shape[0], width), np.float32)
-    for top in range(0, len(narrow), ROWS):
-        values = cv2.LUT(grey[top : top + ROWS], row)
-        narrow[top : top + ROWS] = resized(np.asarray(values), len(values), width)
+    # Blocks of four average several times faster than odd shares of pixels do.
+    block = (
+        2
+        if min(grey.shape[0] // height, grey.shape[1] // width) >= 2 and not any(n % 2 for n in grey.shape)
+        else 1
+    )
+    narrow = np.empty((grey.shape[0] // block, width), np.float32)
+    for top in range(0, grey.shape[0], ROWS):
+        values = np.asarray(cv2.LUT(grey[top : top + ROWS], row))
+        rows = len(values) // block
+        values = resized(values, rows, grey.shape[1] // block)
+        narrow[top // block : top // block + rows] = resized(values, rows, width)
     return resized(narrow, height, width)
 
 
