@@ -6,6 +6,7 @@ next door.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import platform
@@ -28,7 +29,7 @@ from xemplar.evaluation.drafted import hold_drafts, score_drafts
 from xemplar.evaluation.floors import fit_floor
 from xemplar.evaluation.galleries import make_gallery, rank_columns, score_gallery
 from xemplar.evaluation.scores import Resampling
-from xemplar.folders import write_atomic
+from xemplar.folders import refusals_told, write_atomic
 from xemplar.records import Draft, Film, Split, Study
 
 Report = Callable[[str], None]
@@ -110,14 +111,17 @@ def _columns(studies: Sequence[Study], drafts: Sequence[Draft]) -> dict[str, NDA
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
     """Write summary.json, scores.parquet and drafts.jsonl; the page is made from the same."""
-    folder.mkdir(parents=True, exist_ok=True)
     rows = [
         json.dumps(as_dict(draft), ensure_ascii=False, allow_nan=False) + "\n" for draft in evaluation.drafts
     ]
-    write_atomic(folder / "drafts.jsonl", "".join(rows).encode())
-    pq.write_table(pa.table(dict(evaluation.per_study)), folder / "scores.parquet")
+    scores = io.BytesIO()
+    pq.write_table(pa.table(dict(evaluation.per_study)), scores)
     summary = json.dumps(evaluation.summary, indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomic(folder / "summary.json", (summary + "\n").encode())
+    with refusals_told(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / "drafts.jsonl", "".join(rows).encode())
+        write_atomic(folder / "scores.parquet", scores.getvalue())
+        write_atomic(folder / "summary.json", (summary + "\n").encode())
 
 
 def _defined(summary: Json) -> Json:
