@@ -226,6 +226,7 @@ def test_the_older_names_of_the_tables(tmp_path):
         (["Cardiomegaly"], {"Cardiomegaly": "present"}),
         (["Cardiomegaly/borderline"], {"Cardiomegaly": "uncertain"}),
         (["Cardiomegaly/borderline", "Cardiac Shadow/enlarged"], {"Cardiomegaly": "present"}),
+        (["Cardiac Shadow/enlarged", "Cardiomegaly/borderline"], {"Cardiomegaly": "present"}),
         (["Cardiac Shadow/enlarged/severe"], {"Cardiomegaly": "present"}),
         (["Cardiac Shadow"], {}),
         (["Hydropneumothorax/left"], {"Pleural Effusion": "present", "Pneumothorax": "present"}),

@@ -83,7 +83,6 @@ def parse(data: bytes) -> ET.Element:
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     parser.EntityDeclHandler = refuse
-    parser.ExternalEntityRefHandler = refuse
     parser.SkippedEntityHandler = refuse
     try:
         parser.Parse(data, True)
