@@ -143,10 +143,11 @@ def looked_up(grey: NDArray[Any], table: NDArray[np.float32], height: int, width
     row = table.reshape(1, -1)
     if height >= grey.shape[0] or width >= grey.shape[1]:
         return resized(np.asarray(cv2.LUT(grey, row)), height, width)
-    # Blocks of four average several times faster than odd shares of pixels do.
+    # Blocks of four average several times faster than odd shares of pixels; where at least 4 x 4 become one,
+    # that a block is shared out whole is not to be seen.
     block = (
         2
-        if min(grey.shape[0] // height, grey.shape[1] // width) >= 2 and not any(n % 2 for n in grey.shape)
+        if min(grey.shape[0] // height, grey.shape[1] // width) >= 4 and not any(n % 2 for n in grey.shape)
         else 1
     )
     narrow = np.empty((grey.shape[0] // block, width), np.float32)

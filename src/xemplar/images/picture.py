@@ -64,17 +64,14 @@ def decode_picture(data: bytes, kind: str, size: int, where: str) -> Decoded:
             where=where,
         )
     with decoder_border(f"a {kind} that can't be decoded", where):
-        if kind == "JPEG":
-            return _jpeg(data, size, where)
-        if kind == "PNG":
-            return _png(data, where)
-        if kind == "TIFF":
-            return _tiff(data, where)
-        walk_webp(data, where)
-        with Pillow.open(io.BytesIO(data), formats=("WEBP",)) as film:
-            check_size(film.height, film.width, where)
-            film.load()
-            return _decoded(film, "WEBP", [], where)
+        try:
+            if kind == "JPEG":
+                return _jpeg(data, size, where)
+            return {"PNG": _png, "TIFF": _tiff, "WEBP": _webp}[kind](data, where)
+        except Pillow.DecompressionBombError as error:
+            raise ImageError(
+                "an image of far too many pixels", wanted=f"at most {MAX_PIXELS}", where=where
+            ) from error
 
 
 def _jpeg(data: bytes, size: int, where: str) -> Decoded:
@@ -124,6 +121,14 @@ def _tiff(data: bytes, where: str) -> Decoded:
             # White is 0: turned for 8 bits by Pillow, not for more.
             steps.append("inverted")
         return _decoded(film, "TIFF", steps, where, bits=bits, deep=deep)
+
+
+def _webp(data: bytes, where: str) -> Decoded:
+    walk_webp(data, where)
+    with Pillow.open(io.BytesIO(data), formats=("WEBP",)) as film:
+        check_size(film.height, film.width, where)
+        film.load()
+        return _decoded(film, "WEBP", [], where)
 
 
 def _decoded(
