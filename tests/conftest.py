@@ -50,8 +50,9 @@ def phantom_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
     folder = tmp_path_factory.mktemp("phantom") / "corpus"
     settings = IngestSettings(
-        domain="synthetic", texts="reports", source="phantom", preview=PreviewSpec(size=PHANTOM_PREVIEW)
-    )
+        domain="synthetic", texts="reports", source="phantom", preview=PreviewSpec(size=PHANTOM_PREVIEW),
+        split_salt="fixture",
+    )  # fmt: skip
     ingest(phantom.studies(PHANTOM_STUDIES), folder, settings, key_salt=b"tests")
     return Corpus.open(folder)
 

@@ -24,7 +24,7 @@ from xemplar.findings import FINDINGS
 from xemplar.records import Claim, Study
 
 INDEX = FittedTo(fingerprint="abc", generation=4, corpus="c", model="m", reports=100)
-EDEMA = FINDINGS.index("Edema")
+EDEMA, EFFUSION = FINDINGS.index("Edema"), FINDINGS.index("Pleural Effusion")
 
 
 def study(number, present=(), absent=()):
@@ -69,6 +69,23 @@ def test_it_states_from_the_threshold_with_the_best_f1(seed):
     p = made.probabilities(features)["Edema"]
     best = max(f1_score(present, p >= value) for value in p)
     assert f1_score(present, p >= made.findings["Edema"].state_at) == pytest.approx(best)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_one_threshold_serves_every_finding_and_has_the_best_pooled_f1(seed):
+    features, _, edema = drawn(count=120, seed=seed, noise=1.5)
+    effusion = np.random.default_rng(seed).random(120) < 0.25
+    features[:, EFFUSION] += 0.4 * effusion[:, None]
+    having = zip(edema.tolist(), effusion.tolist(), strict=True)
+    names = [["Edema"] * one + ["Pleural Effusion"] * other for one, other in having]
+    studies = [study(n, found) for n, found in enumerate(names)]
+    made = fit(features, studies, index=INDEX, title="")
+    assert set(made.findings) == {"Edema", "Pleural Effusion"}
+    (state_at,) = {one.state_at for one in made.findings.values()}
+    p = np.concatenate([made.probabilities(features)[name] for name in ("Edema", "Pleural Effusion")])
+    present = np.concatenate([edema, effusion])
+    best = max(f1_score(present, p >= value) for value in p)
+    assert f1_score(present, p >= state_at) == pytest.approx(best)
 
 
 def test_equal_probabilities_are_stated_together_or_not_at_all():
@@ -230,7 +247,9 @@ def test_an_index_of_more_parts_is_served_until_it_has_drifted(tmp_path, reports
 
 def test_another_policy_is_refused_naming_both(tmp_path):
     save_calibration(tmp_path / "c", by_hand(policy="longest sentence"))
-    with pytest.raises(MismatchError, match=r"policy 'longest sentence'; wanted 'best span per finding, v1'"):
+    with pytest.raises(
+        MismatchError, match=r"policy 'longest sentence'; wanted 'best span per finding, one threshold, v2'"
+    ):
         open_calibration(tmp_path / "c", index=INDEX)
 
 

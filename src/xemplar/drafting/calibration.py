@@ -1,8 +1,9 @@
 """Evidence -> probabilities and decisions, fitted on validation patients; the calibration folder.
 
 Knows features and truths; knows nothing of images or sentences. Each finding has a logistic
-regression of its features (Platt, 1999, on several scores), a threshold above which it is stated (best
-F1 on validation) and one below which it is denied (at most a settled share of the denied is present).
+regression of its features (Platt, 1999, on several scores) and a threshold below which it is denied (at
+most a settled share of the denied is present). Every finding is stated from one and the same probability:
+the one with the best micro-F1 on validation.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from xemplar.folders import fingerprint, publish, read_manifest, writing
 from xemplar.records import Presence, Study
 
 VERSION = 1
-POLICY = "best span per finding, v1"
+POLICY = "best span per finding, one threshold, v2"
 WANTED = 8
 """Validation studies with the finding, and without it, below which a finding isn't calibrated."""
 
@@ -140,7 +141,8 @@ def fit(
 
     `near_duplicates` is how many studies were left out before, to be told with the result.
     """
-    fits: dict[str, FindingFit] = {}
+    rough: dict[str, FindingFit] = {}
+    held: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
     too_few: dict[str, int] = {}
     truths = [truth_of(study) for study in studies]
     for place, name in enumerate(FINDINGS):
@@ -149,8 +151,9 @@ def fit(
         if count < WANTED or len(present) - count < WANTED:
             too_few[name] = count
         else:
-            fits[name] = _fit_finding(features[:, place], present)
-    if not fits:
+            rough[name] = _fit_finding(features[:, place], present)
+            held[name] = _probability(rough[name], features[:, place]), present
+    if not rough:
         raise XemplarError(
             f"none of {len(FINDINGS)} findings is both present and absent often enough"
             f" among {len(studies)} validation studies",
@@ -162,9 +165,27 @@ def fit(
         studies=len(studies),
         near_duplicates=near_duplicates,
         title=title,
-        findings=fits,
+        findings=_with_thresholds(rough, held),
         too_few=too_few,
     )
+
+
+def _with_thresholds(
+    rough: Mapping[str, FindingFit], held: Mapping[str, tuple[NDArray[np.float64], NDArray[np.bool_]]]
+) -> dict[str, FindingFit]:
+    """The fits with their thresholds, from each finding's probabilities and presence on validation.
+
+    One threshold serves all, since F1 pooled over findings is best where every statement is as sure as
+    every other (Lipton et al., 2014); one a finding would be the best of a few dozen studies, and would
+    state a finding that the evidence doesn't tell wherever it is rare.
+    """
+    probabilities, present = (np.concatenate(parts) for parts in zip(*held.values(), strict=True))
+    state_at = _best_f1(probabilities, present)
+    below = float(np.nextafter(state_at, 0))
+    return {
+        name: one.model_copy(update={"state_at": state_at, "deny_at": min(_deny_at(*held[name]), below)})
+        for name, one in rough.items()
+    }
 
 
 def save_calibration(folder: Path, calibration: Calibration) -> Json:
@@ -198,14 +219,10 @@ def _fit_finding(features: NDArray[np.float32], present: NDArray[np.bool_]) -> F
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale == 0] = 1.0
     model = LogisticRegression(C=1.0).fit((features - mean) / scale, present)
-    rough = FindingFit(
+    return FindingFit(
         mean=mean.tolist(), scale=scale.tolist(), weights=model.coef_[0].tolist(),
         intercept=float(model.intercept_[0]), state_at=1.0, deny_at=0.0, present=int(present.sum()),
     )  # fmt: skip
-    probability = _probability(rough, features)
-    state_at = _best_f1(probability, present)
-    deny_at = min(_deny_at(probability, present), float(np.nextafter(state_at, 0)))
-    return rough.model_copy(update={"state_at": state_at, "deny_at": deny_at})
 
 
 def _probability(fit: FindingFit, features: NDArray[np.float32]) -> NDArray[np.float64]:
