@@ -114,7 +114,7 @@ _ADVISED = (
 _ADVICE = rf"""
     (?:(?:please|also|therefore|thus|would|we|i|then|if\s+[^.]{{1,120}}?,|when\s+[^.]{{1,80}}?,
         |for\s+(?:further|better|more)\s+[^.]{{1,60}}?,|clinically|consequently|otherwise|as\s+such|and
-        |again|once\s+\w+,)\W+)*
+        |again|once\s+\w+,)\W+){{0,4}}+
     (?:
       (?:recommend|recommended|recommendation|recommending|recommendations|suggest|advise|suggested|advised
         |suggesting)\b[\s:-]+(?!that\s+there)(?:[^.]*\b{_PROCEDURE}\b)?.*
@@ -131,7 +131,7 @@ _ADVICE = rf"""
         |non-emerg\w+|outpatient|cross-?sectional|continued|direct|correlative|comparison|old|prior
         |prior\(?s\)?|outside|previous|serial|elective|diagnostic|conventional|two|2|better|more|left|right
         |bone|skeletal|x{{3,}}|finding|findings|area|lesion|nodule|opacity
-        |{_PROCEDURE})[\s,-]+)*{_PROCEDURE}\b[^.;]*?\b(?:is|are|be|should|may|would|could|can|might|will
+        |{_PROCEDURE})[\s,-]+){{0,10}}{_PROCEDURE}\b[^.;]*?\b(?:is|are|be|should|may|would|could|can|might|will
         |as)\b[^.;]*?\b{_ADVISED}\b.*
     | (?:close\s+|special\s+|further\s+)?attention\s+(?:to\s+this\s+\w+\s+)?(?:on|at|in
         |to)\s+[^.]*\bfollow(?:-|\s)?ups?\b.*

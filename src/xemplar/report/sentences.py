@@ -43,6 +43,9 @@ _COUNTED = _words(
 _ORDINAL = _words(  # German: "die 5. Rippe", "am 12. Mai"
     "der die das des dem den am im vom zum zur bis und rechte rechten linke linken ab seit dorsale laterale"
 )
+_LETTERED_THINGS = _words(
+    "hepatitis vitamin type grade class influenza group figure panel arrow point level view"
+)
 _BEFORE_INITIALS = _words("by and with from to per dr drs mr mrs ms prof doctor")
 _OPENERS = _words(
     "the there no heart lungs lung this these cardiac bony degenerative normal stable mild small left "
@@ -67,18 +70,20 @@ _BREAK = re.compile(
     rf"[.!?\u2026\n(\d](?:"
     rf"(?<=\n)[ \t\r]*(?:(?P<blank>\n\s*)|(?P<item>(?={_LIST_MARK}[ \t]*\S))|(?P<label>(?={_LABEL})))"
     rf"|(?<=[.!?\u2026])[.!?]*{_CLOSERS}(?:(?P<stop>(?=\s|\Z))"
-    r"|(?P<glued>(?=[A-Z][a-z]+[\s,]|[A-Z]{3,}\s|[A-Z]\s[a-z]|[a-z]{2,}\s"
+    r"|(?P<glued>(?=[A-Z][a-z]+[\s,]|[A-Z]{3,}\s|[A-Z]{1,4}\s[a-z]|[a-z]{2,}\s"
     r"|\(?\d{1,2}[.)](?:[A-Z]|\s+[A-Za-z]))))"
     r"|(?:(?<=\d)\d?|(?<=\()\d{1,2})[.)](?P<number>(?=\s*[A-Za-z])))"
 )
 _SECOND = re.compile(r"(?<=[\s.;])\(?2[.)]\s*[A-Za-z]")
 _MARK = re.compile(rf"\s*(?:{_LIST_MARK}(?:\s+(?=\S)|(?=[A-Za-z])))+")
 _LETTERED = re.compile(r"\s*[A-Ha-h]\.[ \t]+(?=[A-Z])")
+_FIRST_LETTERED = re.compile(r"(?:\A|\n)[ \t]*A\. ")
 _BARE_MARK = re.compile(r"\s*\(?(?:\d{1,2}|[a-hA-H])")
 _LAST_WORD = re.compile(r"[^\s(\[,;/\"]+\Z")
 _WORD_BEFORE = re.compile(r"(\S+)\s+\S*\Z")
 _NEXT_WORD = re.compile(r"\s*[\"'(\[]*([^\s,;:.)\]]*)")
 _SPLIT_DECIMAL = re.compile(r"\s+\d{1,2}\s*(?:cm|mm|x|ml|mgy|%|-)\b|\s+\d{1,2}\s*%", re.IGNORECASE)
+_ACRONYM = re.compile(r"[A-Z]{2,4}\s[a-z]")
 _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 
 
@@ -92,9 +97,12 @@ def split_sentences(text: str) -> tuple[Span, ...]:
     """
     spans: list[Span] = []
     start = 0
+    lettered = "\nB. " in text and _FIRST_LETTERED.search(text) is not None
     for cut in sorted({*_stops(text), *_line_breaks(text), len(text)}):
         if cut > start:
-            _append_sentence(spans, text, start, cut)
+            new_line = start == 0 or "\n" in text[start - 1 : start + 1]
+            mark = _LETTERED.match(text, start, cut) if lettered and new_line else None
+            _append_sentence(spans, text, mark.end() if mark else start, cut)
             start = cut
     return tuple(spans)
 
@@ -131,8 +139,6 @@ def sentences(text: str) -> tuple[str, ...]:
 
 def _append_sentence(spans: list[Span], text: str, start: int, end: int) -> None:
     mark = _MARK.match(text, start, end)
-    if mark is None and "\n" in text[:start][-1:]:
-        mark = _LETTERED.match(text, start, end)
     start = mark.end() if mark else start
     while start < end and text[start].isspace():
         start += 1
@@ -229,7 +235,8 @@ def _ends_glued(text: str, start: int, at: int, end: int) -> bool:
         return False
     if letter.islower() and not (len(last) > 2 and last.isalpha() and last.islower()):
         return False
-    if letter.isupper() and text[end + 1 : end + 3].isupper() and not (len(last) > 2 and last.isupper()):
+    shouts = letter.isupper() and text[end + 1 : end + 3].isupper() and not _ACRONYM.match(text, end)
+    if shouts and not (len(last) > 2 and last.isupper()):
         return False
     if (letter.isdigit() or letter == "(") and not last[-1].isalpha() and last[-1] not in ")%":
         return False
@@ -272,6 +279,9 @@ def _word_ends(before: str, last: str, text: str, end: int, following: str) -> b
         return not _is_decimal_or_ordinal(before, last, text, end)
     if len(last) == 1 and last.isupper() and following[:1].isupper():
         return following.casefold() in _OPENERS or not _is_initial(before)
+    if len(last) == 1 and last.isupper() and following[:1].islower():  # "S. aureus", not "hepatitis C. no"
+        previous = _WORD_BEFORE.search(before)
+        return previous is not None and previous[1].casefold() in _LETTERED_THINGS
     # "z. B.", "p. ej."
     return not (len(last) == 1 and last.isalpha() and re.match(r"\s?[a-z]\.", text[end : end + 3]))
 
