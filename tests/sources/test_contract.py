@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from layouts import LAYOUTS, PLANTED, Layout, without_pixels
+from films import PLANTED, without_pixels
+from layouts import LAYOUTS, Layout
 
 from xemplar.contracts import Arrival
 from xemplar.corpus import Corpus, IngestSettings, ingest

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from layouts import LAYOUTS, write_dicom, write_rows
+from films import write_dicom, write_rows
+from layouts import LAYOUTS
 
 from xemplar.cli import main
 from xemplar.corpus import Corpus

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from layouts import FINAL, LABELS, METADATA, label_row, mimic, write_picture, write_rows
+from films import write_picture, write_rows
+from layouts import FINAL, LABELS, METADATA, label_row, mimic
 from pydantic import ValidationError
 
 from xemplar.contracts import Arrival

@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from layouts import citation, kaggle, nlm, write_dicom, write_picture, write_rows
+from films import write_dicom, write_picture, write_rows
+from layouts import citation, kaggle, nlm
 from pydantic import ValidationError
 
 from xemplar.contracts import Arrival
