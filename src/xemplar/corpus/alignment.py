@@ -33,7 +33,7 @@ SAME = 0.84
 ALLOWED = 0.2
 """Share of places that may differ: a letter burned in, a black corner."""
 
-HOPELESS = 0.4
+HOPELESS = 0.5
 """The same before the fine alignment, below which that isn't tried."""
 
 LEAST = 0.15
@@ -122,7 +122,7 @@ def _agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: _Placed
     if placed.mirrored:
         matrix[:, 2] -= matrix[:, 0] * (framed(other).shape[1] - 1)
     inverse = cv2.invertAffineTransform(matrix).astype(np.float32)
-    inverse = _in_fine(_aligned(_detail(one, 1), _detail(other, 1, placed), inverse, rounds=30))
+    inverse = _in_fine(_aligned(_detail(one, 1), _detail(other, 1, placed), inverse, rounds=15))
     first, second = _detail(one, _FINE), _detail(other, _FINE, placed)
     rough = _overlap(first, second, inverse)
     if rough < HOPELESS:

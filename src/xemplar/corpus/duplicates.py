@@ -6,8 +6,10 @@ whether two films are one. Blank films have no landmarks and are nobody's duplic
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from xemplar.corpus.landmarks import Landmarks, unpacked
 VERSION = 1
 """Raised whenever the same previews would give other pairs than before."""
 
-BEST = 3
+BEST = 2
 """Candidates of a view that are looked at, those with the most votes ..."""
 
 SURE = 12
@@ -38,12 +40,16 @@ Pairs = NDArray[np.int64]
 
 def near_duplicates(packed: NDArray[np.uint8], pixels: Pixels) -> Pairs:
     """All pairs of views that show the same film; `packed` (views, COUNT, PACKED)."""
-    found = [
-        (one, other)
-        for one, other in candidates(packed).tolist()
-        if shows_same((packed[one], pixels(one)), (packed[other], pixels(other)))
-    ]
-    return np.array(found, np.int64).reshape(-1, 2)
+    pairs = candidates(packed)
+
+    def same(pair: NDArray[np.int64]) -> bool:
+        one, other = pair.tolist()
+        return shows_same((packed[one], pixels(one)), (packed[other], pixels(other)))
+
+    # Threads: nearly all of the time is OpenCV's, which lets others run.
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        found = np.fromiter(threads.map(same, pairs), np.bool_, len(pairs))
+    return pairs[found]
 
 
 def candidates(packed: NDArray[np.uint8]) -> Pairs:

@@ -5,7 +5,6 @@ Knows the folder and checks what it lists; never writes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Json
 from xemplar.corpus import schema
+from xemplar.corpus.card import facts_of
 from xemplar.corpus.copies import copies_of, near_duplicates_of
 from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
 from xemplar.corpus.tables import LANDMARKS_SHAPE, open_array, read_parquet
@@ -144,35 +144,9 @@ class Corpus:
         """Domain and number of patients: what every table and plot about it is headed with."""
         return describe_part(self.settings.provenance, self.studies)
 
-    def card(self) -> Json:
-        """Counts that describe the corpus."""
-        studies = self.studies
-        present = Counter(
-            c.finding
-            for s in studies
-            for c in {x.finding: x for x in s.claims if x.presence == "present"}.values()
-        )
-        return {
-            "title": self.title,
-            "folder": str(self.folder),
-            "source": self.settings.source,
-            "domain": self.settings.domain,
-            "texts": self.settings.texts,
-            "generation": self.generation,
-            "complete": self.manifest["complete"],
-            "fingerprint": self.fingerprint,
-            "studies": len(studies),
-            "patients": self.patients,
-            "views": sum(len(study.views) for study in studies),
-            "sentences": len(self.sentences),
-            "rejected": self.manifest["rejected"]["rows"],
-            "splits": dict(Counter(study.split for study in studies)),
-            "split_units": dict(Counter(study.split_unit for study in studies)),
-            "languages": dict(Counter(study.language or "unknown" for study in studies)),
-            "present": dict(present.most_common()),
-            "without_text": sum(not study.text for study in studies),
-            "without_views": sum(not study.views for study in studies),
-        }
+    def card(self, *, near_duplicates: bool = False) -> Json:
+        """Counts that describe the corpus; of near-duplicates, which may have to be sought, if asked."""
+        return facts_of(self, near_duplicates=near_duplicates)
 
     def check(self) -> list[str]:
         """A line for each thing wrong with the folder; an empty list when all is well."""
