@@ -1,0 +1,200 @@
+"""Near-duplicates: the same film however it was changed, and never two films."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from handmade import arrival, corpus_of
+from xemplar.corpus import Corpus, duplicates
+from xemplar.corpus.duplicates import groups, near_duplicates
+from xemplar.corpus.landmarks import COUNT, MIRRORED, NEGATIVE, PACKED, landmarks_of, unpacked
+from xemplar.images import PreviewSpec, preview_from_array
+
+
+def film(seed, side=300):
+    """A picture with soft shapes of all sizes, no two seeds alike."""
+    random = np.random.default_rng(seed)
+    made = sum(
+        scale
+        * cv2.resize(random.standard_normal((cells, cells)), (side, side), interpolation=cv2.INTER_CUBIC)
+        for cells, scale in ((4, 4), (9, 2), (20, 1.4), (45, 1))
+    )
+    return np.clip(128 + 18 * made, 12, 255).astype(np.uint8)
+
+
+def jpeg(array, quality):
+    return cv2.imdecode(cv2.imencode(".jpg", array, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], 0)
+
+
+def turned(array, degrees):
+    side = array.shape[0]
+    return cv2.warpAffine(array, cv2.getRotationMatrix2D((side / 2, side / 2), degrees, 1), (side, side))
+
+
+CHANGES = {
+    "same": lambda a: a,
+    "jpeg": lambda a: jpeg(a, 30),
+    "half": lambda a: cv2.resize(a, (150, 150), interpolation=cv2.INTER_AREA),
+    "twice": lambda a: cv2.resize(a, (600, 600)),
+    "gamma": lambda a: (255 * (a / 255) ** 0.6).astype(np.uint8),
+    "flatter": lambda a: (a * 0.6 + 60).astype(np.uint8),
+    "inverted": lambda a: 255 - a,
+    "mirrored": lambda a: a[:, ::-1],
+    "turned": lambda a: turned(a, 3),
+    "cropped left": lambda a: a[:, 45:],
+    "cropped right": lambda a: a[:, :-45],
+    "cropped top": lambda a: a[45:],
+    "cropped bottom": lambda a: a[:-45],
+    "cropped all round": lambda a: a[25:-25, 20:-30],
+    "all at once": lambda a: jpeg((255 * (a[20:-20, 30:-10][:, ::-1] / 255) ** 1.3).astype(np.uint8), 50),
+}
+
+
+def previews(*arrays):
+    return [preview_from_array(np.ascontiguousarray(array), PreviewSpec(size=256)).pixels for array in arrays]
+
+
+def found(*arrays):
+    pixels = previews(*arrays)
+    return near_duplicates(np.stack([landmarks_of(one) for one in pixels]), pixels.__getitem__).tolist()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_copy_is_found_among_others(change):
+    others = [film(seed) for seed in range(1, 6)]
+    assert found(film(0), *others, CHANGES[change](film(0))) == [[0, 6]]
+
+
+def test_other_films_are_not():
+    assert found(*map(film, range(12))) == []
+
+
+def test_blank_films_have_no_landmarks():
+    blank, noise = np.full((90, 90), 70, np.uint8), np.zeros((90, 90), np.uint8)
+    assert not landmarks_of(blank).any() and not landmarks_of(noise).any()
+    assert found(blank, blank) == []
+
+
+def test_landmarks_survive_packing_and_mirroring():
+    """Mirrored, a landmark lies on the other side and looks the same; its form says that it is mirrored."""
+    (one, other) = (unpacked(landmarks_of(each)) for each in previews(film(3), film(3)[:, ::-1]))
+    alike = one.looks @ other.looks.T
+    rows = np.flatnonzero(alike.max(axis=1) > 0.99)
+    assert len(rows) > COUNT // 2
+    match = alike.argmax(axis=1)
+    assert np.median(np.abs(one.points[rows, 0] + other.points[match[rows], 0] - 95)) < 1
+    assert np.median(np.abs(one.points[rows, 1] - other.points[match[rows], 1])) < 1
+    forms = one.forms[rows] ^ other.forms[match[rows]]
+    assert (forms == MIRRORED).mean() > 0.9
+
+
+def test_an_inverted_film_has_the_same_landmarks_but_for_their_form():
+    (one, other) = (unpacked(landmarks_of(each)) for each in previews(film(3), 255 - film(3)))
+    alike = one.looks @ other.looks.T
+    rows = np.flatnonzero(alike.max(axis=1) > 0.99)
+    assert len(rows) > COUNT // 2
+    assert ((one.forms[rows] ^ other.forms[alike.argmax(axis=1)[rows]]) == NEGATIVE).mean() > 0.9
+
+
+def test_landmarks_are_the_same_at_every_call():
+    (pixels,) = previews(film(3))
+    first = landmarks_of(pixels)
+    assert first.shape == (COUNT, PACKED)
+    assert np.array_equal(first, landmarks_of(pixels.copy()))
+
+
+def test_cells_find_what_a_whole_search_finds(monkeypatch):
+    pixels = previews(*[film(n) for n in range(40)], *[film(n)[20:, 20:] for n in range(0, 40, 4)])
+    packed = np.stack([landmarks_of(one) for one in pixels])
+    wanted = [[4 * n, 40 + n] for n in range(10)]
+    assert near_duplicates(packed, pixels.__getitem__).tolist() == wanted
+    monkeypatch.setattr(duplicates, "_FLAT_UP_TO", 0)
+    assert near_duplicates(packed, pixels.__getitem__).tolist() == wanted
+
+
+def test_groups_hang_together_by_any_pair():
+    assert groups([(5, 1), (1, 3), (0, 4)], 7) == [[0, 4], [1, 3, 5]]
+    assert groups([], 3) == []
+
+
+@pytest.mark.shared
+def test_real_films_of_patients_are_told_apart(shared_data):
+    """60 films of Hannover, many of one patient on following days, and changed copies of ten."""
+    folder = shared_data / "hannover"
+    with (folder / "metadata.csv").open() as table:
+        rows = list(csv.DictReader(table))[100:160]
+    films = [cv2.imread(str(folder / row["image"]), cv2.IMREAD_GRAYSCALE) for row in rows]
+    copies = [jpeg(one[15:, :-20][:, ::-1], 60) for one in films[::6]]
+    assert found(*films, *copies) == [[6 * n, 60 + n] for n in range(10)]
+
+
+# --- in a corpus -----
+
+
+class Drawn:
+    """A drawn film, changed or not."""
+
+    def __init__(self, seed, change=lambda a: a):
+        self.seed, self.change = seed, change
+
+    def draw(self):
+        return np.ascontiguousarray(self.change(film(self.seed)))
+
+
+def drawn(number, seed, change=lambda a: a, **fields):
+    return arrival(number, patient=f"p{number}", images=[Drawn(seed, change)], **fields)
+
+
+def views(corpus):
+    return [study.views[0].view_id for study in corpus.studies]
+
+
+def test_a_corpus_groups_its_views_and_finds_old_ones_again_when_it_grows(tmp_path):
+    preview = PreviewSpec(size=128)
+    first = [drawn(1, 1), drawn(2, 2), drawn(3, 1, CHANGES["jpeg"])]
+    corpus = corpus_of(first, tmp_path, preview=preview)
+    one, two, three = views(corpus)
+    assert corpus.near_duplicates == ((one, three),)
+    grown = corpus_of([*first, drawn(4, 2, CHANGES["mirrored"])], tmp_path, preview=preview)
+    assert grown.near_duplicates == ((one, three), (two, views(grown)[3]))
+    assert grown.check() == Corpus.open(tmp_path).check()
+
+
+def test_what_was_found_is_kept_and_read_again(tmp_path, monkeypatch):
+    corpus = corpus_of([drawn(1, 1), drawn(2, 1)], tmp_path)
+    kept = corpus.near_duplicates
+    assert len(kept) == 1
+    monkeypatch.setattr(duplicates, "near_duplicates", lambda *_: pytest.fail("sought again"))
+    assert Corpus.open(tmp_path).near_duplicates == kept
+
+
+def test_damaged_keepings_are_found_again(tmp_path):
+    corpus = corpus_of([drawn(1, 1), drawn(2, 1)], tmp_path)
+    kept = corpus.near_duplicates
+    path = tmp_path / "near_duplicates.json"
+    path.write_bytes(path.read_bytes().replace(b'"groups"', b'"troups"'))
+    assert Corpus.open(tmp_path).near_duplicates == kept
+
+
+def test_a_file_twice_is_a_duplicate_even_without_landmarks_and_a_blank_one_is_not(tmp_path):
+    plain = np.zeros((90, 90), np.uint8)
+    plain[20:70, 20:70] = np.linspace(40, 200, 50, dtype=np.uint8)
+    Image.fromarray(plain).save(tmp_path / "plain.png")
+    Image.fromarray(np.full((90, 90), 9, np.uint8)).save(tmp_path / "blank.png")
+    images = [tmp_path / name for name in ("plain.png", "plain.png", "blank.png", "blank.png")]
+    corpus = corpus_of([arrival(n, images=[one]) for n, one in enumerate(images)], tmp_path / "c")
+    assert corpus.near_duplicates == (tuple(views(corpus)[:2]),)
+
+
+def test_studies_with_a_film_of_another_split_are_held_apart_from_and_counted(tmp_path):
+    splits = ("train", "train", "test", "test", "test")
+    seeds = (1, 2, 1, 3, 3)
+    arrivals = [drawn(n, s, split=split) for n, (s, split) in enumerate(zip(seeds, splits, strict=True))]
+    corpus = corpus_of(arrivals, tmp_path)
+    ids = [study.study_id for study in corpus.studies]
+    assert corpus.copies[ids[0]] == {ids[2]} and corpus.copies[ids[3]] == {ids[4]}
+    kept, count = corpus.held_apart(corpus.part("test"))
+    assert ([study.study_id for study in kept], count) == (ids[3:], 1)  # a copy in its own split stays
