@@ -112,3 +112,11 @@ def test_real_file_gives_the_other_readers_picture_or_one_sentence(path, row):
     else:
         # Rounded once, or twice where colours became grey.
         assert differing.max() <= (1.5 if theirs.ndim == 3 else 1.01)
+
+
+def test_jpeg_of_twelve_bits():
+    # No encoder here makes one; pydicom brings this one along.
+    path = Path(pydicom.__file__).parent / "data/test_files/JPGExtended.dcm"
+    ours = read_preview(path, SPEC)
+    assert ours.history.transfer_syntax == "1.2.840.10008.1.2.4.51"
+    assert np.abs(ours.pixels - squared(displayed(values(path), pydicom.dcmread(path)))).max() <= 1.01
