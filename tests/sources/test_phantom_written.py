@@ -74,6 +74,18 @@ def test_more_than_eight_bits_are_used(opened):
         assert np.abs(deep - eight).mean() < 1.0
 
 
+def test_the_word_drawn_and_the_marker_are_burned_into_twelve_bits_too(opened):
+    for arrival, _ in opened.values():
+        deep, eight = arrival.images[0].view.draw_deep() // 16, arrival.images[0].view.draw()
+        assert np.abs(deep[-14:, :44].astype(int) - eight[-14:, :44]).max() <= 1
+        assert (deep[-14:, :44] > 120).mean() > 0.1
+        marker = (
+            slice(8, 30),
+            slice(6, 32) if arrival.images[0].view.shot.marker == "right" else slice(-28, -4),
+        )
+        assert (deep[marker] > 225).sum() > 20
+
+
 def test_it_says_whose_it_is_and_nothing_else_of_a_person(opened):
     for arrival, file in opened.values():
         assert (str(file.PatientName), file.PatientID) == ("DRAWN^PHANTOM", arrival.study.patient_id)

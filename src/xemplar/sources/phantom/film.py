@@ -132,5 +132,5 @@ def _marked(grey: NDArray[Any], shot: Shot, *, top: int) -> NDArray[Any]:
             cv2.putText(ink, "AP", (x - 4, 44), font, 0.4, 220, 1, cv2.LINE_AA)
     cv2.putText(ink, "DRAWN", (3, height - 4), font, 0.33, 200, 1, cv2.LINE_AA)
     if ink is not grey:
-        np.maximum(grey, ink.astype(np.uint16) * top // 255, out=grey)
+        np.maximum(grey, (ink.astype(np.uint32) * top // 255).astype(grey.dtype), out=grey)
     return grey
