@@ -385,3 +385,29 @@ def test_ranks_a_study_give_the_median_that_is_printed(folder, evaluation):
 
 def test_the_same_seed_gives_the_same_summary(archive, evaluation):
     assert evaluate(archive, replicates=50).summary == evaluation.summary
+
+
+# --- near-duplicates of another split -----
+
+
+def test_a_study_with_a_film_of_another_split_is_left_out_and_counted(archive, evaluation, monkeypatch):
+    test, train = archive.corpus.part("test")[0], archive.corpus.part("train")[0]
+    twins = {test.study_id: frozenset({train.study_id}), train.study_id: frozenset({test.study_id})}
+    monkeypatch.setitem(archive.corpus.__dict__, "copies", twins)
+    made = evaluate(archive, replicates=5)
+    assert made.summary["left_out"] == {"near_duplicates": 1}
+    assert test.study_id not in {study.study_id for study in made.studies}
+    assert len(made.studies) == len(evaluation.studies) - 1
+
+
+def test_without_any_nothing_is_left_out(evaluation, phantom_corpus):
+    assert evaluation.summary["left_out"] == {"near_duplicates": 0}
+    assert len(evaluation.studies) == sum(bool(study.views) for study in phantom_corpus.part("test"))
+
+
+def test_where_all_are_left_out_it_is_said(archive, monkeypatch):
+    train = archive.corpus.part("train")[0].study_id
+    twins = {study.study_id: frozenset({train}) for study in archive.corpus.part("test")}
+    monkeypatch.setitem(archive.corpus.__dict__, "copies", twins)
+    with pytest.raises(XemplarError, match=r"0 patient or group in test, \d+ studies left out whose films"):
+        evaluate(archive, replicates=5)
