@@ -7,6 +7,7 @@ import pytest
 
 from handmade import Pattern, arrival, corpus_of, many
 from xemplar.corpus import Corpus
+from xemplar.corpus.picture import write_card
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.records import PixelHistory
 
@@ -244,3 +245,26 @@ def test_films_alone_make_a_corpus(tmp_path):
     card = corpus.card()
     assert (card["studies"], card["views"], card["without_text"], card["sentences"]) == (5, 5, 5, 0)
     assert corpus.preview(corpus.studies[0].views[0].view_id).shape == (64, 64)
+
+
+def test_the_title_says_what_drew_the_films(tmp_path):
+    corpus = corpus_of([arrival(1, patient="a")], tmp_path, source="phantom-v1 3f9a12bc site A seed 0")
+    assert corpus.title == "synthetic (phantom-v1 3f9a12bc), 1 patients, 1 studies"
+
+
+def test_the_card_tells_ages_by_decade_whatever_their_unit(tmp_path):
+    ages = ("63", "067Y", "18M", "unknown")
+    arrivals = [arrival(n, patient=f"p{n}", facets={"age": age}) for n, age in enumerate(ages)]
+    assert corpus_of(arrivals, tmp_path).card()["ages"] == {"0-9": 1, "60-69": 2}
+
+
+@pytest.mark.parametrize(("ending", "starts"), [("png", b"\x89PNG"), ("html", b"<!doctype html>")])
+def test_the_card_is_drawn(corpus, tmp_path, ending, starts):
+    path = tmp_path / f"card.{ending}"
+    write_card(corpus, corpus.card(near_duplicates=True), path)
+    assert path.read_bytes().startswith(starts)
+
+
+def test_a_card_of_another_ending_is_refused(corpus, tmp_path):
+    with pytest.raises(XemplarError, match=r"a card as \.pdf; wanted \.png or \.html"):
+        write_card(corpus, corpus.card(), tmp_path / "card.pdf")
