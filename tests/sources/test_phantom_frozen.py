@@ -21,7 +21,7 @@ import pytest
 from xemplar.images import PreviewSpec, read_preview
 from xemplar.sources import phantom
 
-VERSION_HASH = "fa658278"
+VERSION_HASH = "22720fab"
 
 TABLE = Path(__file__).with_name("phantom_v1.json")
 STUDIES = [

@@ -90,8 +90,8 @@ def ribs(canvas: Canvas, body: Body, *, broken: Sequence[Fracture]) -> None:
     canvas.add(sheets["back"], 0.23, blur=0.8)
     canvas.add(sheets["front"], 0.14, blur=1.1)
     if breaks:
-        canvas.add(sheets["blood"], 0.15, blur=3)
-        canvas.add(sheets["edge"], 0.34, blur=0.8)
+        canvas.add(sheets["blood"], 0.26, blur=3)
+        canvas.add(sheets["edge"], 0.42, blur=0.8)
 
 
 def _place(body: Body) -> float:
@@ -111,14 +111,14 @@ def _broken(
     inner, outer = arc[: cut + 1], arc[cut if fault.healed else cut + 2 :] + step
     here = (inner[-1] + outer[0]) / 2
     if fault.healed:
-        for reach, wide, value in ((3, 14, 150), (2, 9, 240)):
+        for reach, wide, value in ((4, 17, 150), (3, 11, 240)):
             canvas.stroke(
                 arc[cut - reach : cut + reach + 1] + step / 2, wide, value=value, onto=sheets["edge"]
             )
         return [inner, outer]
     for end in (inner[-1], outer[0]):
         canvas.stroke(np.stack([end - 4.8 * down, end + 4.8 * down]), 2.0, onto=sheets["edge"])
-    canvas.blob(here + along * 4, (15.0, 11.0), onto=sheets["blood"])
+    canvas.blob(here + along * 4, (18.0, 13.0), onto=sheets["blood"])
     return [inner, outer]
 
 

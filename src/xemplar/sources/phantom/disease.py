@@ -38,7 +38,7 @@ GAPS: Degrees = {"small": (0.12, 0.2), "moderate": (0.34, 0.5), "large": (0.62, 
 DENSITIES: Degrees = {"faint": (0.15, 0.2), "patchy": (0.27, 0.37), "dense": (0.45, 0.58)}
 STRENGTHS: Degrees = {"mild": (0.2, 0.3), "moderate": (0.5, 0.65), "severe": (0.85, 1.0)}
 COLLAPSES: tuple[str, str, str] = ("mild", "moderate", "marked")
-RADII: Degrees = {"small": (6.5, 8.0), "moderate": (10.0, 13.5), "large": (18.0, 25.0)}
+RADII: Degrees = {"small": (7.5, 9.0), "moderate": (11.5, 15.0), "large": (19.0, 26.0)}
 SHALLOW = -0.6
 """Breath below which lung volumes are called low."""
 HEALING = 60
@@ -170,7 +170,7 @@ def _fractures(rng: np.random.Generator, air: Pneumothorax | None) -> tuple[Frac
     """One to three neighbouring ribs of one side, all of one age; recent ones under free air."""
     side = air.side if air and rng.random() < 0.8 else side_of(rng)
     healed = bool(rng.random() < (0.15 if air else 0.55))
-    count = 1 + int(np.searchsorted((0.35, 0.75), rng.random()))
+    count = 1 + int(np.searchsorted((0.2, 0.6), rng.random()))
     first = int(rng.integers(4, 10 - count))
     return tuple(Fracture(side, first + k, healed, float(rng.uniform(6.0, 9.5))) for k in range(count))
 

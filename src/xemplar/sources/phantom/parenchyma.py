@@ -109,5 +109,5 @@ def lesion(canvas: Canvas, lung: Lung, *, growth: Lesion, site: Site) -> None:
         canvas.blob(
             centre + rng.uniform(-3, 3, 2), growth.radius * np.array([0.55, 0.5]), value=70, onto=sheet
         )
-    density = 0.3 + 0.14 * min(1.0, growth.radius / 16)
+    density = 0.36 + 0.14 * min(1.0, growth.radius / 16)
     canvas.add(sheet, density, blur=1.1, within=soften(lung.mask, 1.0))
