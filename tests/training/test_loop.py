@@ -135,6 +135,15 @@ def test_so_does_one_kept_between_last_step_and_validation(
     assert (tmp_path / "m/log.jsonl").read_text() == (undisturbed[0] / "log.jsonl").read_text()
 
 
+def test_so_does_one_stopped_after_its_last_state(undisturbed, phantom_corpus, tiny, tmp_path, monkeypatch):
+    """Nothing is left to train or to tokenize; every listed file is the same all the same."""
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(loop, "save_model", lambda *_, **__: (_ for _ in ()).throw(Stopped))
+        train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="text")
+    manifest = train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="text")
+    assert manifest["files"] == undisturbed[1]["files"]
+
+
 def test_a_state_half_written_leaves_the_one_before(undisturbed, phantom_corpus, tiny, tmp_path, monkeypatch):
     """Killed while the second epoch's tensors are written, it goes on from the first's."""
     whole, calls = state.save_file, []

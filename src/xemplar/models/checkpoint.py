@@ -106,6 +106,9 @@ def save_model(
     """Write a model folder; `facts` are domain, preview fingerprint, corpus, training results."""
     folder.mkdir(parents=True, exist_ok=True)
     save_weights(folder / "weights.safetensors", model)
+    # As it was made: how it last cut and padded is no part of it, and a resumed run may not have done so.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder / "tokenizer")
     (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
     sync_below(folder)  # before the manifest that lists them
