@@ -1,7 +1,12 @@
 """What the splitter makes of stops, abbreviations, units, lists and lines."""
 
+import csv
+import os
 import random
+import re
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -198,3 +203,56 @@ def test_any_text_is_covered_in_order(seed):
     assert all(left[1] <= right[0] for left, right in pairwise(spans))
     covered = {at for start, end in spans for at in range(start, end)}
     assert [at for at, letter in enumerate(text) if letter in "uvX" and at not in covered] == []
+
+
+# --- every report of Open-i -----
+
+
+@pytest.fixture(scope="module")
+def open_i():
+    root = os.environ.get("XEMPLAR_DATA")
+    if not root:
+        pytest.skip("XEMPLAR_DATA is not set")
+    with (Path(root) / "iu_reports" / "reports.csv").open(encoding="utf-8", newline="") as file:
+        texts = [row[part] for row in csv.DictReader(file) for part in ("findings", "impression")]
+    return [(text, report.split_sentences(text)) for text in texts if text.strip()]
+
+
+def between(text, spans):
+    """What stands before, between and after the sentences, without blanks."""
+    edges = [0, *(edge for span in spans for edge in span), len(text)]
+    return [text[edges[at] : edges[at + 1]].strip() for at in range(0, len(edges), 2)]
+
+
+@pytest.mark.shared
+def test_nothing_is_lost_but_list_marks(open_i):
+    left = {one for text, spans in open_i for one in between(text, spans) if one}
+    assert {one for one in left if not re.fullmatch(r"\(?\d{1,2}[.)],?|\.", one)} == set()
+
+
+@pytest.mark.shared
+def test_sentences_in_order_without_outer_blanks(open_i):
+    for text, spans in open_i:
+        flat = [edge for span in spans for edge in span]
+        assert flat == sorted(flat)
+        assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
+
+
+@pytest.mark.shared
+def test_no_sentence_ends_within_a_number_or_at_an_abbreviation(open_i):
+    abbreviated = re.compile(r"\b(?:dr|drs|vs|e\.g|i\.e|approx|ca|cf|etc|st|prof|cm|mm)\.\Z", re.IGNORECASE)
+    found = []
+    for text, spans in open_i:
+        for (start, end), (after, _) in pairwise(spans):
+            number = re.search(r"\d\.\Z", text[start:end]) and text[end : end + 1].isdigit()
+            if number or (abbreviated.search(text, start, end) and text[after].islower()):
+                found.append(text[start : end + 20])
+    assert found == []
+
+
+@pytest.mark.shared
+def test_a_report_takes_a_fraction_of_a_millisecond(open_i):
+    began = time.process_time()
+    for text, _ in open_i:
+        report.split_sentences(text)
+    assert time.process_time() - began < 3

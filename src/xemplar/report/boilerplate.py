@@ -77,6 +77,8 @@ _CLOSING = rf"""
     | [^.]{{0,60}}\b(?:employed|used|attempt\w*|made)\s+to\s+(?:notify|contact|reach)\b.*
     | [^.,;]{{0,40}}\bmessage\s+(?:was\s+|has\s+been\s+)?(?:sent|left)\b.*
     | (?:critical\s+)?results?\s+(?:notification|communication|discussed)\b.*
+    | at\s+the\s+time\s+of\s+(?:dictation|observation|discovery|interpretation|review|this\s+report)\b[^;]*
+        \b(?:physicians?|drs?|paged|notified|called|telephone|phone|informed|discussed)\b.*
     | called\s+(?:at|to|in|by)\b.* | wet\s+read\b.*
     )
 """

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from xemplar.report.boilerplate import is_boilerplate, is_closing
+from xemplar.report.boilerplate import is_boilerplate, is_closing, is_technique
 from xemplar.report.headings import STRONG, UNNAMED, section_named, without_accents
 from xemplar.report.sentences import split_sentences
 
@@ -37,11 +37,11 @@ class _Heading:
     end: int
 
 
-_FRAME = r"[ \t>*#=_|\[\u2022-]*"
+_FRAME = r"[ \t>*#=_|\[\u2022-]*+"
 _LINE = re.compile(
     rf"(?P<frame>{_FRAME})(?P<number>\(?(?:\d{{1,2}}|[IVX]{{1,4}}|[A-H])[.)][ \t]*)?[*_]*"
-    r"(?P<words>[A-Za-z][A-Za-z0-9 \t/&()\[\]'+,#-]{1,58}?)[ \t]*[*_\]=]*[ \t]*"
-    r"(?P<end>:[*_]*|[ \t]*[-\u2013\u2014][ \t]+(?=\S)|\.?[ \t]*\Z)"
+    r"(?P<words>[A-Za-z][A-Za-z0-9 \t/&()\[\]'+,#-]{1,58}?)[ \t]*+[*_\]=]*+[ \t]*+"
+    r"(?P<end>:[*_]*+|[-\u2013\u2014][ \t]++(?=\S)|\.?[ \t]*+\Z)"
 )
 _CAPITALS = re.compile(r"[ \t]*(?P<words>[A-Z]{5,}(?:[ /][A-Z]{3,}){0,3})[ \t]+(?=[A-Z\d_(].*[a-z]|[a-z])")
 _BEFORE_COLON = re.compile(
@@ -62,6 +62,11 @@ _JOINED = _words(
     "bony osseous abnormal acute new prior previous positive negative ct mri pet us as les la el los "
     "las die der das de des du son sus "
 )
+_VIEWS = "views"
+_VIEWED = _words(
+    "chest thorax view views radiograph radiographs film films xray ray rays cxr projection projections"
+)
+_COMPARED = _words("comparison comparisons compared comparable prior priors previous old outside recent")
 _EARLY = frozenset({"preliminary", "addendum"})
 _AFTER_FINDINGS = frozenset({"findings", "impression", "recommendation", "notification", "signature"})
 _CONTEXT = frozenset({"indication", "technique", "comparison"})
@@ -77,7 +82,7 @@ def split_sections(text: str) -> tuple[Section, ...]:
     its particulars are the findings; where it has none for the impression either and there are several,
     the last is the impression. Signatures, notices and recommendations end an impression.
     """
-    found = _headings(text)
+    found = _with_views(text, _headings(text))
     if any(heading.name == "comment" for heading in found):
         found = _with_comments(found)
     sections: list[Section] = []
@@ -156,6 +161,8 @@ def _at_line_start(line: str, offset: int, *, ended: bool) -> _Heading | None:
         return None
     match = _LINE.match(line)
     name = section_named(match["words"]) if match is not None else None
+    if match is not None and name is None and _names_views(match["words"], match["end"], line[match.end() :]):
+        name = _VIEWS
     if match is not None and name is not None and _stands(match, name, ended=ended):
         return _Heading(name, offset + len(line) - len(line.lstrip()), offset + match.end())
     if _RULE.match(line):
@@ -168,6 +175,35 @@ def _at_line_start(line: str, offset: int, *, ended: bool) -> _Heading | None:
     if match is not None and name is not None and name in STRONG:
         return _Heading(name, offset + match.start("words"), offset + match.end())
     return None
+
+
+def _names_views(words: str, end: str, rest: str) -> bool:
+    """Whether words before a colon name views ("CHEST, PA AND LATERAL:") and text, not a date, follows."""
+    if not end.startswith(":") or not 1 < len(words.split()) < 12 or not is_technique(words):
+        return False
+    named = frozenset(re.findall("[a-z]+", words.casefold()))
+    return (
+        bool(named & _VIEWED)
+        and not named & _COMPARED
+        and not (rest.strip() and is_technique(f"chest {rest}"))
+    )
+
+
+def _with_views(text: str, found: list[_Heading]) -> list[_Heading]:
+    """A heading that names views opens the findings of a report that has no other heading for them.
+
+    It does so before the impression and where text follows it; else it is a title, and no heading.
+    """
+    named = [heading.name for heading in found]
+    last = named.index("impression") if "impression" in named else len(found)
+    ends = [*[heading.start for heading in found[1:]], len(text)]
+    kept = []
+    for at, heading in enumerate(found):
+        if heading.name != _VIEWS:
+            kept.append(heading)
+        elif "findings" not in named and at < last and text[heading.end : ends[at]].strip():
+            kept.append(replace(heading, name="findings"))
+    return kept
 
 
 def _stands(match: re.Match[str], name: str, *, ended: bool) -> bool:

@@ -21,6 +21,7 @@ _TITLES = _words(
     "dr drs mr mrs ms prof st vs e.g i.e cf viz eg ie dra sra srta mme mlle hr hrn fr dott sig z.b d.h "
     "u.a bzw ggf evtl inkl vgl v.a z.n s.o s.u p.ej p.ex aprox approx ca incl env"
 )
+_TITLES_ALONE = (["dr"], ["drs"], ["dra"], ["mr"], ["mrs"], ["ms"], ["prof"], ["sr"], ["sra"])
 # ... after one of these only where a capital follows or nothing, after one of those unless a number does.
 _TAILS = _words(
     "a.m p.m al etc jr sr inc resp dept min max temp hr hrs lat bilat ant post sup inf med prox dist rt "
@@ -64,16 +65,22 @@ _LIST_MARK = (
     r"|[-*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u2013\u2014>]+|#\d{1,2}[.:)]?)"
 )
 _LABEL = r"[A-Z][A-Za-z]*(?:[ /&,-]{1,3}[A-Za-z]+){0,4}:(?=\s)"
-_CLOSERS = r"[\"')\]\u201d\u2019\u00bb]*"
+_CLOSERS = r"[\"')\]\u201d\u2019\u00bb]*+"
 # Begins with one set of letters, so that the search skips everything else.
 _BREAK = re.compile(
     rf"[.!?\u2026\n(\d](?:"
     rf"(?<=\n)[ \t\r]*(?:(?P<blank>\n\s*)|(?P<item>(?={_LIST_MARK}[ \t]*\S))|(?P<label>(?={_LABEL})))"
-    rf"|(?<=[.!?\u2026])[.!?]*{_CLOSERS}(?:(?P<stop>(?=\s|\Z))"
+    rf"|(?<=[.!?\u2026])(?<![.!?\u2026]{{2}})[.!?\u2026]*+{_CLOSERS}(?:(?P<stop>(?=\s|\Z))"
     r"|(?P<glued>(?=[A-Z][a-z]+[\s,]|[A-Z]{3,}\s|[A-Z]{1,4}\s[a-z]|[a-z]{2,}\s"
     r"|\(?\d{1,2}[.)](?:[A-Z]|\s+[A-Za-z]))))"
     r"|(?:(?<=\d)\d?|(?<=\()\d{1,2})[.)](?P<number>(?=\s*[A-Za-z])))"
 )
+_NEAR = 200
+"""Letters before a number in which the words that lead to it are looked for."""
+
+_ITEM = 2000
+"""Letters within which a list's second item follows its first."""
+
 _SECOND = re.compile(r"(?<=[\s.;])\(?2[.)]\s*[A-Za-z]")
 _MARK = re.compile(rf"\s*(?:{_LIST_MARK}(?:\s+(?=\S)|(?=[A-Za-z])))+")
 _LETTERED = re.compile(r"\s*[A-Ha-h]\.[ \t]+(?=[A-Z])")
@@ -191,13 +198,13 @@ def _begins_item(text: str, start: int, at: int, numbers: tuple[int, int]) -> bo
     number, item = numbers
     if at and text[at - 1] not in " \t\r\n.;)":
         return False
-    before = text[start:at].split()
+    before = text[max(start, at - _NEAR) : at].split()
     if not before:
-        return True
+        return not text[start:at].strip()
     if before[-1].casefold().rstrip(",:") in _COUNTED or before[-1][-1] in ",-":
         return False
     if number == 1:
-        return len(before) < 4 or (item == 0 and _SECOND.search(text, at) is not None)
+        return len(before) < 4 or (item == 0 and _SECOND.search(text, at, at + _ITEM) is not None)
     return number == item + 1
 
 
@@ -221,7 +228,9 @@ def _ends_sentence(text: str, start: int, at: int, end: int) -> bool:
     if _BARE_MARK.fullmatch(before):
         return False
     found = _LAST_WORD.search(before)
-    return found is None or _word_ends(before, found[0], text, end, word)
+    if found is None:  # a stop set apart ends all but a title: "dr . garcia"
+        return not word or before.casefold().split()[-1:] not in _TITLES_ALONE
+    return _word_ends(before, found[0], text, end, word)
 
 
 def _ends_glued(text: str, start: int, at: int, end: int) -> bool:
