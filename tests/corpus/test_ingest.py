@@ -74,13 +74,20 @@ GERMAN = "Die Lunge ist beidseits frei und der Erguss ist nicht mehr zu sehen."
 
 @pytest.mark.parametrize(
     ("text", "stated", "held"),
-    [(GERMAN, None, "other"), (GERMAN, "de", "de"), (GERMAN, "en", "other"), ("Lungs clear.", "fr", "fr")],
+    [(GERMAN, None, "de"), (GERMAN, "de", "de"), (GERMAN, "en", "other"), ("Lungs clear.", "fr", "fr")],
 )
 def test_another_language_gives_no_sentence_and_stays_whole(tmp_path, text, stated, held):
     corpus = corpus_of([arrival(1, findings=text, language=stated)], tmp_path)
     (study,) = corpus.studies
     assert (study.findings, study.language, study.claims) == (text, held, ())
     assert corpus.sentences == ()
+
+
+def test_a_sentence_in_another_language_within_an_english_report_is_left_whole(tmp_path):
+    text = "The lungs are clear. Derrame pleural derecho y cardiomegalia leve. The heart is normal."
+    corpus = corpus_of([arrival(1, findings=text)], tmp_path)
+    assert (corpus.studies[0].findings, corpus.studies[0].language) == (text, "en")
+    assert [one.text for one in corpus.sentences] == ["The lungs are clear.", "The heart is normal."]
 
 
 def test_a_caption_is_one_sentence_and_its_claims_are_not_read(tmp_path):
@@ -107,10 +114,10 @@ def test_a_caption_in_another_language_is_kept_and_counted_and_gives_no_sentence
     corpus = captions(tmp_path, "Chest X-ray of a mass.", french)
     assert [(study.impression, study.language) for study in corpus.studies] == [
         ("Chest X-ray of a mass.", "en"),
-        (french, "other"),
+        (french, "fr"),
     ]
     assert [sentence.text for sentence in corpus.sentences] == ["Chest X-ray of a mass."]
-    assert corpus.card()["languages"] == {"en": 1, "other": 1}
+    assert corpus.card()["languages"] == {"en": 1, "fr": 1}
 
 
 def test_the_language_of_a_caption_is_the_source_s_word(tmp_path):

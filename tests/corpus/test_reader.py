@@ -221,7 +221,7 @@ def test_the_card_counts(tmp_path):
         "views": 4,
         "sentences": 2,
         "rejected": 0,
-        "languages": {"en": 2, "other": 1, "unknown": 1},
+        "languages": {"en": 2, "de": 1, "unknown": 1},
         "present": {"Cardiomegaly": 2},
         "without_text": 1,
         "without_views": 1,

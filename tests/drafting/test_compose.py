@@ -47,6 +47,11 @@ def test_equally_near_sentences_are_taken_in_their_order(archive_of):
         "Pulmonary edema as above.",
         "Edema, as described.",
         "Edema (see below).",
+        "Mild edema, discussed with Dr. A by telephone at 3 pm.",
+        "Findings of mild edema were discussed with the team.",
+        "Dr. ___ was informed of the edema.",
+        "Mild edema; recommend a repeat radiograph.",
+        "I have personally reviewed the images and agree that there is mild edema.",
     ],
 )
 def test_a_sentence_that_cant_stand_alone_is_never_quoted(archive_of, text):

@@ -182,3 +182,65 @@ def test_a_sentence_that_points_elsewhere(sentence):
 )
 def test_a_place_in_the_body_points_nowhere(sentence):
     assert not report.points_elsewhere(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Small right pneumothorax, discussed with Dr. ___ by telephone at 3 pm.",
+        "Findings discussed with Dr. Smith.",
+        "Pneumothorax was communicated to the ICU team.",
+        "Right apical pneumothorax, which was called to Dr. ___ at 4:15 p.m.",
+        "Dr. ___ was informed of the left pneumothorax by telephone.",
+        "Dr. Jones aware of pneumothorax.",
+        "The presence of a moderate effusion was reported to ___ at 10 am.",
+        "Left effusion as discussed with the referring physician.",
+        "Malpositioned ET tube; Dr. ___ paged at 2:10 a.m.",
+        "Discussed the pneumothorax with nurse ___ on the phone.",
+        "New consolidation. This was telephoned to the ED.",
+        "Wet read: small pneumothorax.",
+        "Left lower lobe pneumonia - d/w Dr. ___ 5:00pm.",
+        "These findings including right pneumothorax were e-mailed to the ordering provider.",
+        "Pneumothorax, findings relayed to team.",
+        "A page was placed to Dr. ___ regarding the pneumothorax at 8:30.",
+        "Right pneumothorax (results called to floor).",
+        "Critical result: tension pneumothorax, notified XXXX at XXXX.",
+        "Pneumothorax as described above.",
+        "Recommend chest CT to evaluate right upper lobe nodule.",
+        "I have personally reviewed the images and agree there is a small pneumothorax.",
+        "Follow-up to document resolution of pneumonia is recommended.",
+        "Clinical correlation for pneumonia is recommended.",
+        "Dictated by Dr. A, small effusion.",
+        "Pneumothorax was entered on the critical dashboard at 3 pm.",
+        "Consider CT for further evaluation of left effusion.",
+        "Evaluate for pneumonia.",
+        "Question pneumonia, please correlate with physical exam.",
+    ],
+)
+def test_a_finding_within_a_notice_or_advice_does_not_stand_alone(sentence):
+    assert not report.stands_alone(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Small right pneumothorax.",
+        "Heart size is mildly enlarged.",
+        "There is a small left pleural effusion, called layering on the lateral view.",
+        "No pneumothorax is reported.",
+        "Calcified granuloma in the so-called azygos lobe.",
+        "No evidence of pneumonia.",
+        "Nodular opacity, likely calcified granuloma, 4 cm above the carina.",
+        "PICC tip sent to the right atrium.",
+        "Right lower lobe pneumonia and effusion.",
+        "Lines are in place; no pneumothorax.",
+        "The lungs are clear, reviewed on two views.",
+        "ET tube enters the right mainstem bronchus.",
+        "Low lung volumes with bibasilar atelectasis, no edema.",
+        "Contact dermatitis clips over the right chest, no effusion.",
+        "Posterior sulcus blunting provided by small effusions.",
+        "Right IJ catheter tip at the SVC.",
+    ],
+)
+def test_what_speaks_of_its_film_stands_alone(sentence):
+    assert report.stands_alone(sentence)

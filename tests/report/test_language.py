@@ -1,5 +1,9 @@
 """Which language a text is in."""
 
+import csv
+import os
+from pathlib import Path
+
 import held_out
 import pytest
 
@@ -288,3 +292,31 @@ def test_held_out_beyond_the_general_classifier():
 )
 def test_other_scripts_and_languages(text, language):
     assert report.language_of(text) == language
+
+
+@pytest.mark.parametrize(
+    ("sentence", "home", "language"),
+    [
+        ("Sin derrame pleural derecho.", "en", "es"),
+        ("No pleural effusion.", "es", "en"),
+        ("N effusions.", "en", "en"),
+        ("Inferior XXXX XXXX.", "en", "en"),
+        ("Thorax normal.", "de", "de"),
+        ("12.5", "fr", "fr"),
+        ("Sin derrame pleural derecho.", None, "es"),
+        ("Сердце не увеличено, лёгкие без очаговых изменений.", "en", "ru"),
+    ],
+)
+def test_the_language_of_a_sentence_within_a_report(sentence, home, language):
+    assert report.language_within(sentence, home) == language
+
+
+@pytest.mark.shared
+def test_no_sentence_of_open_i_is_lost_to_another_language():
+    root = os.environ.get("XEMPLAR_DATA")
+    if not root:
+        pytest.skip("XEMPLAR_DATA is not set")
+    with (Path(root) / "iu_reports" / "reports.csv").open(encoding="utf-8", newline="") as file:
+        texts = {row[part] for row in csv.DictReader(file) for part in ("findings", "impression")}
+    told = {sentence for text in texts for sentence in report.sentences(text)}
+    assert [one for one in sorted(told) if report.language_within(one, "en") != "en"] == []

@@ -1,7 +1,8 @@
 """The texts of a segment's studies -> distinct sentences with claims, and each study's language.
 
 Knows reports and findings; knows nothing of files. Text in a language without a lexicon, a caption's
-too, is left whole: it can be searched, and gives no sentence to draft from.
+too, is left whole: it can be searched, and gives no sentence to draft from. Nor does a sentence in
+another language within an English report.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from xemplar.contracts import Json
 from xemplar.corpus import schema
 from xemplar.findings import read_claims
 from xemplar.records import Sentence, Study, TextKind
-from xemplar.report import compares_with_prior, is_english, normalise, sentences, text_key
+from xemplar.report import (
+    compares_with_prior,
+    is_english,
+    language_of,
+    language_within,
+    normalise,
+    sentences,
+    text_key,
+)
 
 
 class SentenceTable:
@@ -28,14 +37,15 @@ class SentenceTable:
         if not study.text:
             return study
         if not (_says_english(study.language) and is_english(study.text)):
-            said = None if _says_english(study.language) else study.language
-            return replace(study, language=said or "other")
+            return replace(study, language=_other_language(study))
         if self.texts == "captions":
             self._add(" ".join(study.text.split()), study.study_id)
             return replace(study, language="en")
         claims = {}
         for part in (study.findings, study.impression):
             for sentence in sentences(part or ""):
+                if language_within(sentence, "en") != "en":
+                    continue
                 self._add(sentence, study.study_id)
                 claims.update({claim.meaning: claim for claim in read_claims(sentence)})
         return replace(study, language="en", claims=tuple(claims.values()))
@@ -59,6 +69,13 @@ class SentenceTable:
             )
             for key, (text, study_ids) in self.by_id.items()
         ]
+
+
+def _other_language(study: Study) -> str:
+    """The source's own word, "other" where that is English and wrong; without one, what the text shows."""
+    if study.language is None:
+        return language_of(study.text) or "other"
+    return "other" if _says_english(study.language) else study.language
 
 
 def _says_english(language: str | None) -> bool:

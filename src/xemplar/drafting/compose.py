@@ -20,7 +20,7 @@ from xemplar.drafting.left_out import Gone, LeftOut
 from xemplar.findings import read_claims, summarise
 from xemplar.index import Index
 from xemplar.records import Claim, Line, Sentence, Vectors
-from xemplar.report import points_elsewhere
+from xemplar.report import stands_alone
 from xemplar.retrieval import Leave
 
 ORDER = (
@@ -91,13 +91,13 @@ class Composer:
     def _stating(self) -> dict[tuple[str, str], NDArray[np.int64]]:
         """(finding, presence) -> rows of sentences with such a claim that can stand alone.
 
-        One that compares with a prior, or points to something said elsewhere, can't.
+        One that compares with a prior, points to something said elsewhere, or holds a notice can't.
         """
         rows: dict[tuple[str, str], list[int]] = {}
         for row, sentence in enumerate(self.sentences):
             if sentence.compares_with_prior or any(claim.change for claim in sentence.claims):
                 continue
-            if points_elsewhere(sentence.text):
+            if not sentence.claims or not stands_alone(sentence.text):
                 continue
             for finding, presence in summarise(sentence.claims).items():
                 rows.setdefault((finding, presence), []).append(row)

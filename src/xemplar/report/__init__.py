@@ -4,10 +4,10 @@ Knows how radiology reports are laid out and punctuated. Knows nothing of findin
 never changes a text: sections and sentences are offsets into what was given.
 """
 
-from xemplar.report.boilerplate import is_boilerplate, points_elsewhere
+from xemplar.report.boilerplate import is_boilerplate, points_elsewhere, stands_alone
 from xemplar.report.headings import SECTION_NAMES, UNNAMED
 from xemplar.report.keys import normalise, text_key
-from xemplar.report.language import is_english, language_of
+from xemplar.report.language import is_english, language_of, language_within
 from xemplar.report.priors import compares_with_prior
 from xemplar.report.reading import Report, ReportSentence, read_report
 from xemplar.report.sections import Section, section_texts, split_sections
@@ -23,6 +23,7 @@ __all__ = [
     "is_boilerplate",
     "is_english",
     "language_of",
+    "language_within",
     "normalise",
     "points_elsewhere",
     "read_report",
@@ -30,5 +31,6 @@ __all__ = [
     "sentences",
     "split_sections",
     "split_sentences",
+    "stands_alone",
     "text_key",
 ]

@@ -1,8 +1,8 @@
 """Which sentences say nothing of the film, and which lean on something said elsewhere.
 
 Knows the stock phrases of dictation: who read, signed, was told what; what was taken; what to do next.
-Knows nothing of findings: a finding told within a notice ("pneumothorax, discussed with Dr. A") is none
-of these by itself.
+Knows nothing of findings: a sentence that tells one within a notice ("pneumothorax, discussed with Dr. A")
+is no boilerplate, but can't be quoted of another film either.
 """
 
 from __future__ import annotations
@@ -280,3 +280,39 @@ def points_elsewhere(sentence: str) -> bool:
     "extends below the diaphragm") points nowhere else.
     """
     return _ELSEWHERE.search(sentence) is not None
+
+
+_HOLDS_NOTICE = re.compile(
+    r"""
+    \b(?:discuss(?:ed|ion)\s+(?:\w+\W+){0,5}?with|d/w|communicated|conveyed\s+to|relayed|telephoned?|phoned?
+        |paged|e-?mailed|notif(?:ied|ication|y)|informed|dashboard|voicemail|dictat(?:ed|ion)|transcribed)\b
+    | \b(?<!so-)(?<!so\s)called\s+(?:(?:in|back)\s+)?(?:to|at)\b
+    | \breported\s+to\s+(?!be\b|have\b)
+    | \bdiscussed\s+(?:by|at|via|on|over|in\s+person)\b
+    | \b(?:is|are|was|were|been|made)\s+(?:\w+\s+)?aware\b | (?-i:\b(?:Dr|MD|team))\b\W*\w*\W+aware\b
+    | \b(?:page|message)\s+(?:was|has|is|left|sent|placed|to)\b
+    | \b(?:wet\s+read|preliminary\s+(?:report|read|interpretation)|critical\s+(?:results?|findings?))\b
+    | \bpersonally\s+(?:reviewed|viewed|interpreted)\b | \b(?:electronically|digitally)\s+signed\b
+    | (?-i:\bDrs?\b\.?\s*(?:[A-Z]|_{2}|XX)|\bDRS?\.\s*(?:[A-Z]|_{2}))
+    | \bat\s+(?:approximately\s+)?\d{1,2}(?::\d\d)?\s*[ap]\.?m\b | \b\d{1,2}:\d\d(?:\s*[ap]\.?m)?\b
+    | \b(?:recommend\w*|advised|please)\b
+    | \bsuggest\s+(?:follow|repeat|ct|mri|clinical|correlat|further|dedicated)\w*
+    | \b(?:correlate|correlation|follow-?\s?up|evaluation|ct|radiographs?|views?|imaging)\s+(?:\w+\s+){0,6}?
+        (?:suggested|advised|warranted|indicated|needed|requested)\b
+    | \bcorrelate\s+(?:clinically|with)\b | \bclinical(?:ly)?\s+correlat\w+
+    | \A\W*(?:evaluat(?:e|ion)|assess(?:ment)?|eval|rule\s+out|r/o|check|query)\s+(?:for\s+)?\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def stands_alone(sentence: str) -> bool:
+    """Whether a sentence speaks of its film alone, so that it may be quoted of another.
+
+    Boilerplate doesn't, nor what leans on something said elsewhere, nor a finding told within a notice or
+    with advice ("Pneumothorax, discussed with Dr. A at 3 pm.", "Nodule, recommend CT."): who was told, when,
+    and what that patient needs is true of one study. Comparison with a prior is another question.
+    """
+    if _HOLDS_NOTICE.search(sentence) or points_elsewhere(sentence):
+        return False
+    return not is_boilerplate(sentence)

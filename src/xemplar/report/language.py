@@ -36,6 +36,9 @@ _LETTERS: dict[str, str] = {
 _CLEAR = 1.0
 """The lead over other languages that decides; a word of one language alone has 3, one of two has 2."""
 
+_CLEARLY = 2.0
+"""The lead over its report's language from which a sentence is in another."""
+
 _ASKED_FROM = 6
 """Words from which a text may be in a language that has no words here."""
 
@@ -75,10 +78,11 @@ def language_of(text: str, *, likely: str = "en") -> str | None:
     and longer text that the words hardly know is classified by py3langid. Marks ("XXXX", "___") and
     numbers are no sign.
     """
-    letters = [letter for letter in text if letter.isalpha()]
-    latin = sum(letter < "\u0250" or "\u1e00" <= letter < "\u1f00" for letter in letters)
-    if 2 * latin < len(letters):
-        return _asked(text, None)
+    if not text.isascii():
+        letters = [letter for letter in text if letter.isalpha()]
+        latin = sum(letter < "\u0250" or "\u1e00" <= letter < "\u1f00" for letter in letters)
+        if 2 * latin < len(letters):
+            return _asked(text, None)
     scores, known, words = _scores(text)
     if words >= _ASKED_FROM and known < 0.34 * words:
         return _asked(text, (*KNOWN, *_OTHERS))
@@ -89,6 +93,21 @@ def language_of(text: str, *, likely: str = "en") -> str | None:
     if likely in tied or len(tied) == 1:
         return likely if likely in tied else tied[0]
     return _asked(text, tied) if words > 1 else tied[0]
+
+
+def language_within(sentence: str, home: str | None) -> str | None:
+    """The language of a sentence of a report that is in `home`: that, unless it clearly is in another.
+
+    It is where one of its at least two words, or both, speak for the other language alone: a slip of the
+    pen ("N effusion") doesn't. Without `home`, the sentence's own.
+    """
+    found = language_of(sentence, likely=home or "en")
+    if home is None or found in (None, home):
+        return found or home
+    if found not in KNOWN or home not in KNOWN:
+        return found
+    scores, _, words = _scores(sentence)
+    return found if words > 1 and scores[found] - scores[home] >= _CLEARLY else home
 
 
 def is_english(text: str) -> bool:
@@ -111,7 +130,7 @@ def _scores(text: str) -> tuple[dict[str, float], int, int]:
             continue
         words += 1
         abbreviated = token.isupper() and not shouted and len(token) > 1
-        said = _said_by(word, signs)
+        said = _said_by(word)
         known += bool(said)
         for code, weight in said:
             if not abbreviated or code == "en" or word in signs.short:
@@ -119,7 +138,6 @@ def _scores(text: str) -> tuple[dict[str, float], int, int]:
     return scores, known, words
 
 
-@lru_cache(maxsize=20_000)
 def _told(word: str) -> tuple[tuple[str, float], ...]:
     signs = _signs()
     found = signs.words.get(word)
@@ -132,9 +150,10 @@ def _told(word: str) -> tuple[tuple[str, float], ...]:
     return ()
 
 
-def _said_by(word: str, signs: _Signs) -> tuple[tuple[str, float], ...]:
+@lru_cache(maxsize=20_000)
+def _said_by(word: str) -> tuple[tuple[str, float], ...]:
     """The languages a word speaks for and how loudly; a joined one by its parts."""
-    if word in signs.words or not re.search(r"[-'./]", word):
+    if word in _signs().words or not re.search(r"[-'./]", word):
         return _told(word)
     return tuple(sign for part in re.split(r"[-'./]", word) for sign in _told(part))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from xemplar.report.boilerplate import is_boilerplate
-from xemplar.report.language import language_of
+from xemplar.report.language import language_of, language_within
 from xemplar.report.priors import compares_with_prior
 from xemplar.report.sections import Section, split_sections
 from xemplar.report.sentences import split_sentences
@@ -65,14 +65,14 @@ def read_report(text: str) -> Report:
         body = text[section.start : section.end]
         for start, end in split_sentences(body):
             words = " ".join(body[start:end].split())
-            prior, stock, own = _read_sentence(words, language or "en")
+            prior, stock, own = _read_sentence(words, language)
             span = (section.start + start, section.start + end)
             stock = stock or section.name in _STOCK
-            found.append(ReportSentence(*span, section.name, prior, stock, own or language))
+            found.append(ReportSentence(*span, section.name, prior, stock, own))
     return Report(text, sections, tuple(found), language)
 
 
 @lru_cache(maxsize=20_000)
-def _read_sentence(words: str, likely: str) -> tuple[bool, bool, str | None]:
+def _read_sentence(words: str, home: str | None) -> tuple[bool, bool, str | None]:
     """Kept by text: reports repeat their sentences."""
-    return compares_with_prior(words), is_boilerplate(words), language_of(words, likely=likely)
+    return compares_with_prior(words), is_boilerplate(words), language_within(words, home)

@@ -62,6 +62,9 @@ _JOINED = _words(
     "bony osseous abnormal acute new prior previous positive negative ct mri pet us as les la el los "
     "las die der das de des du son sus "
 )
+_NEAR = 200
+"""Letters before a heading within a line that are looked at."""
+
 _VIEWS = "views"
 _VIEWED = _words(
     "chest thorax view views radiograph radiographs film films xray ray rays cxr projection projections"
@@ -229,7 +232,7 @@ def _within(line: str, offset: int, opened: _Heading | None, *, lower: bool) -> 
         colon = line.find(":", begin)
         stop = colon if colon >= 0 else len(line)
         for match in _SIGNED.finditer(line, begin, stop):
-            if line[: match.start()].rstrip()[-1:] in {".", ";", "!"}:
+            if line[max(0, match.start() - _NEAR) : match.start()].rstrip()[-1:] in {".", ";", "!"}:
                 yield _Heading("signature", offset + match.start(), offset + match.start())
                 break
         if colon < 0:
@@ -256,7 +259,7 @@ def _before_colon(line: str, after: int, colon: int, *, lower: bool) -> _Heading
 
 def _stands_within(line: str, start: int, words: str, name: str, *, lower: bool) -> bool:
     """Whether a heading word before a colon, with text before it on its line, is a heading."""
-    before = line[:start].rstrip()
+    before = line[max(0, start - _NEAR) : start].rstrip()
     if name == UNNAMED and not words.isupper():
         return False
     if not before:
