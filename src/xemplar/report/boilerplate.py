@@ -295,7 +295,19 @@ _HOLDS_NOTICE = re.compile(
     | \bpersonally\s+(?:reviewed|viewed|interpreted)\b | \b(?:electronically|digitally)\s+signed\b
     | (?-i:\bDrs?\b\.?\s*(?:[A-Z]|_{2}|XX)|\bDRS?\.\s*(?:[A-Z]|_{2}))
     | \bat\s+(?:approximately\s+)?\d{1,2}(?::\d\d)?\s*[ap]\.?m\b | \b\d{1,2}:\d\d(?:\s*[ap]\.?m)?\b
-    | \b(?:recommend\w*|advised|please)\b
+    | \b(?:residents?|registrars?|nurs(?:es?|ing)|physicians?|clinicians?|surgeons?|teams?|wards?|doctors?
+        |providers?|consultants?|interns?|referrers?|radiologists?|staff)\b  # no film shows one
+    | (?-i:\b(?:ICU|ED|ER|RN|SpR|SHO)\b)
+    | \b(?:texted|faxed|contacted|acknowledged|bleeped|alert\s+sent|verbal\w*|read\s+back|called\s+in
+        |conveyed|flagged|addend\w+|brought\s+to)\b
+    | \b(?:urgent|critical|unexpected)\s+(?:findings?|results?)\b | \b(?:ct\w*|mri)\s+suggested\b
+    | \breported\s+\w+ly\s+to\b
+    | \bgiven\s+to\s+(?:the\s+)?(?:drs?|rn|nurse|team|physician|ward|clinician)\b
+    | \b(?:recommend\w*|advised?|please|should\s+be\s+\w+ed)\b
+    | \bfollow(?:-|\s)?up\s+(?:to|until|in|with|for)\b
+    | \b(?:consider|needs?|warrants?|requires?|merits?|repeat|follow(?:-|\s)?up|further)\s+(?:\w+\s+){0,4}?
+        (?:cta?|mri?|ultrasound|imaging|biopsy|bronchoscopy|evaluation|work-?up|views?|films?|radiographs?
+        |radiography|x-?rays?|scan\w*|follow(?:-|\s)?up)\b
     | \bsuggest\s+(?:follow|repeat|ct|mri|clinical|correlat|further|dedicated)\w*
     | \b(?:correlate|correlation|follow-?\s?up|evaluation|ct|radiographs?|views?|imaging)\s+(?:\w+\s+){0,6}?
         (?:suggested|advised|warranted|indicated|needed|requested)\b
