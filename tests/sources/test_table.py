@@ -153,6 +153,20 @@ def test_a_report_without_headings_is_findings(tmp_path):
     assert (study.findings, study.impression) == ("The lungs are clear.", None)
 
 
+def test_an_addendum_is_a_paragraph_of_its_own(tmp_path):
+    path = write(tmp_path, 'id,report\n1,"IMPRESSION: Normal.\nADDENDUM: Rib fracture."\n')
+    study = only(path).study
+    assert (study.impression, study.report_status) == ("Normal.\n\nRib fracture.", "amended")
+
+
+def test_a_header_without_a_report_is_rejected(tmp_path):
+    path = write(tmp_path, 'id,report\n1,"Name: Doe\nMRN: 1"\n2,Normal.\n')
+    found = list(studies(path, TableSettings(patients_unknown=True)))
+    assert [one.reason for one in found if isinstance(one, Rejected)] == [
+        "a report without findings or impression"
+    ]
+
+
 def test_reports_are_clinical_and_captions_are_figures(tmp_path):
     report = only(write(tmp_path, "id,findings\n1,x\n")).study
     caption = only(write(tmp_path, "id,caption\n1,x\n")).study

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from xemplar.report import UNNAMED, section_texts
+from xemplar.sources.particulars import prose_of, without_particulars
 
 FIELDS = ("indication", "comparison", "findings", "impression")
 _TAKEN = re.compile(r"\A[_ \t]*(?:\d{1,2}:\d{2}[ \t]*(?:[AP]M)?)[ \t]*$\s*", re.MULTILINE | re.IGNORECASE)
@@ -32,15 +33,20 @@ def report_texts(report: str) -> ReportTexts:
     """Cut a report into a study's texts.
 
     A wet read gives way to the report that follows it, and counts as findings only where none does. Text
-    under no heading is the findings, where no section is. An addendum, wherever it stands, follows the
-    impression as a paragraph of its own.
+    under no heading is the findings, where no section is; beside an impression only what is plainly of a
+    radiograph. An addendum, wherever it stands, follows the impression as a paragraph of its own. The
+    patient's particulars and who signed are left out.
     """
-    parts = section_texts(report)
+    parts = section_texts(without_particulars(report))
     texts = {name: parts[name] for name in FIELDS if name in parts}
     loose, early, addendum = (parts.get(name) for name in (UNNAMED, "preliminary", "addendum"))
     status = "final" if _FINAL.search(report) else None
-    if loose and "findings" not in texts and ("impression" not in texts or "." in loose):
-        texts["findings"] = loose
+    if (
+        loose
+        and "findings" not in texts
+        and (body := loose if "impression" not in texts else prose_of(loose))
+    ):
+        texts["findings"] = body
     if early and not {"findings", "impression"} & set(texts):
         texts["findings"], status = _TAKEN.sub("", early), "preliminary"
     if addendum:

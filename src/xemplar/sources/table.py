@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict
 from xemplar.contracts import Arrival, Json
 from xemplar.errors import XemplarError
 from xemplar.records import Domain, Rejected, Split, Study, TextKind, View
-from xemplar.report import UNNAMED, section_texts
+from xemplar.sources.report_texts import FIELDS as SECTIONS
+from xemplar.sources.report_texts import report_texts
 from xemplar.sources.rows import HEADERLESS, Row, check_column, named, path_named, read_columns, read_rows
 
 _BODY = ("text", "report", "findings", "impression")
@@ -247,6 +248,8 @@ def _take(plan: _Plan, row: Row, building: dict[str, _Building]) -> Rejected | N
     if owner == "":
         return Rejected(key=key, reason=f"no {_unit(plan)} named", where=where)
     study = _study(plan, row, key, owner)
+    if not image and not study.text:
+        return Rejected(key=key, reason="a report without findings or impression", where=where)
     known = building.get(key)
     if known is None:
         known = building[key] = _Building(study, owner, texts)
@@ -335,6 +338,7 @@ def _study(plan: _Plan, row: Row, key: str, owner: str | None) -> Study:
         comparison=texts.get("comparison"),
         findings=texts.get("findings"),
         impression=texts.get("impression"),
+        report_status=texts.get("status"),
         prior_id=value["prior"],
         facets={
             name.removeprefix(_FACET): found
@@ -349,7 +353,7 @@ def _study(plan: _Plan, row: Row, key: str, owner: str | None) -> Study:
 
 
 def _texts(plan: _Plan, value: Mapping[str, str | None]) -> dict[str, str]:
-    """Findings, impression, indication and comparison of a row: own columns first, then the report's."""
+    """Findings, impression, indication, comparison of a row, own columns before the report's; its status."""
     named = {name: text for name in _TEXTS[2:] if (text := value[name])}
     report, caption = value["report"], value["text"]
     if report is None and plan.texts == "reports" and not {"findings", "impression"} & set(named):
@@ -362,14 +366,9 @@ def _texts(plan: _Plan, value: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _sections(report: str) -> dict[str, str]:
-    """The report's sections; text without a heading is its findings, an addendum ends its impression."""
-    parts = section_texts(report)
-    loose = parts.get(UNNAMED, "")
-    if "findings" not in parts and loose and ("impression" not in parts or "." in loose):
-        parts["findings"] = loose
-    if "addendum" in parts:
-        parts["impression"] = "\n".join(filter(None, (parts.get("impression"), parts["addendum"])))
-    return {name: parts[name] for name in _TEXTS[2:] if name in parts}
+    """The report's sections, and its status where it says one."""
+    cut = report_texts(report)
+    return {name: text for name in (*SECTIONS, "status") if (text := getattr(cut, name)) is not None}
 
 
 def _moment(value: str) -> datetime | None:
