@@ -8,6 +8,7 @@ nearly everywhere. Two films of one patient don't, nor do drawn films with one s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -33,8 +34,11 @@ SAME = 0.84
 ALLOWED = 0.2
 """Share of places that may differ: a letter burned in, a black corner."""
 
-HOPELESS = 0.5
-"""The same before the fine alignment, below which that isn't tried."""
+COARSE = 0.8
+"""The same at SIDE pixels, below which the fine comparison isn't tried; a copy has more there."""
+
+HOPELESS = 0.25, 0.65
+"""The same in the fine comparison, as laid by the coarse one and after a few steps, to go on."""
 
 LEAST = 0.15
 """Share of the first film's places that have to be compared."""
@@ -45,14 +49,33 @@ _FINE = 2
 _PLACE = 24
 """Pixels a side of a place compared."""
 
-Film = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""A view: its packed landmarks, and its preview."""
+
+class Looked:
+    """A view as it is compared: its packed landmarks, its preview, and what is made of them once."""
+
+    def __init__(self, packed: NDArray[np.uint8], pixels: NDArray[np.uint8]) -> None:
+        self._packed, self._pixels = packed, pixels
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        """Those that there are."""
+        return unpacked(self._packed[self._packed[:, 2] > 0])
+
+    @cached_property
+    def coarse(self) -> NDArray[np.float32]:
+        """Detail at SIDE pixels: (h, w)."""
+        return _detail(self._pixels, 1)
+
+    @cached_property
+    def fine(self) -> NDArray[np.float32]:
+        """Detail at _FINE times SIDE pixels: (h, w)."""
+        return _detail(self._pixels, _FINE)
 
 
-def shows_same(one: Film, other: Film) -> bool:
+def shows_same(one: Looked, other: Looked) -> bool:
     """Whether two views are one film, or nearly."""
-    placed = _placed(one[0], other[0])
-    return placed is not None and _agreement(one[1], other[1], placed) >= SAME
+    placed = _placed(one.landmarks, other.landmarks)
+    return placed is not None and _agreement(one, other, placed) >= SAME
 
 
 def relation(
@@ -77,10 +100,14 @@ class _Placed:
     mirrored: bool
     negative: bool
 
+    def applied(self, detail: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The second film's detail, mirrored and inverted as it has to be."""
+        turned = np.ascontiguousarray(detail[:, ::-1]) if self.mirrored else detail
+        return -turned if self.negative else turned
 
-def _placed(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> _Placed | None:
+
+def _placed(a: Landmarks, b: Landmarks) -> _Placed | None:
     """The similarity that most landmarks of two views agree on; None where fewer than VOTES do."""
-    a, b = (unpacked(packed[packed[:, 2] > 0]) for packed in (one, other))
     # Somewhat less alike than candidates have to be: now few pairs are left to be wrong.
     left, right = np.nonzero(a.looks @ b.looks.T >= AGREE - 0.05)
     both = Landmarks(*(np.concatenate([getattr(a, n), getattr(b, n)]) for n in Landmarks.__slots__))
@@ -89,9 +116,11 @@ def _placed(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> _Placed | None:
     best, most = None, VOTES - 1
     for kind in np.unique(form[fits]):
         chosen = fits & (form == kind)
+        if len(np.unique(left[chosen])) <= most:
+            continue
         source = b.points[right[chosen]] * ([-1, 1] if kind & MIRRORED else [1, 1])
         matrix, inside = _similarity(source, a.points[left[chosen]])
-        agreeing = len(set(left[chosen][inside]))
+        agreeing = len(np.unique(left[chosen][inside]))
         if agreeing > most:
             best, most = _Placed(matrix, bool(kind & MIRRORED), bool(kind & NEGATIVE)), agreeing
     return best
@@ -112,22 +141,29 @@ def _similarity(
     return matrix, inside.ravel() > 0
 
 
-def _agreement(one: NDArray[np.uint8], other: NDArray[np.uint8], placed: _Placed) -> float:
-    """Correlation, in [-1, 1], of two previews' detail in all but ALLOWED of the places where they overlap.
+def _agreement(one: Looked, other: Looked, placed: _Placed) -> float:
+    """Correlation, in [-1, 1], of two films' detail in all but ALLOWED of the places where they overlap.
 
     The search for the affine map that lays one on the other begins at `placed`, and goes from coarse to
-    fine (ECC: Evangelidis and Psarakis 2008, by OpenCV).
+    fine (ECC: Evangelidis and Psarakis 2008, by OpenCV); it ends as soon as there is no hope, or no need.
     """
+    first, second = one.coarse, placed.applied(other.coarse)
     matrix = placed.matrix.copy()
     if placed.mirrored:
-        matrix[:, 2] -= matrix[:, 0] * (framed(other).shape[1] - 1)
+        matrix[:, 2] -= matrix[:, 0] * (second.shape[1] - 1)
     inverse = cv2.invertAffineTransform(matrix).astype(np.float32)
-    inverse = _in_fine(_aligned(_detail(one, 1), _detail(other, 1, placed), inverse, rounds=15))
-    first, second = _detail(one, _FINE), _detail(other, _FINE, placed)
-    rough = _overlap(first, second, inverse)
-    if rough < HOPELESS:
-        return rough
-    return max(rough, _overlap(first, second, _aligned(first, second, inverse, rounds=15)))
+    inverse = _aligned(first, second, inverse, rounds=5)
+    agreement = _overlap(first, second, inverse)
+    if agreement < COARSE:
+        return agreement
+    first, second, inverse = one.fine, placed.applied(other.fine), _in_fine(inverse)
+    agreement = _overlap(first, second, inverse)
+    for hopeless, rounds in zip(HOPELESS, (4, 12), strict=True):
+        if not hopeless <= agreement < SAME:
+            break
+        inverse = _aligned(first, second, inverse, rounds=rounds)
+        agreement = max(agreement, _overlap(first, second, inverse))
+    return agreement
 
 
 def _aligned(
@@ -150,16 +186,12 @@ def _in_fine(inverse: NDArray[np.float32]) -> NDArray[np.float32]:
     return fine.astype(np.float32)
 
 
-def _detail(pixels: NDArray[np.uint8], times: int, placed: _Placed | None = None) -> NDArray[np.float32]:
+def _detail(pixels: NDArray[np.uint8], times: int) -> NDArray[np.float32]:
     """What is left of a film without its broad greys, at one contrast everywhere: (h, w)."""
     grey = framed(pixels, times * SIDE).astype(np.float32)
     far = 5.0 if times == 1 else 4.0
     band = cv2.GaussianBlur(grey, (0, 0), 1.0) - cv2.GaussianBlur(grey, (0, 0), far)
-    detail = band / (np.sqrt(cv2.GaussianBlur(band * band, (0, 0), far)) + 1.5)
-    if placed is not None and placed.mirrored:
-        detail = detail[:, ::-1]
-    sign = -1 if placed is not None and placed.negative else 1
-    return np.ascontiguousarray(sign * detail, np.float32)
+    return np.asarray(band / (np.sqrt(cv2.GaussianBlur(band * band, (0, 0), far)) + 1.5), np.float32)
 
 
 def _overlap(first: NDArray[np.float32], second: NDArray[np.float32], inverse: NDArray[np.float32]) -> float:

@@ -1,7 +1,8 @@
 """Near-duplicates among a corpus's views: candidates by votes of their landmarks, then looked at.
 
-Knows packed landmarks; knows nothing of patients, splits or folders, and leaves it to `alignment` to say
-whether two films are one. Blank films have no landmarks and are nobody's duplicates.
+Knows packed landmarks, and that views may be of several parts; knows nothing of patients or folders, and
+leaves it to `alignment` to say whether two films are one. Blank films have no landmarks and are nobody's
+duplicates.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xemplar.corpus.alignment import AGREE, OCTAVES, TURN, VOTES, relation, shows_same
-from xemplar.corpus.landmarks import Landmarks, unpacked
+from xemplar.corpus.alignment import AGREE, OCTAVES, TURN, VOTES, Looked, relation, shows_same
+from xemplar.corpus.landmarks import COUNT, unpacked
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same previews would give other pairs than before."""
 
 BEST = 2
@@ -31,20 +33,35 @@ _FLAT_UP_TO = 20_000
 """Landmarks; above it they are sought in cells (faiss's IVF), which may miss a few."""
 
 _VIEWS_AT_ONCE = 2048
+_HELD = 512
+"""Films whose details are kept for their next pair; up to 180 kB each."""
+
+_UNIT = 127.0
+"""Length of a packed look."""
+
 Pixels = Callable[[int], NDArray[np.uint8]]
 """The preview of a view, by its number."""
+
+Parts = NDArray[np.int64]
+"""(views,) the number of the part that each view is of."""
 
 Pairs = NDArray[np.int64]
 """(n, 2) numbers of views, the smaller first, each pair once, in order."""
 
 
-def near_duplicates(packed: NDArray[np.uint8], pixels: Pixels) -> Pairs:
-    """All pairs of views that show the same film; `packed` (views, COUNT, PACKED)."""
-    pairs = candidates(packed)
+def near_duplicates(
+    packed: NDArray[np.uint8], pixels: Pixels, parts: Parts | None = None, *, across: bool = False
+) -> Pairs:
+    """Pairs of views of one part that show the same film; `packed` (views, COUNT, PACKED).
+
+    All are of one part where none are named. With `across`, the pairs of views of different parts.
+    """
+    pairs = candidates(packed, parts, across=across)
+    looked = lru_cache(_HELD)(lambda view: Looked(packed[view], pixels(view)))
 
     def same(pair: NDArray[np.int64]) -> bool:
         one, other = pair.tolist()
-        return shows_same((packed[one], pixels(one)), (packed[other], pixels(other)))
+        return shows_same(looked(one), looked(other))
 
     # Threads: nearly all of the time is OpenCV's, which lets others run.
     with ThreadPoolExecutor(os.cpu_count()) as threads:
@@ -52,23 +69,30 @@ def near_duplicates(packed: NDArray[np.uint8], pixels: Pixels) -> Pairs:
     return pairs[found]
 
 
-def candidates(packed: NDArray[np.uint8]) -> Pairs:
+def candidates(packed: NDArray[np.uint8], parts: Parts | None = None, *, across: bool = False) -> Pairs:
     """Pairs of views, among the BEST of either, that VOTES landmarks say lie on each other in one way.
 
-    A pair's landmarks vote where they look alike, for how one film would lie on the other.
+    A pair's landmarks vote where they look alike, for how one film would lie on the other. For pairs
+    across parts the largest part isn't asked: of each pair at least one view is of another.
     """
+    views = len(packed)
+    parts = np.zeros(views, np.int64) if parts is None else parts
+    asked = parts != np.bincount(parts).argmax() if across and views else np.ones(views, np.bool_)
     owners, rows = np.nonzero(packed[:, :, 2])
-    if not len(owners):
+    if not asked[owners].any():
         return np.empty((0, 2), np.int64)
-    marks = unpacked(packed[owners, rows])
-    search = _searcher(marks.looks)
-    found = [np.empty(0, np.int64)]
-    for start in range(0, len(packed), _VIEWS_AT_ONCE):
+    marks = packed[owners, rows]
+    search = _searcher(marks)
+    found = []
+    for start in range(0, views, _VIEWS_AT_ONCE):
         first, last = np.searchsorted(owners, [start, start + _VIEWS_AT_ONCE])
-        if first < last:
-            found.append(_voted(marks, owners, np.arange(first, last), search, len(packed)))
-    ordered = np.unique(np.concatenate(found))
-    one, other = np.divmod(ordered, len(packed))
+        asking = first + np.flatnonzero(asked[owners[first:last]])
+        left, right = _alike(marks, asking, search)
+        one, other = owners[left], owners[right]
+        wanted = (one != other) & ((parts[one] != parts[other]) == across)
+        left, right = left[wanted], right[wanted]
+        found.append(_voted(marks, (left, right), owners[left] * views + owners[right], views))
+    one, other = np.divmod(np.concatenate(found), views)
     pairs = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
     return np.asarray(np.unique(pairs, axis=0), np.int64).reshape(-1, 2)
 
@@ -76,46 +100,71 @@ def candidates(packed: NDArray[np.uint8]) -> Pairs:
 Search = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
 
 
-def _searcher(looks: NDArray[np.float32]) -> Search:
+def _looks(marks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What packed landmarks look like, of about length _UNIT."""
+    return np.ascontiguousarray(marks[:, 5:]).view(np.int8).astype(np.float32)
+
+
+def _searcher(marks: NDArray[np.uint8]) -> Search:
     import faiss
 
-    dim = looks.shape[1]
-    if len(looks) <= _FLAT_UP_TO:
+    count, dim = len(marks), marks.shape[1] - 5
+    if count <= _FLAT_UP_TO:
         flat = faiss.IndexFlatIP(dim)
-        flat.add(looks)
+        flat.add(_looks(marks))
         return lambda queries: flat.search(queries, _NEIGHBOURS + 1)
-    cells = int(4 * np.sqrt(len(looks)))
+    cells, seen = int(2 * np.sqrt(count)), 24
     quantizer = faiss.IndexFlatIP(dim)
-    index = faiss.IndexIVFFlat(quantizer, dim, cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed, index.cp.max_points_per_centroid, index.cp.niter = 1, 48, 8
-    index.train(looks[:: max(1, len(looks) // (48 * cells))])
-    index.add(looks)
-    index.nprobe = 6
+    # Looks are signed bytes: kept as they are, nothing is lost.
+    kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
+    index = faiss.IndexIVFScalarQuantizer(quantizer, dim, cells, kind, faiss.METRIC_INNER_PRODUCT, False)
+    index.cp.seed, index.cp.niter = 1, 5
+    index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, seen
+    index.train(_looks(marks[:: max(1, count // (seen * cells))]))
+    step = _VIEWS_AT_ONCE * COUNT
+    for start in range(0, count, step):
+        index.add(_looks(marks[start : start + step]))
+    index.nprobe = 8
     return lambda queries: index.search(queries, _NEIGHBOURS + 1)
 
 
+def _alike(
+    marks: NDArray[np.uint8], asking: NDArray[np.int64], search: Search
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of landmarks among `asking`, and of others that look like them."""
+    if not len(asking):
+        return asking, asking
+    alike, near = search(_looks(marks[asking]))
+    row, column = np.nonzero((alike >= AGREE * _UNIT**2) & (near >= 0))
+    return asking[row], near[row, column]
+
+
 def _voted(
-    marks: Landmarks, owners: NDArray[np.int64], asking: NDArray[np.int64], search: Search, views: int
+    marks: NDArray[np.uint8],
+    alike: tuple[NDArray[np.int64], NDArray[np.int64]],
+    pairs: NDArray[np.int64],
+    views: int,
 ) -> NDArray[np.int64]:
-    """Pairs, as asking view * views + other, that the asking landmarks vote for, the best of each view."""
-    alike, near = search(marks.looks[asking])
-    row, column = np.nonzero((alike >= AGREE) & (near >= 0))
-    left, right = asking[row], near[row, column]
-    turn, octaves, form = relation(marks, left, right)
-    fits = (owners[left] != owners[right]) & (np.abs(turn) <= TURN) & (np.abs(octaves) <= OCTAVES)
-    left, right, turn, octaves, form = (part[fits] for part in (left, right, turn, octaves, form))
-    pairs = owners[left] * views + owners[right]
+    """Which `pairs` (asking view * views + other) their landmarks `alike` vote for, the best of each view."""
+    # A pair without VOTES asking landmarks can't have them for any one way: nearly all go here.
+    _, of, often = np.unique(pairs, return_inverse=True, return_counts=True)
+    enough = (often >= VOTES)[of]
+    left, right, pairs = alike[0][enough], alike[1][enough], pairs[enough]
+    numbers, inverse = np.unique(np.concatenate([left, right]), return_inverse=True)
+    turn, octaves, form = relation(unpacked(marks[numbers]), inverse[: len(left)], inverse[len(left) :])
+    fits = (np.abs(turn) <= TURN) & (np.abs(octaves) <= OCTAVES)
+    left, pairs, form, turn, octaves = left[fits], pairs[fits], form[fits], turn[fits], octaves[fits]
     best: dict[int, int] = {}
     # Bins of twice the spread expected, once as they are and once shifted by half of one.
     for turned in (0.0, 0.5):
         for scaled in (0.0, 0.5):
             bins = np.floor(turn / 24 + turned + 8) * 32 + np.floor(octaves / 0.6 + scaled + 8)
             said = (pairs * 4 + form) * 1024 + bins.astype(np.int64)
-            one_each = np.unique(np.stack([said, left], axis=1), axis=0)[:, 0]
-            ways, votes = np.unique(one_each, return_counts=True)
-            for way, count in zip((ways // 4096).tolist(), votes.tolist(), strict=True):
-                if count >= VOTES:
-                    best[way] = max(count, best.get(way, 0))
+            one_each = np.unique(said * 64 + left % 64)  # a view's COUNT landmarks, or fewer, are in a row
+            ways, votes = np.unique(one_each // 64, return_counts=True)
+            enough = votes >= VOTES
+            for pair, voted in zip((ways[enough] // 4096).tolist(), votes[enough].tolist(), strict=True):
+                best[pair] = max(voted, best.get(pair, 0))
     chosen, taken = [], Counter[int]()
     for pair, count in sorted(best.items(), key=lambda one: (-one[1], one[0])):
         taken[pair // views] += 1

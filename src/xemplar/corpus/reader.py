@@ -165,7 +165,7 @@ class Corpus:
 
     @cached_property
     def copies(self) -> dict[str, frozenset[str]]:
-        """study_id -> the other studies that show a film of it, or nearly; only of those that have any."""
+        """study_id -> studies of other splits that show a film of it, or nearly, of those that have any."""
         return copies_of(self)
 
     def held_apart(self, studies: Iterable[Study]) -> tuple[tuple[Study, ...], int]:
