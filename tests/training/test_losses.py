@@ -16,16 +16,21 @@ def rows(count, seed, dim=6):
     return normalize(drawn, dim=1)
 
 
-def by_loop(images, texts, scale, positives):
-    """Each way: over its right items the mean of -log softmax; then the mean of those that have any."""
+def by_loop(images, texts, scale, positives, rarity=0.0):
+    """Each way: over its right items the weighed mean of -log softmax; then the mean of those with any."""
 
     def one_way(similar, right):
+        weights = [1 / max(1, int(column.sum())) ** rarity for column in right.T]
         losses = []
         for row, marks in zip(similar.tolist(), right.tolist(), strict=True):
             if any(marks):
                 total = sum(math.exp(value) for value in row)
-                terms = [-math.log(math.exp(v) / total) for v, mark in zip(row, marks, strict=True) if mark]
-                losses.append(sum(terms) / len(terms))
+                terms = [
+                    (weight, -weight * math.log(math.exp(v) / total))
+                    for v, mark, weight in zip(row, marks, weights, strict=True)
+                    if mark
+                ]
+                losses.append(sum(term for _, term in terms) / sum(weight for weight, _ in terms))
         return sum(losses) / len(losses) if losses else 0.0
 
     similar = scale * images @ texts.T
@@ -39,12 +44,20 @@ def test_one_right_text_each_is_clips_loss():
     torch.testing.assert_close(info_nce(images, texts, SCALE, torch.eye(5, dtype=torch.bool)), wanted)
 
 
+@pytest.mark.parametrize("rarity", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("seed", range(5))
-def test_shared_positives_follow_the_definition(seed):
+def test_shared_positives_follow_the_definition(seed, rarity):
     positives = torch.rand(6, 9, generator=torch.Generator().manual_seed(seed)) < 0.3
     images, texts = rows(6, seed), rows(9, seed + 50)
-    found = float(info_nce(images, texts, SCALE, positives))
-    assert found == pytest.approx(by_loop(images, texts, 7.0, positives))
+    found = float(info_nce(images, texts, SCALE, positives, rarity=rarity))
+    assert found == pytest.approx(by_loop(images, texts, 7.0, positives, rarity))
+
+
+def test_what_is_right_for_few_weighs_more():
+    """Right for one image of two and for both: with rarity the first draws more of the target."""
+    positives = [[True, True], [False, True]]
+    even, rare = _pull(positives), _pull(positives, rarity=1.0)
+    assert even[0, 0] - even[0, 1] > rare[0, 0] - rare[0, 1]
 
 
 def test_rows_without_a_right_text_count_nothing():
@@ -64,10 +77,11 @@ def test_a_batch_of_one_has_nothing_to_learn_from():
     assert float(info_nce(rows(1, 6), rows(1, 7), SCALE, torch.ones(1, 1, dtype=torch.bool))) == 0.0
 
 
-def _pull(positives):
+def _pull(positives, rarity=0.0):
     """Of the loss by every similarity, where all are equal: below 0 what is drawn closer."""
-    similar = torch.zeros(2, 3, requires_grad=True)
-    info_nce(torch.eye(2), similar.T, torch.tensor(1.0), torch.tensor(positives)).backward()
+    similar = torch.zeros(2, len(positives[0]), requires_grad=True)
+    right = torch.tensor(positives)
+    info_nce(torch.eye(2), similar.T, torch.tensor(1.0), right, rarity=rarity).backward()
     return similar.grad
 
 

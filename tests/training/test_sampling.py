@@ -9,6 +9,7 @@ import pytest
 
 from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.errors import XemplarError
+from xemplar.findings import read_claims
 from xemplar.images import PreviewSpec, model_input
 from xemplar.report import sentences, text_key
 from xemplar.sources import phantom
@@ -104,6 +105,27 @@ def test_what_is_right_is_right_by_brute_force(phantom_corpus, pairs):
         for text, right in zip(single.texts, single.positives[row], strict=True):
             assert right == (text_key(text) in keys)
     assert (single.positives.sum(axis=0) > 1).any()
+
+
+def test_sentences_that_claim_what_the_report_claims_are_right_by_brute_force(phantom_corpus, pairs):
+    """Read afresh by the engine: a text is a study's own, or every claim of it is one of the study's."""
+
+    def claims(texts):
+        return {(c.finding, c.presence, c.side) for text in texts for c in read_claims(text)}
+
+    english = [pair for pair in pairs if phantom_corpus.by_id[pair.study_id].language == "en"]
+    settings = {"batch": 30, "sentences": 4, "seed": 1}
+    sampler = Sampler(phantom_corpus, tuple(english), Training(**settings, positives="claims"), size=32)
+    plain = Sampler(phantom_corpus, tuple(english), Training(**settings), size=32)
+    written = {pair.report: pair for pair in english}
+    reports, single = next(sampler.batches(0)).texts
+    for row, right in enumerate(single.positives):
+        pair = written[reports.texts[int(np.flatnonzero(reports.positives[row])[0])]]
+        made = claims(pair.sentences)
+        for text, marked in zip(single.texts, right, strict=True):
+            said = claims([text])
+            assert marked == (text_key(text) in pair.keys or bool(said and said <= made))
+    assert (single.positives & ~next(plain.batches(0)).texts[1].positives).any()
 
 
 def test_every_image_has_a_right_text_and_every_text_an_image(sampler):

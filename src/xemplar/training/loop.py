@@ -168,7 +168,8 @@ class _Run:
     def _loss(self, images: Tensor, texts: Texts) -> Tensor:
         tokens, mask = tokenize(self.tokenizer, texts.texts, self.model.config.text.max_tokens)
         vectors = self.model.text_vectors(tokens, mask)
-        return info_nce(images, vectors, self.model.scale, torch.from_numpy(texts.positives))
+        right = torch.from_numpy(texts.positives)
+        return info_nce(images, vectors, self.model.scale, right, rarity=self.settings.rarity)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine to nothing."""

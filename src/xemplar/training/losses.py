@@ -6,21 +6,26 @@ import torch
 from torch import Tensor
 
 
-def info_nce(images: Tensor, texts: Tensor, scale: Tensor, positives: Tensor) -> Tensor:
+def info_nce(
+    images: Tensor, texts: Tensor, scale: Tensor, positives: Tensor, *, rarity: float = 0.0
+) -> Tensor:
     """Symmetric InfoNCE with shared positives.
 
     `images` (n, dim) and `texts` (m, dim) have unit rows; `scale` is the logit scale; `positives`
     (n, m) bool says which texts are right for which image, so that equal text is never a negative:
-    the target is uniform over a row's (a column's) positives. With one positive each it is CLIP's
-    loss (Radford et al., 2021; van den Oord et al., 2018). Rows without a positive count nothing.
+    the target is shared among a row's (a column's) positives, evenly where `rarity` is 0, else each
+    in proportion to one over how many others it is right for, to that power: what is right for few
+    says more. With one positive each it is CLIP's loss (Radford et al., 2021; van den Oord et al.,
+    2018). Rows without a positive count nothing.
     """
     logits = scale * images @ texts.T
-    return (_one_way(logits, positives) + _one_way(logits.T, positives.T)) / 2
+    return (_one_way(logits, positives, rarity) + _one_way(logits.T, positives.T, rarity)) / 2
 
 
-def _one_way(logits: Tensor, positives: Tensor) -> Tensor:
+def _one_way(logits: Tensor, positives: Tensor, rarity: float) -> Tensor:
     weights = positives.to(logits.dtype)
-    counts = weights.sum(1)
-    targets = weights / counts.clamp(min=1.0).unsqueeze(1)
+    weights = weights / weights.sum(0, keepdim=True).clamp(min=1.0) ** rarity
+    right = positives.any(1)
+    targets = weights / weights.sum(1, keepdim=True).where(right.unsqueeze(1), 1.0)
     losses = -(targets * torch.log_softmax(logits, dim=1)).sum(1)
-    return losses.sum() / (counts > 0).sum().clamp(min=1)
+    return losses.sum() / right.sum().clamp(min=1)

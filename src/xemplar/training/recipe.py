@@ -38,6 +38,11 @@ class Training(BaseModel):
     """What images are aligned with: whole reports, single sentences, or both, as two equal losses."""
     sentences: int = Field(default=2, ge=1)
     """Sentences drawn from each study's report in a step, rare ones sooner."""
+    positives: Literal["text", "claims"] = "text"
+    """Which sentences are right for an image: those that its report holds word for word, or also those
+    that claim (finding, presence, side) nothing but what its report claims in other words."""
+    rarity: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How much more of the target a text gets that is right for few images of the batch; 0: no more."""
     batch: int = Field(default=64, ge=2)
     epochs: int = Field(default=10, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)

@@ -7,7 +7,7 @@ same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,9 @@ from xemplar.report import sentences, text_key
 from xemplar.training.recipe import Training
 
 FEWEST = 4
+Claimed = frozenset[tuple[str, str, str | None]]
+"""Findings with their presence and side."""
+
 HELD_BACK = 0.1
 """Share of the training pairs that are held back from learning, to stop by."""
 
@@ -37,6 +40,8 @@ class Pair:
     """What is never parted: its patient, group or study."""
     keys: frozenset[str]
     """Of its report and of each of its sentences: texts with one of these are right for it."""
+    claims: Claimed = frozenset()
+    """All that its sentences claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,9 @@ class Batch:
 
 def pairs_of(corpus: Corpus, split: Split) -> tuple[Pair, ...]:
     """Every study of a split with images and text; too few of them is an error."""
-    captions = corpus.settings.texts == "captions"
-    pairs = tuple(_pair(study, captions) for study in corpus.part(split) if study.views and study.text)
+    captions, says = corpus.settings.texts == "captions", claimed(corpus)
+    whole = [study for study in corpus.part(split) if study.views and study.text]
+    pairs = tuple(_pair(study, captions, says) for study in whole)
     if len(pairs) < FEWEST:
         raise XemplarError(
             f"{len(pairs)} studies with images and text in its {split} part",
@@ -90,14 +96,24 @@ def hold_back(pairs: tuple[Pair, ...], seed: int) -> tuple[tuple[Pair, ...], tup
     return learnt, tuple(pair for pair in pairs if pair.cluster in held)
 
 
-def _pair(study: Study, captions: bool) -> Pair:
+def claimed(corpus: Corpus) -> dict[str, Claimed]:
+    """What each sentence of a corpus claims, by its text's key; those that claim nothing are left out."""
+    return {
+        sentence.sentence_id: frozenset((c.finding, c.presence, c.side) for c in sentence.claims)
+        for sentence in corpus.sentences
+        if sentence.claims
+    }
+
+
+def _pair(study: Study, captions: bool, says: Mapping[str, Claimed]) -> Pair:
     whole = " ".join(study.text.split())
     parts = (whole,) if captions else tuple(
         sentence for text in (study.findings, study.impression) for sentence in sentences(text or "")
     )  # fmt: skip
     keys = frozenset(text_key(text) for text in (whole, *parts))
     view_ids = tuple(view.view_id for view in study.views)
-    return Pair(study.study_id, view_ids, whole, parts or (whole,), study.facets["cluster"], keys)
+    claims: Claimed = frozenset().union(*(says.get(key, frozenset()) for key in keys))
+    return Pair(study.study_id, view_ids, whole, parts or (whole,), study.facets["cluster"], keys, claims)
 
 
 class Sampler:
@@ -105,6 +121,7 @@ class Sampler:
 
     def __init__(self, corpus: Corpus, pairs: tuple[Pair, ...], settings: Training, *, size: int) -> None:
         self.corpus, self.pairs, self.settings, self.size = corpus, pairs, settings, size
+        self._says = claimed(corpus) if settings.positives == "claims" else {}
         counts = Counter(sentence for pair in pairs for sentence in set(pair.sentences))
         # Common sentences are drawn less often, or an archive of normals would be all that is seen.
         self._weight = {sentence: count**-0.5 for sentence, count in counts.items()}
@@ -141,9 +158,13 @@ class Sampler:
     def _texts(self, texts: list[str], pairs: list[Pair], rng: np.random.Generator) -> Texts:
         """Each distinct text once, with every image of the batch that it is right for."""
         distinct = {text_key(text): text for text in texts}
-        positives = np.array([[key in pair.keys for key in distinct] for pair in pairs], np.bool_)
+        positives = np.array([[self._is_right(key, pair) for key in distinct] for pair in pairs], np.bool_)
         shown = tuple(_drop_words(text, self.settings.word_dropout, rng) for text in distinct.values())
         return Texts(shown, positives)
+
+    def _is_right(self, key: str, pair: Pair) -> bool:
+        """Whether a text is the pair's own, or a sentence that claims nothing but what the pair's do."""
+        return key in pair.keys or (key in self._says and self._says[key] <= pair.claims)
 
 
 def _drop_words(text: str, share: float, rng: np.random.Generator) -> str:
