@@ -59,12 +59,12 @@ def read_tags(dataset: Dataset) -> Tags:
     """A pydicom data set -> Tags."""
     laterality = _word(dataset, "ImageLaterality") or _word(dataset, "Laterality")
     return Tags(
-        sop_instance_uid=_word(dataset, "SOPInstanceUID"),
+        sop_instance_uid=_uid(dataset, "SOPInstanceUID"),
         position=_position(_word(dataset, "ViewPosition")) or _coded(dataset) or _oriented(dataset),
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,
         pixel_spacing=read_spacing(dataset),
         modality=_word(dataset, "Modality"),
-        study_uid=_word(dataset, "StudyInstanceUID"),
+        study_uid=_uid(dataset, "StudyInstanceUID"),
         accession=_word(dataset, "AccessionNumber"),
         patient_id=_word(dataset, "PatientID"),
         acquired_at=next((when for pair in MOMENTS if (when := _moment(dataset, *pair))), None),
@@ -87,6 +87,12 @@ def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever th
 def _word(dataset: Dataset, keyword: str) -> str | None:
     value = _value(dataset, keyword)
     return None if value is None else str(value).strip() or None
+
+
+def _uid(dataset: Dataset, keyword: str) -> str | None:
+    """A UID; None for what is written as none is, such as a name."""
+    word = _word(dataset, keyword)
+    return word if word is not None and re.fullmatch(r"[0-9.]{1,64}", word) else None
 
 
 def _position(word: str | None) -> str | None:

@@ -244,6 +244,8 @@ def _take(plan: _Plan, row: Row, building: dict[str, _Building]) -> Rejected | N
         return Rejected(key=key, reason="neither an image nor a text", where=where)
     if plan.value(row, "acquired_at") and _moment(plan.value(row, "acquired_at")) is None:
         return Rejected(key=key, reason="acquired_at is not an ISO date or time", where=where)
+    if image and path_named(Path(image)) != image and not _exists(_image_path(plan.root, image)):
+        return Rejected(key=key, reason="a cell that names no image", where=where)
     owner = _owner(plan, row)
     if owner == "":
         return Rejected(key=key, reason=f"no {_unit(plan)} named", where=where)

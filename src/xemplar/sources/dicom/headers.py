@@ -10,7 +10,8 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -82,7 +83,6 @@ class Header:
 def read_header(path: Path) -> Header | None:
     """A file's header; None where it is no DICOM file. Raises Unreadable where it is a damaged one."""
     import pydicom
-    from pydicom import config
 
     try:
         with path.open("rb") as file:
@@ -91,9 +91,7 @@ def read_header(path: Path) -> Header | None:
             if not known and not _looks_bare(start):
                 return None
             file.seek(0)
-            # A warning quotes the value that it warns of, and a value may be a patient's.
-            with warnings.catch_warnings(), config.disable_value_validation():
-                warnings.simplefilter("ignore")
+            with _silence():
                 if DEFLATED.encode() in start:
                     return _header(_deflated(file.read(_MAX_DEFLATED)))
                 tags: Any = list(_TAGS)
@@ -108,6 +106,20 @@ def read_header(path: Path) -> Header | None:
     # messages that may quote them; of a stream that is cut short it makes an end.
     except Exception as error:
         raise Unreadable(f"a DICOM header that can't be read ({type(error).__name__})") from None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """A warning, or a line of pydicom's log, quotes the value that it speaks of, which may be a patient's."""
+    from pydicom import config
+
+    with warnings.catch_warnings(), config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        logged, config.logger.disabled = config.logger.disabled, True
+        try:
+            yield
+        finally:
+            config.logger.disabled = logged
 
 
 def _looks_bare(start: bytes) -> bool:
