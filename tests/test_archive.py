@@ -13,6 +13,7 @@ from PIL import Image
 
 from xemplar import archive as module
 from xemplar.archive import BLANK, SYNTHETIC_ONLY, Archive, calibrate, fitted_to, open_archive
+from xemplar.contracts import Arrival, Drawable
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import captions, open_calibration
@@ -338,6 +339,37 @@ def test_calibrate_hears_what_a_loop_would_hear(bare, tmp_path, monkeypatch):
         vector = bare.retriever.vectors_of([films])
         leave = bare.retriever.leave_of(films)
         assert np.array_equal(bare.evidence.features(vector, [leave])[0], heard["features"][row])
+
+
+class Mirrored:
+    """Another drawn film, the other way round."""
+
+    def __init__(self, film):
+        self.film = film
+
+    def draw(self):
+        return np.ascontiguousarray(self.film.draw()[:, ::-1])
+
+
+def test_calibrate_leaves_out_a_planted_copy_and_counts_it(tmp_path, monkeypatch):
+    """A film of the training part is there again, mirrored, as another patient's of the validation part."""
+    shown = [arrival for arrival in phantom.studies(12) if isinstance(arrival.images[0], Drawable)][:8]
+    arrivals = []
+    for number, arrival in enumerate([*shown, shown[0]]):
+        image = Mirrored(arrival.images[0]) if number == 8 else arrival.images[0]
+        view = replace(arrival.study.views[0], view_id=f"v{number}")
+        patient = {"study_id": f"s{number}", "patient_id": f"p{number}", "prior_id": None}
+        split = "train" if number < 5 else "val"
+        study = replace(arrival.study, **patient, split=split, views=(view,))
+        arrivals.append(Arrival(study, (image,), split_key=study.patient_id))
+    made = IngestSettings(domain="synthetic", texts="reports", source="t", preview=PreviewSpec(size=96))
+    ingest(arrivals, tmp_path / "corpus", made, key_salt=b"t")
+    corpus = Corpus.open(tmp_path / "corpus")
+    monkeypatch.setattr(fits, "WANTED", 1)
+    archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "index"))
+    calibration = calibrate(archive, tmp_path / "c")
+    assert (calibration.studies, calibration.near_duplicates) == (3, 1)
+    assert calibration.title == describe_part("synthetic", corpus.part("val")[:3])
 
 
 def test_calibrate_refuses_an_index_that_holds_its_patients(phantom_corpus, tmp_path):
