@@ -57,15 +57,24 @@ def previews(*arrays):
     return [preview_from_array(np.ascontiguousarray(array), PreviewSpec(size=256)).pixels for array in arrays]
 
 
-def found(*arrays):
-    pixels = previews(*arrays)
-    return near_duplicates(np.stack([landmarks_of(one) for one in pixels]), pixels.__getitem__).tolist()
+def looked_at(*arrays):
+    return [(pixels, landmarks_of(pixels)) for pixels in previews(*arrays)]
+
+
+def found(*arrays, others=()):
+    """Pairs among `others`, looked at before, and these."""
+    pixels, landmarks = zip(*others, *looked_at(*arrays), strict=True)
+    return near_duplicates(np.stack(landmarks), pixels.__getitem__).tolist()
+
+
+@pytest.fixture(scope="module")
+def six():
+    return looked_at(*map(film, range(6)))
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_changed_copy_is_found_among_others(change):
-    others = [film(seed) for seed in range(1, 6)]
-    assert found(film(0), *others, CHANGES[change](film(0))) == [[0, 6]]
+def test_a_changed_copy_is_found_among_others(change, six):
+    assert found(CHANGES[change](film(0)), others=six) == [[0, 6]]
 
 
 def test_other_films_are_not():
@@ -113,6 +122,27 @@ def test_cells_find_what_a_whole_search_finds(monkeypatch):
     assert near_duplicates(packed, pixels.__getitem__).tolist() == wanted
     monkeypatch.setattr(duplicates, "_FLAT_UP_TO", 0)
     assert near_duplicates(packed, pixels.__getitem__).tolist() == wanted
+
+
+def test_pairs_across_parts_and_within_them_are_all_pairs():
+    looked = looked_at(*map(film, range(4)), *[film(n)[20:, 20:] for n in range(4)], film(0)[10:])
+    pixels, packed = [one for one, _ in looked], np.stack([one for _, one in looked])
+    parts = np.array([0, 0, 1, 0, 0, 2, 1, 0, 2])  # 0 is the largest
+    across = near_duplicates(packed, pixels.__getitem__, parts, across=True).tolist()
+    assert across == [[0, 8], [1, 5], [4, 8]]
+    assert near_duplicates(packed, pixels.__getitem__, parts).tolist() == [[0, 4], [2, 6], [3, 7]]
+    every = near_duplicates(packed, pixels.__getitem__).tolist()
+    assert every == sorted([*across, [0, 4], [2, 6], [3, 7]])
+
+
+@pytest.mark.parametrize("flat_up_to", [20_000, 0])
+def test_many_copies_in_one_part_do_not_hide_the_one_in_another(flat_up_to, six, monkeypatch):
+    monkeypatch.setattr(duplicates, "_FLAT_UP_TO", flat_up_to)
+    (copy,) = looked_at(film(0)[10:])
+    pixels, landmarks = zip(*[*six] * 3, *[copy] * 12, strict=True)
+    parts = np.repeat([0, 1], [18, 12])
+    found = near_duplicates(np.stack(landmarks), pixels.__getitem__, parts, across=True)
+    assert set(found[:, 1]) == set(range(18, 30)) and set(found[:, 0]) == {0, 6, 12}
 
 
 def test_groups_hang_together_by_any_pair():
@@ -171,11 +201,30 @@ def test_what_was_found_is_kept_and_read_again(tmp_path, monkeypatch):
     assert Corpus.open(tmp_path).near_duplicates == kept
 
 
+def test_pairs_across_splits_are_sought_once_and_by_themselves(tmp_path, monkeypatch):
+    """What scoring needs is kept when the whole is asked for, and nothing is sought twice."""
+    asked, seek = [], duplicates.near_duplicates
+
+    def counted(*given, across):
+        asked.append(across)
+        return seek(*given, across=across)
+
+    monkeypatch.setattr(duplicates, "near_duplicates", counted)
+    splits = ("train", "test", "test")
+    arrivals = [drawn(n, 1, split=split) for n, split in enumerate(splits)]
+    corpus = corpus_of(arrivals, tmp_path)
+    assert len(corpus.copies) == 3 and asked == [True]
+    assert [len(group) for group in Corpus.open(tmp_path).near_duplicates] == [3]
+    assert asked == [True, False]
+    again = Corpus.open(tmp_path)
+    assert again.copies == corpus.copies and len(again.near_duplicates) == 1 and asked == [True, False]
+
+
 def test_damaged_keepings_are_found_again(tmp_path):
     corpus = corpus_of([drawn(1, 1), drawn(2, 1)], tmp_path)
     kept = corpus.near_duplicates
     path = tmp_path / "near_duplicates.json"
-    path.write_bytes(path.read_bytes().replace(b'"groups"', b'"troups"'))
+    path.write_bytes(path.read_bytes().replace(b'"pairs"', b'"hairs"'))
     assert Corpus.open(tmp_path).near_duplicates == kept
 
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,27 +79,28 @@ def candidates(packed: NDArray[np.uint8], parts: Parts | None = None, *, across:
     """
     views = len(packed)
     parts = np.zeros(views, np.int64) if parts is None else parts
-    asked = parts != np.bincount(parts).argmax() if across and views else np.ones(views, np.bool_)
     owners, rows = np.nonzero(packed[:, :, 2])
-    if not asked[owners].any():
+    if not len(owners):
         return np.empty((0, 2), np.int64)
-    marks = packed[owners, rows]
+    marks, part_of = packed[owners, rows], parts[owners]
     search = _searcher(marks)
-    found = []
-    for start in range(0, views, _VIEWS_AT_ONCE):
-        first, last = np.searchsorted(owners, [start, start + _VIEWS_AT_ONCE])
-        asking = first + np.flatnonzero(asked[owners[first:last]])
-        left, right = _alike(marks, asking, search)
-        one, other = owners[left], owners[right]
-        wanted = (one != other) & ((parts[one] != parts[other]) == across)
-        left, right = left[wanted], right[wanted]
-        found.append(_voted(marks, (left, right), owners[left] * views + owners[right], views))
+    asked = np.unique(part_of)
+    found = [np.empty(0, np.int64)]
+    for part in asked[asked != np.bincount(parts).argmax()] if across else asked:
+        # Looked for only where pairs are wanted, or many copies in one part would hide those in another.
+        allowed = (part_of == part) != across
+        for start in range(0, views, _VIEWS_AT_ONCE):
+            first, last = np.searchsorted(owners, [start, start + _VIEWS_AT_ONCE])
+            asking = first + np.flatnonzero(part_of[first:last] == part)
+            left, right = _alike(marks, asking, search, allowed)
+            left, right = (side[owners[left] != owners[right]] for side in (left, right))
+            found.append(_voted(marks, (left, right), owners[left] * views + owners[right], views))
     one, other = np.divmod(np.concatenate(found), views)
     pairs = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
     return np.asarray(np.unique(pairs, axis=0), np.int64).reshape(-1, 2)
 
 
-Search = Callable[[NDArray[np.float32]], tuple[NDArray[np.float32], NDArray[np.int64]]]
+Search = Callable[[NDArray[np.float32], NDArray[np.bool_]], tuple[NDArray[np.float32], NDArray[np.int64]]]
 
 
 def _looks(marks: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -106,13 +109,14 @@ def _looks(marks: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _searcher(marks: NDArray[np.uint8]) -> Search:
-    import faiss
-
+    faiss: Any = import_module("faiss")  # takes long to load, and isn't fully typed
     count, dim = len(marks), marks.shape[1] - 5
     if count <= _FLAT_UP_TO:
         flat = faiss.IndexFlatIP(dim)
         flat.add(_looks(marks))
-        return lambda queries: flat.search(queries, _NEIGHBOURS + 1)
+        return lambda queries, allowed: flat.search(
+            queries, _NEIGHBOURS + 1, params=faiss.SearchParameters(sel=_selector(faiss, allowed))
+        )
     cells, seen = int(2 * np.sqrt(count)), 24
     quantizer = faiss.IndexFlatIP(dim)
     # Looks are signed bytes: kept as they are, nothing is lost.
@@ -124,17 +128,24 @@ def _searcher(marks: NDArray[np.uint8]) -> Search:
     step = _VIEWS_AT_ONCE * COUNT
     for start in range(0, count, step):
         index.add(_looks(marks[start : start + step]))
-    index.nprobe = 8
-    return lambda queries: index.search(queries, _NEIGHBOURS + 1)
+    return lambda queries, allowed: index.search(
+        queries, _NEIGHBOURS + 1, params=faiss.SearchParametersIVF(sel=_selector(faiss, allowed), nprobe=8)
+    )
+
+
+def _selector(faiss: Any, allowed: NDArray[np.bool_]) -> object:  # noqa: ANN401  faiss has few types
+    if allowed.all():
+        return faiss.IDSelectorAll()
+    return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
 
 
 def _alike(
-    marks: NDArray[np.uint8], asking: NDArray[np.int64], search: Search
+    marks: NDArray[np.uint8], asking: NDArray[np.int64], search: Search, allowed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Numbers of landmarks among `asking`, and of others that look like them."""
+    """Numbers of landmarks among `asking`, and of `allowed` ones that look like them."""
     if not len(asking):
         return asking, asking
-    alike, near = search(_looks(marks[asking]))
+    alike, near = search(_looks(marks[asking]), allowed)
     row, column = np.nonzero((alike >= AGREE * _UNIT**2) & (near >= 0))
     return asking[row], near[row, column]
 
