@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -109,7 +108,7 @@ def _looks(marks: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _searcher(marks: NDArray[np.uint8]) -> Search:
-    faiss: Any = import_module("faiss")  # takes long to load, and isn't fully typed
+    faiss = _import_faiss()
     count, dim = len(marks), marks.shape[1] - 5
     if count <= _FLAT_UP_TO:
         flat = faiss.IndexFlatIP(dim)
@@ -131,6 +130,12 @@ def _searcher(marks: NDArray[np.uint8]) -> Search:
     return lambda queries, allowed: index.search(
         queries, _NEIGHBOURS + 1, params=faiss.SearchParametersIVF(sel=_selector(faiss, allowed), nprobe=8)
     )
+
+
+def _import_faiss() -> Any:  # noqa: ANN401  faiss has few types, some wrong
+    import faiss
+
+    return faiss
 
 
 def _selector(faiss: Any, allowed: NDArray[np.bool_]) -> object:  # noqa: ANN401  faiss has few types
