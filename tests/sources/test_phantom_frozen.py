@@ -83,45 +83,42 @@ def test_a_label_names_version_hash_site_and_seed():
     assert re.fullmatch("[0-9a-f]{8}", phantom.version_hash())
 
 
-@pytest.fixture
-def copied(tmp_path):
-    """A copy of the package outside the house, and the hash that its own code gives it."""
-    folder = tmp_path / "frozen"
-    folder.mkdir()
-    for entry in files("xemplar.sources.phantom").iterdir():
-        if entry.is_file():
-            (folder / entry.name).write_bytes(entry.read_bytes())
-    code = (
-        "import sys, importlib.resources as r, xemplar.sources.phantom as p, pathlib\n"
-        "p.files = lambda name: pathlib.Path(sys.argv[1])\n"
-        "print(p.version_hash())\n"
-    )
-
-    def hashed():
-        ran = [sys.executable, "-c", code, str(folder)]
-        return subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip()
-
-    return folder, hashed
-
-
-def test_line_ends_do_not_change_the_hash(copied):
-    folder, hashed = copied
-    for path in folder.glob("*.py"):
+@pytest.fixture(scope="module")
+def hashes(tmp_path_factory):
+    """The hash that the package's own code gives to changed copies of it outside the house, by change."""
+    folders = {change: tmp_path_factory.mktemp("frozen") for change in ("line ends", *CHANGES)}
+    for folder in folders.values():
+        for entry in files("xemplar.sources.phantom").iterdir():
+            if entry.is_file():
+                (folder / entry.name).write_bytes(entry.read_bytes())
+    for path in folders["line ends"].glob("*.py"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert hashed() == phantom.version_hash()
+    path = folders["a byte"] / "sites.py"
+    path.write_bytes(path.read_bytes().replace(b"0.24", b"0.25", 1))
+    (folders["a file more"] / "words.toml").write_text("")
+    (folders["a name"] / "sites.py").rename(folders["a name"] / "places.py")
+    code = (
+        "import sys, xemplar.sources.phantom as p, pathlib\n"
+        "for folder in sys.argv[1:]:\n"
+        "    p.files = lambda name: pathlib.Path(folder)\n"
+        "    getattr(p.version_hash, 'cache_clear', int)()\n"
+        "    print(p.version_hash())\n"
+    )
+    ran = [sys.executable, "-c", code, *map(str, folders.values())]
+    done = subprocess.run(ran, capture_output=True, text=True, check=True)
+    return dict(zip(folders, done.stdout.split(), strict=True))
 
 
-@pytest.mark.parametrize("change", ["a byte", "a file more", "a name"])
-def test_any_change_changes_the_hash(copied, change):
-    folder, hashed = copied
-    path = folder / "sites.py"
-    if change == "a byte":
-        path.write_bytes(path.read_bytes().replace(b"0.24", b"0.25", 1))
-    elif change == "a file more":
-        (folder / "words.toml").write_text("")
-    else:
-        path.rename(folder / "places.py")
-    assert hashed() != phantom.version_hash()
+CHANGES = ("a byte", "a file more", "a name")
+
+
+def test_line_ends_do_not_change_the_hash(hashes):
+    assert hashes["line ends"] == phantom.version_hash()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_changes_the_hash(hashes, change):
+    assert hashes[change] != phantom.version_hash()
 
 
 if __name__ == "__main__":

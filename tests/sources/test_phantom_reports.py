@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from examinations import sampled
 
 from xemplar.contracts import Arrival
 from xemplar.errors import XemplarError
@@ -17,7 +18,6 @@ from xemplar.findings import read_claims, summarise
 from xemplar.report import compares_with_prior, is_english, sentences
 from xemplar.sources.phantom import FINDINGS, stated, studies
 from xemplar.sources.phantom.reports import SLIPS, write
-from xemplar.sources.phantom.sampling import examination
 from xemplar.sources.phantom.telling import HEDGEABLE
 
 COUNT = 1000
@@ -40,7 +40,7 @@ NEVER_WITH = {
 @cache
 def archive(site):
     """(examination, report) of each study."""
-    exams = [examination(0, number, site) for number in range(COUNT)]
+    exams = [sampled(number, site) for number in range(COUNT)]
     return [(exam, write(0, exam)) for exam in exams]
 
 

@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pydicom
 import pytest
+from examinations import sampled
 from pydicom.pixels import get_decoder
 
 from xemplar.contracts import Written
@@ -15,7 +16,6 @@ from xemplar.images import PreviewSpec, read_preview
 from xemplar.images.marks import domain_of_dataset
 from xemplar.sources.phantom import save_film, studies
 from xemplar.sources.phantom.lossless import jpeg_lossless
-from xemplar.sources.phantom.sampling import examination
 from xemplar.sources.phantom.written import SYNTAXES
 
 BONE_BRIGHT = {"MONOCHROME1": False, "MONOCHROME2": True}
@@ -26,7 +26,7 @@ def written():
     """One arrival of each transfer syntax and photometric interpretation."""
     found = {}
     for number in range(700):
-        storage = examination(0, number).storage
+        storage = sampled(number).storage
         if storage and (key := (storage.syntax, storage.inverted)) not in found:
             (found[key],) = studies(1, start=number)
     return found
@@ -43,7 +43,7 @@ def test_every_syntax_occurs_either_way(written):
 
 def test_one_study_in_eight_is_written():
     for site in "AB":
-        share = np.mean([examination(0, n, site).storage is not None for n in range(2000)])
+        share = np.mean([sampled(n, site).storage is not None for n in range(1000)])
         assert 0.1 < share < 0.15
 
 
