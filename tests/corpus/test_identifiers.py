@@ -15,6 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from identifiers import BORN, DAYS, MARK, NUMBER, ROOT, TEXTS, broken, film, planted, written
 
+from handmade import HashEncoder
+from xemplar.corpus import Corpus
+from xemplar.index import build_index
+from xemplar.records import SPLITS
+
 DOCS = Path(__file__).parents[2] / "docs" / "folders.md"
 NOWHERE = (MARK, BORN, "1937-08-13", NUMBER, ROOT)
 
@@ -149,6 +154,15 @@ def test_nor_is_it_in_what_was_printed(ran):
     assert "DEBUG" in printed
     for mark in NOWHERE:
         assert mark not in printed
+
+
+def test_nor_in_any_byte_or_row_of_an_index(ran, tmp_path):
+    folder = ran[0]["reported"]
+    corpus = Corpus.open(folder)
+    build_index(corpus, HashEncoder(), tmp_path, parts=SPLITS)
+    assert sum(path.is_file() for path in tmp_path.rglob("*")) > 8
+    assert columns_with(NOWHERE, tmp_path) == set()
+    assert in_bytes(NOWHERE, tmp_path) == set()
 
 
 def test_every_broken_file_is_told_without_a_mark(ran):

@@ -131,9 +131,7 @@ def test_prose_begins_with_its_first_plain_sentence():
     assert prose_of(f"Seen by Doe. {CLEAR} Unchanged.") == f"{CLEAR} Unchanged."
 
 
-@pytest.mark.parametrize(
-    "report", ["Name: x " * 20_000, "a:" * 20_000, "MRN 1 " * 20_000, "Dr. A\n" * 5_000]
-)
+@pytest.mark.parametrize("report", ["Name: x " * 8_000, "a:" * 8_000, "MRN 1 " * 8_000, "Dr. A\n" * 5_000])
 def test_long_runs_take_no_long_time(report):
     assert len(without_particulars(report)) <= len(report)
 
@@ -142,8 +140,10 @@ def test_long_runs_take_no_long_time(report):
 def test_real_reports_lose_nothing(shared_data: Path):
     """Open-i's sections bear no particulars, but for two notices of who was told."""
     with (shared_data / "iu_reports/reports.csv").open(newline="", encoding="utf-8") as file:
-        texts = [text for row in list(csv.DictReader(file))[::3] for name in FIELDS if (text := row.get(name, ""))]
-    assert len(texts) > 2500
+        texts = [
+            text for row in list(csv.DictReader(file))[::8] for name in FIELDS if (text := row.get(name, ""))
+        ]
+    assert len(texts) > 1000
     changed = [text for text in texts if said(text) != _as_cut(text)]
     assert len(changed) <= 2
     assert all("Dr. XXXX" in text for text in changed)
