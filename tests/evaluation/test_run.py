@@ -52,7 +52,7 @@ def unit(rows):
 
 def by_hand(index):
     fit = FindingFit(
-        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.2, deny_at=0.15,
+        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.17, deny_at=0.14,
         present=9,
     )  # fmt: skip
     return Calibration(
