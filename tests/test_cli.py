@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +19,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.main import get_command
 
+import xemplar as xemplar_package
 from xemplar.cli import main
+from xemplar.cli.verbs import app
 from xemplar.corpus import schema
 from xemplar.sources import phantom
 from xemplar.training import loop
@@ -436,3 +441,18 @@ def test_a_damaged_table_of_a_corpus_is_told_with_the_remedy(tmp_path):
     assert (
         "studies/000000.parquet: SHA-256 differs" in xemplar("corpus", "check", tmp_path / "c", code=1).stdout
     )
+
+
+def test_every_option_that_a_message_names_is_one():
+    spelt = re.compile(r"(?<![-\w])--[a-z][a-z-]*[a-z]")
+    named: dict[str, str] = {}
+    for path in Path(xemplar_package.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named |= {option: path.name for option in spelt.findall(node.value)}
+    commands, options = [get_command(app)], {"--help"}
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()
+        options |= {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    assert {"--patients-unknown", "--labeler"} <= named.keys()
+    assert {option: name for option, name in named.items() if option not in options} == {}

@@ -175,7 +175,7 @@ def _plan(path: Path, settings: MimicSettings) -> _Plan:
             labels[labeler] = found[0]
             rejected += found[1]
     if settings.labeler is not None and settings.labeler not in labels:
-        table_of(tables, settings.labeler, remedy=", choose another (--labeler), or none (--no-labels)")
+        table_of(tables, settings.labeler, remedy=", choose another (--labeler), or none (--labeler none)")
     return _Plan(settings, images, reports, split, labels, rejected)
 
 
