@@ -85,6 +85,16 @@ def test_the_prior_is_the_study_before_by_time(tmp_path):
     }
 
 
+def test_a_study_of_two_patients_is_nobodys_prior(tmp_path):
+    write_dicom(tmp_path / "1", 1, PatientID="A", StudyDate="20200101")
+    write_dicom(tmp_path / "2", 2, StudyInstanceUID="1.2.3.2", PatientID="A", StudyDate="20200102")
+    write_dicom(tmp_path / "3", 3, StudyInstanceUID="1.2.3.2", PatientID="B", StudyDate="20200102")
+    write_dicom(tmp_path / "4", 4, PatientID="A", StudyDate="20200103")
+    taken, rejected = read(tmp_path)
+    assert [one.key for one in rejected] == ["1.2.3.2"]
+    assert {one.study_id: one.prior_id for one in taken} == {"1.2.3.1": None, "1.2.3.4": "1.2.3.1"}
+
+
 def test_other_modalities_are_asked_for(tmp_path):
     write_dicom(tmp_path / "a", 1, Modality="MG")
     write_dicom(tmp_path / "b", 2)

@@ -179,15 +179,11 @@ def _counted(found: _Found) -> Iterator[Rejected]:
 def _patients(
     found: _Found, settings: DicomSettings, reports: Reports | None
 ) -> Iterator[Arrival | Rejected]:
-    """Every study by UID, after what it lacks; the one before it, of a patient, is its prior."""
+    """Every study by UID, and why others are none; the one before it, of a patient, is its prior."""
     made: dict[str, list[tuple[datetime, str]]] = {}
-    for uid, films in found.films.items():
-        films.sort(key=lambda film: film.order)
-        moment, patient = _moment(films), _patient(films)
-        if moment is not None and patient is not None:
-            made.setdefault(patient, []).append((moment, uid))
+    taken: list[tuple[str, list[_Film]]] = []
     for uid in sorted(found.films):
-        films = found.films[uid]
+        films = sorted(found.films[uid], key=lambda film: film.order)
         named = {film.header.patient for film in films} - {None}
         where = films[0].file.relative
         if len(named) > 1:
@@ -195,7 +191,12 @@ def _patients(
         elif not named and not settings.patients_unknown:
             yield Rejected(uid, "no patient named (--patients-unknown takes it as its own)", where)
         else:
-            yield from _study(uid, films, _prior(films, made), settings, reports)
+            taken.append((uid, films))
+            moment, patient = _moment(films), _patient(films)
+            if moment is not None and patient is not None:
+                made.setdefault(patient, []).append((moment, uid))
+    for uid, films in taken:
+        yield from _study(uid, films, _prior(films, made), settings, reports)
 
 
 def _number(films: list[_Film]) -> str | None:
