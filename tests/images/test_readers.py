@@ -17,7 +17,7 @@ from xemplar.images import PreviewSpec, read_preview
 SPEC = PreviewSpec()
 REFUSED = {
     "examples_ybr_color": "a multi-frame object of 30 frames; wanted one frame",
-    "no_meta": r"looks like unknown binary data \(first bytes 20 08 00 05\)",
+    "no_meta": "looks like unknown binary data;",
     "meta_missing_tsyntax": "pixel data without its Rows",
     "MR_truncated": r"pixel data \(7FE0,0010\) of 8130 bytes, cut short; wanted 8192",
     "badVR": "RT Dose Storage: its pixels are not a picture",

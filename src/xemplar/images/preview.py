@@ -207,7 +207,7 @@ def _decode(data: bytes, size: int, where: str) -> Decoded:
 
 
 def _looks_like(data: bytes) -> str:
-    """What the first bytes say, in words of ours: a text is never quoted."""
+    """What the first bytes say, in words of ours: no byte is quoted, since it may be a name's."""
     for magic, name in LOOKS_LIKE:
         if data.startswith(magic):
             return name
@@ -220,4 +220,4 @@ def _looks_like(data: bytes) -> str:
         return "an image cut off in its first bytes"
     if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
         return "text"
-    return f"unknown binary data (first bytes {start[:4].hex(' ')})"
+    return "unknown binary data"
