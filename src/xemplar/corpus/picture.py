@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 INK, FAINT, RULE, PAPER = "#1b2a33", "#5d6d76", "#dde4e7", "#ffffff"
 COLOURS = {"train": "#1f6f8b", "val": "#e0a030", "test": "#c8553d"}
-PRESENCE = {"present": "#1f6f8b", "absent": "#b9cdd4", "uncertain": "#e0a030"}
 SHOWN = 14
 """Findings drawn, the most frequent."""
 

@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 from PIL import ImageFile
 
 from xemplar.errors import ImageError
-from xemplar.images.codestream import Codestream, Kind
+from xemplar.images.codestream import Codestream
 from xemplar.images.jpeg import load_jpeg, open_jpeg
-
-DECODERS: dict[Kind, str] = {
-    "jpeg": "Pillow",
-    "jpeg 12 bit": "python-gdcm",
-    "jpeg lossless": "python-gdcm",
-    "jpeg-ls": "pyjpegls",
-    "jpeg 2000": "pylibjpeg-openjpeg",
-}
 
 
 def decode_frame(
