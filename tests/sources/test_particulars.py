@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from xemplar.report import UNNAMED, section_texts
-from xemplar.sources.particulars import is_plainly_of_a_radiograph, prose_of, without_particulars
+from xemplar.sources.particulars import without_particulars
+from xemplar.sources.prose import is_plainly_of_a_radiograph, prose_of
 from xemplar.sources.report_texts import FIELDS, report_texts
 
 MARK = "ZQX"

@@ -317,14 +317,43 @@ _HOLDS_NOTICE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
+_OF_ONE_PATIENT = re.compile(
+    rf"""
+    \b(?:years?|yrs?|months?|mos?|weeks?|wks?|days?)[\s-]*olds?\b | \b(?:\d{{1,3}}|_{{2,}}|x{{3,}})\s*-?\s*
+        (?:y\.?/?o\b|yrs?\b|(?-i:[MF])\b(?!\.\w)) | \baged?\s+(?:of\s+)?\d | \by/o\b
+    | (?<![\d/.-])\d{{1,2}}([/.-])\d{{1,2}}\1\d{{2}}(?:\d\d)?(?![\d/])
+    | \b(?:19|20)\d\d[/.-]\d{{1,2}}[/.-]\d{{1,2}}\b
+    | \b(?:on|of|from|since|dated|until|through)\s+(?:\d{{1,2}}[/.]\d{{1,2}}(?!\d|\s*[cm]m)|(?:19|20)\d\d)\b
+    | \b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b | \b{_MONTH}\.?\s+(?:of\s+)?\d{{1,4}}\b(?!\s*[cm]m)
+    | \b(?:on|in|since|from|of|last)\s+(?!may\b|mar\b){_MONTH}\b
+    | \b[0-2]?\d[:.]?[0-5]\d\s*(?:hours|hrs|h)\b | \b(?:at|@)\s*[0-2]\d[0-5]\d\b(?!\s*[cm]m) | \bo'clock\b
+    | \b\d{{1,2}}(?:[:.]\d\d)?\s*[ap]\.?m\b
+    | (?-i:\b(?:Mr|Mrs|Ms|Miss|Mister|Madam|Prof|Professor|Doctor|Herr|Frau|Mme)\b\.?\s*(?:[A-Z]|_{{2}})
+        |\b(?:MRS|MISS)\b\.?\s*(?:[A-Z]|_{{2}})|\b(?:MR|MS|PROF)\.\s*(?:[A-Z]|_{{2}}))
+    | \bstatus[\s-]+post\b | \bs/p\b | \bhistory\b | \bh/o\b | \bhx\b | \bdiagnosed\s+with\b
+    | \bpresent(?:s|ed|ing)\s+with\b | \bcomplain\w*\s+of\b
+    | \bin\s+(?:this|that|an?|the)\s+(?:(?!effusion|opacit)[\w/'-]+\s+){{0,5}}?(?:patient|male|female|man
+        |woman|boy|girl|lady|gentleman|infant|child|neonate|newborn|smoker|[mf])\b(?!'s|\s+(?:position|rotat))
+    | \b(?:male|female|man|woman|boy|girl|lady|gentleman)\s+(?:with|who|whose|status)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""An age, a day, an hour, a name after a title, what happened before: true of one patient."""
+
 
 def stands_alone(sentence: str) -> bool:
     """Whether a sentence speaks of its film alone, so that it may be quoted of another.
 
     Boilerplate doesn't, nor what leans on something said elsewhere, nor a finding told within a notice or
     with advice ("Pneumothorax, discussed with Dr. A at 3 pm.", "Nodule, recommend CT."): who was told, when,
-    and what that patient needs is true of one study. Comparison with a prior is another question.
+    and what that patient needs is true of one study; so is an age, a date, a name after a title and a history
+    ("Sternotomy wires, status post CABG."). A name without a title passes. Comparison with a prior
+    is another question.
     """
-    if _HOLDS_NOTICE.search(sentence) or points_elsewhere(sentence):
+    if _HOLDS_NOTICE.search(sentence) or _OF_ONE_PATIENT.search(sentence) or points_elsewhere(sentence):
         return False
     return not is_boilerplate(sentence)

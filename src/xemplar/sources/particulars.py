@@ -1,7 +1,8 @@
 """A report without what says whose it is: its patient's particulars, who asked for it, who signed it.
 
-Knows labels ("MRN: ...", "Referring: Dr. A", "cc: ...") and which sentences are plainly of a radiograph.
-This de-identifies nothing: a name within a sentence stays where it is.
+Knows labels ("MRN: ...", "Referring: Dr. A", "cc: ...") and where names stand alone; which sentences tell of
+a film and which of somebody is known in `prose.py`. What tells of neither stays. This de-identifies
+nothing: a name within a sentence stays where it is.
 """
 
 from __future__ import annotations
@@ -11,8 +12,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from xemplar.report import UNNAMED, split_sections, split_sentences
+from xemplar.report import UNNAMED, split_sections
 from xemplar.report.headings import section_named, without_accents
+from xemplar.sources.prose import (
+    CREDENTIAL,
+    OF_SOMEBODY,
+    has_prose,
+    is_plainly_of_a_radiograph,
+    prose_of,
+    telling_of,
+    tells_alone,
+    tells_of_a_body,
+)
 
 Kind = Literal["section", "sure", "near the top"]
 
@@ -50,9 +61,11 @@ _NEAR_THE_TOP = re.compile(
 )
 _GOES_ON = re.compile(r".*(?:address|schrift|adresse|direccion|cc|c\.c|cop(?:y|ies)(?: to)?|copied to)")
 """Labels whose value may go on in the lines below."""
-_CLINICAL = frozenset(
-    {"indication", "technique", "comparison", "findings", "impression", "addendum", "preliminary", "comment"}
+_OF_BOTH = re.compile(
+    r"(?:pt )?id|mobile|cell|fax|reported|read|reading|reporting|verified|approved|identification|case|file"
+    r"|chart|name|location|site|unit|class|bed|room|service|age|patient|pt"
 )
+"""Labels of particulars that a finding may follow as well."""
 _BODY = frozenset({"findings", "impression", "addendum", "preliminary", "comment"})
 
 _WORDS = re.compile(r"(?:[^\W\d_][\w'\u2019./()#&-]*[ \t]+){0,4}[^\W\d_][\w'\u2019./()#&-]*[ \t]*#?[ \t]*\Z")
@@ -69,6 +82,33 @@ _SIGNING = re.compile(
     r"|[^:]*(?<![A-Za-z])(?:M\.?D|D\.?O|FRCR|FRANZCR|FFRRCSI|MBBS|MBChB|MBBCh|Ph\.?D|DMRD)\b[^:]*"
     r"|(?:[\w-]+[ \t]+){0,3}(?:[Rr]adiologist|[Rr]adiology (?:[Rr]esident|[Ff]ellow|[Rr]egistrar))\.?"
 )
+_TITLED = re.compile(r"(?<![A-Za-z])(?:Dr|Prof|Doctor|Professor)\b\.?[ \t]+(?=[^\W\d_])")
+_OF_A_READER = frozenset(
+    {
+        "radiologist",
+        "radiology",
+        "consultant",
+        "physician",
+        "resident",
+        "fellow",
+        "registrar",
+        "attending",
+        "chest",
+        "staff",
+        "and",
+        "the",
+        "for",
+        "signed",
+        "dictated",
+        "read",
+        "reported",
+        "approved",
+        "verified",
+        "typed",
+        "electronically",
+        "digitally",
+    }
+)
 _REGARDS = re.compile(
     r"^[ \t]*(?:(?:with )?(?:kind|best|warm)(?:est)? (?:regards|wishes)|regards"
     r"|yours (?:sincerely|faithfully|truly)|sincerely(?: yours)?|mit freundlichen gr\w+|mfg|atentamente"
@@ -81,57 +121,13 @@ _TITLE = re.compile(r"(?:radiology|radiological|x-?ray) report\.?", re.IGNORECAS
 _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3}[.!])[ \t]+")
 _DAY = re.compile(r"[\d/.:,\s-]{6,}(?:[AaPp]\.?[Mm]\.?)?")
 
-# --- plainly of a radiograph -----
-
-_SHOWN = re.compile(
-    r"\b(?:lungs?\b|pulmon|pulmao|polmon|poumon|lunge|longen|heart|cardi|herz|coraz|corac|coeur|cuore|hart\b"
-    r"|pleur|mediast|medi[ae]stin|hil(?:um|ar|us|a|i|os?|en)\b|diaphrag|diafrag|hemidia|zwerchfell|ribs?\b"
-    r"|bon[ey]\b|bones\b|osse|oseas?\b|skelet|knochen|aort|trache|bronch|effusion|derrame|erguss|epanch"
-    r"|versament|pneumo|opaci|verschatt|infiltra|consolid|atele[ck]t|nodul|mass(?:es)?\b|fractur|fra[ck]tur"
-    r"|o?edema|odem|congest|stauung|tubes?\b|catheter|lines?\b|pacemaker|leads?\b|vascul|airspace|silhouette"
-    r"|lob(?:e|es|ar)\b|apex\b|apices\b|apical|costophren|costofren|disease|abnormal|process\b|thorac|thorax"
-    r"|spine\b|calcif|granulom|emphys|fibros|scarring|free air|sulc|clips?\b|sternotom|intubat|changes?\b)"
-)
-_SAID_OF_IT = re.compile(
-    r"\b(?:is|are|was|were|has|have|no|not|without|with|normal\w*|clear\w*|unremarkable|seen|present|absent"
-    r"|within|there|stable|unchanged|enlarged|mild\w*|moderate\w*|small|large|left|right|bilateral\w*|shows?"
-    r"|demonstrat\w+|evidence|remains?|appears?|intact|negative|limits|tip|noted|improv\w+|worsen\w+|increas\w+"
-    r"|decreas\w+|acute|since|again|new|persist\w*|resol\w+"
-    r"|sin|se|hay|son|es|esta|con|normales|ist|sind|kein\w*|nicht|ohne|mit|unauff\w+|regelrecht\w*|est|sont|pas"
-    r"|sans|absence|avec|non|senza|sono|nei|limiti|sem|nao|normais|geen|zonder|normaa?l\w*)\b"
-)
-_ALONE = re.compile(r"\b(?:normal|unremarkable|clear|negative|unauffallig|no acute)\b")
-_OF_SOMEBODY = re.compile(
-    r"\b(?:drs?|mr|mrs|ms|miss|prof|mrn|dob|d\.o\.b|ssn|nhs|hospital|clinic|ward|department|street|road"
-    r"|avenue|institute|cent(?:re|er)|tel|phone|referr\w+|born|accession|years? old|y\.?/?o)\b|\d{5,}"
-)
-
-
-def is_plainly_of_a_radiograph(sentence: str) -> bool:
-    """Whether a sentence names what a film shows and says something of it, and speaks of nobody.
-
-    In seven languages, by their words; what it can't tell is not.
-    """
-    plain = without_accents(sentence).casefold()
-    if _OF_SOMEBODY.search(plain):
-        return False
-    return bool(_ALONE.search(plain) or (_SHOWN.search(plain) and _SAID_OF_IT.search(plain)))
-
-
-def prose_of(text: str) -> str:
-    """The text from its first sentence on that is plainly of a radiograph; empty where none is."""
-    for start, end in split_sentences(text):
-        if is_plainly_of_a_radiograph(text[start:end]):
-            return text[start:]
-    return ""
-
 
 def without_particulars(report: str) -> str:
     """The report without its particulars, footers and, where it has headings, whatever stands before them.
 
     Lines of a label and its value go where the label can be nothing else; "Ward", "Sex" and the like only
     above the findings. Of a report with a heading for its findings or its impression, what stands before
-    its first heading stays from the first sentence on that is plainly of a radiograph.
+    its first heading stays where it is a sentence and names nobody.
     """
     return _without_leading(_without_signing(_without_labels(report)))
 
@@ -180,7 +176,7 @@ def _without_labels(report: str) -> str:
 
 def _goes_on(line: str) -> bool:
     """Whether a line may be the value, or more of the value, of a label above it."""
-    return len(line.split()) <= 6 and section_named(line) is None and not is_plainly_of_a_radiograph(line)
+    return len(line.split()) <= 6 and section_named(line) is None and not tells_alone(line)
 
 
 def _opens_body(line: str, labels: list[_Label]) -> bool:
@@ -228,10 +224,10 @@ def _counts(line: str, label: _Label, previous: _Label | None, *, top: bool) -> 
     """Whether a label stands where labels stand; below the top only those that are no heading known there."""
     if label.kind == "section":
         return True
-    if label.words in ("cc", "c.c") and top and not _OF_SOMEBODY.search(line[label.end :].casefold()):
+    if label.words in ("cc", "c.c") and top and not OF_SOMEBODY.search(line[label.end :].casefold()):
         return False  # a chief complaint
     if not top and (label.kind != "sure" or section_named(label.words) is not None):
-        return False
+        return section_named(label.words) == "signature" and _is_of_a_film(label, line[label.end :])
     before = line[max(0, label.start - _NEAR) : label.start]
     bounded = _BOUNDARY.search(before) is not None
     if bounded and label.start < _NEAR and not before.strip(" \t>*#=_|[\u2022-"):
@@ -248,16 +244,30 @@ def _without_values(line: str, labels: list[_Label], *, top: bool) -> tuple[str,
         return line, False
     first = line[: labels[0].start]
     if labels[0].kind != "section" and top:
-        first = prose_of(first)
+        first = telling_of(first)
     kept = [first]
     for label, end in zip(labels, [*[label.start for label in labels[1:]], len(line)], strict=True):
         value = line[label.end : end]
-        if label.kind == "section" or is_plainly_of_a_radiograph(_first_of(value)):
-            kept.append(line[label.start : end])
+        if label.kind == "section" or _is_of_a_film(label, _first_of(value)):
+            kept.append(line[_kept_from(label, value) : end])
         else:
             stops = (match.end() for match in _STOP.finditer(value))
             kept.append(next((value[at:] for at in stops if prose_of(_first_of(value[at:]))), ""))
     return "".join(kept), not kept[-1]
+
+
+def _is_of_a_film(label: _Label, value: str) -> bool:
+    """Whether a label's value is no particular: "Reported: hiatal hernia", "ID: Suspicious for empyema"."""
+    if is_plainly_of_a_radiograph(value):
+        return True
+    return _OF_BOTH.fullmatch(label.words) is not None and tells_alone(value)
+
+
+def _kept_from(label: _Label, value: str) -> int:
+    """Where what is kept begins: after a label that would have its value read as a name."""
+    if label.kind == "section" or section_named(label.words) not in (UNNAMED, "signature"):
+        return label.start
+    return label.end + len(value) - len(value.lstrip())
 
 
 def _first_of(value: str) -> str:
@@ -287,11 +297,29 @@ def _without_signing(report: str) -> str:
 def _signed(line: str) -> str | None:
     """A line without the name or title that it ends with; None where it ends with none."""
     ends = [match.end() for match in _SENTENCE_END.finditer(line)]
-    last = line[ends[-1] if ends else 0 :]
-    plain = without_accents(last).casefold()
-    if len(last.split()) > 10 or not _SIGNING.fullmatch(last.strip()) or _SHOWN.search(plain):
+    begin = ends[-1] if ends else 0
+    last = line[begin:]
+    if len(last.split()) > 10 or not (_SIGNING.fullmatch(last.strip()) or _TITLED.search(last)):
         return None
-    return line[: len(line) - len(last)].rstrip()
+    name = _name_in(last)
+    if tells_of_a_body(last[name:]):
+        return None
+    before = last[:name]
+    words = re.findall(r"(?<![\w'])[a-z]{3,}", before)
+    kept = tells_of_a_body(before) or not _OF_A_READER.issuperset(words)
+    return line[: begin + (name if kept else 0)].rstrip(" \t,;-")
+
+
+def _name_in(words: str) -> int:
+    """Where a name begins: at its title, or with the capitalised words before its degree."""
+    titled = _TITLED.search(words)
+    degree = CREDENTIAL.search(words)
+    start = degree.start() if degree else 0
+    for match in reversed([*re.finditer(r"\S+", words[:start])]):
+        if match[0][:1].islower() or tells_of_a_body(match[0]):
+            break
+        start = match.start()
+    return min(start, titled.start()) if titled and degree else titled.start() if titled else start
 
 
 # --- what stands before the first heading -----
@@ -311,7 +339,7 @@ def _without_leading(report: str) -> str:
         return _without_titles(report)
     if not of_body:
         return report
-    prose = prose_of(report[:first])
+    prose = telling_of(report[:first])
     return (prose + report[first:]) if prose else report[first:]
 
 
@@ -321,9 +349,8 @@ def _without_titles(report: str) -> str:
         return report
     at = 0
     for line in report.splitlines(keepends=True):
-        words = without_accents(line).casefold()
         ends = len(line.split()) > 6 or line.rstrip()[-1:] in (".", "!", "?")
-        if ends or _SHOWN.search(words) or _ALONE.search(words):
+        if ends or has_prose(line) or prose_of(line):
             break
         at += len(line)
     return report[at:]

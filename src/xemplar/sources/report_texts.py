@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from xemplar.report import UNNAMED, section_texts
-from xemplar.sources.particulars import prose_of, without_particulars
+from xemplar.report import UNNAMED, section_texts, split_sections
+from xemplar.sources.particulars import without_particulars
+from xemplar.sources.prose import prose_of, telling_of
 
 FIELDS = ("indication", "comparison", "findings", "impression")
 _TAKEN = re.compile(r"\A[_ \t]*(?:\d{1,2}:\d{2}[ \t]*(?:[AP]M)?)[ \t]*$\s*", re.MULTILINE | re.IGNORECASE)
@@ -33,18 +34,19 @@ def report_texts(report: str) -> ReportTexts:
     """Cut a report into a study's texts.
 
     A wet read gives way to the report that follows it, and counts as findings only where none does. Text
-    under no heading is the findings, where no section is; beside an impression only what is plainly of a
-    radiograph. An addendum, wherever it stands, follows the impression as a paragraph of its own. The
-    patient's particulars and who signed are left out.
+    under no heading is the findings, where no section is; beside an impression only its sentences that name
+    nobody, and after one only what is plainly of a radiograph. An addendum, wherever it stands, follows the
+    impression as a paragraph of its own. The patient's particulars and who signed are left out.
     """
-    parts = section_texts(without_particulars(report))
+    left = without_particulars(report)
+    parts = section_texts(left)
     texts = {name: parts[name] for name in FIELDS if name in parts}
     loose, early, addendum = (parts.get(name) for name in (UNNAMED, "preliminary", "addendum"))
     status = "final" if _FINAL.search(report) else None
     if (
         loose
         and "findings" not in texts
-        and (body := loose if "impression" not in texts else prose_of(loose))
+        and (body := loose if "impression" not in texts else _beside_impression(left))
     ):
         texts["findings"] = body
     if early and not {"findings", "impression"} & set(texts):
@@ -53,3 +55,15 @@ def report_texts(report: str) -> ReportTexts:
         texts["impression"] = "\n\n".join(filter(None, (texts.get("impression"), addendum)))
         status = "amended"
     return ReportTexts(**texts, status=status)
+
+
+def _beside_impression(report: str) -> str:
+    """What stands under no heading and tells of the film: less is asked before the impression than after."""
+    bodies = []
+    read = telling_of
+    for section in split_sections(report):
+        if section.name == "impression":
+            read = prose_of
+        elif section.name == UNNAMED:
+            bodies.append(read(report[section.start : section.end]).strip())
+    return "\n".join(filter(None, bodies))
