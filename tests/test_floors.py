@@ -37,7 +37,7 @@ ON_ONE_FLOOR = {
 }
 """(importer, imported) on one floor, and why it may."""
 
-SHELVES = {"rows", "columns", "files", "report_texts", "particulars", "catalogue"}
+SHELVES = {"rows", "columns", "files", "report_texts", "particulars", "prose", "catalogue"}
 """Modules of `sources` that read files for several sources and are none themselves."""
 
 TORCH = {"torch", "transformers", "tokenizers", "accelerate"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from xemplar.report import UNNAMED, section_texts
+from xemplar.report import UNNAMED, section_texts, split_sentences
 from xemplar.sources.particulars import without_particulars
 from xemplar.sources.prose import is_plainly_of_a_radiograph, prose_of
 from xemplar.sources.report_texts import FIELDS, report_texts
@@ -130,6 +131,75 @@ def test_plain_prose(sentence, plainly):
 
 def test_prose_begins_with_its_first_plain_sentence():
     assert prose_of(f"Seen by Doe. {CLEAR} Unchanged.") == f"{CLEAR} Unchanged."
+
+
+HEADED = [
+    ("PORTABLE CHEST\n\nETT 3 cm above carina. Dobhoff coiled in esophagus.\n\nIMPRESSION: Malpositioned.",
+     ["PORTABLE CHEST"]),
+    ("PORTABLE CHEST, ___\n\nLarge left PTX.\n\nIMPRESSION: Tension.", ["PORTABLE CHEST, ___"]),
+    ("Bibasilar subsegmental atelectatic bands. Tortuous great vessels. Hiatal hernia.\n\nIMPRESSION: Same.",
+     []),
+    (" FINAL REPORT\n CHEST RADIOGRAPH\n \n INDICATION:  ___F with cough.\n \n Tortuous great vessels.\n \n"
+     " IMPRESSION:  No change.", ["FINAL REPORT", "CHEST RADIOGRAPH"]),
+    (f"{MARK}, JANE\nF 70\nHiatal hernia noted.\n\nIMPRESSION: No change.", [f"{MARK}, JANE", "F 70"]),
+    (f"Name: {MARK}\nHiatal hernia.\nIMPRESSION: No change.", [f"Name: {MARK}"]),
+    (f"Mrs. {MARK} came in with cough. Hiatal hernia.\n\nIMPRESSION: No change.",
+     [f"Mrs. {MARK} came in with cough."]),
+    (f"Seen by {MARK}. Feeding apparatus unchanged.\n\nIMPRESSION: No change.", [f"Seen by {MARK}."]),
+    ("Two bullets project over the left axilla.\n\nLungs clear.\n\nIMPRESSION: No change.", []),
+    ("LARGE LEFT PTX.\n\nIMPRESSION: TENSION.", []),
+    ("Swan Ganz coiled. Kerley B septa.\n\nIMPRESSION: Edema.", []),
+    (f"Jane {MARK}.\n\nSitus inversus totalis again.\n\nIMPRESSION: No change.", [f"Jane {MARK}."]),
+    ("Reported: hiatal hernia\n\nIMPRESSION: No change.", ["Reported:"]),
+    ("FINDINGS: Clear.\nReported: hiatal hernia", ["Reported:"]),
+    ("ID: Suspicious for empyema.\n\nIMPRESSION: No change.", []),
+    ("Mobile: free subdiaphragmatic gas\n\nIMPRESSION: No change.", []),
+    (f"Mobile: {MARK} 07\nID: {MARK}\nReported: Jane {MARK}\nFINDINGS: Clear.",
+     [f"Mobile: {MARK} 07", f"ID: {MARK}", f"Reported: Jane {MARK}"]),
+    (f"FINDINGS: Clear.\nHiatal hernia, discussed with Dr. {MARK} MD", [f"Dr. {MARK} MD"]),
+    (f"IMPRESSION:\nRight hydroPTX, Dr. {MARK} called by Dr. {MARK}, MD",
+     [f", Dr. {MARK} called by Dr. {MARK}, MD"]),
+    (f"FINDINGS: Hiatal hernia, J. van der {MARK} MD, PhD", [f", J. van der {MARK} MD, PhD"]),
+    (f"FINDINGS: Clear.\nJane {MARK}, MD, Cardiothoracic Imaging",
+     [f"Jane {MARK}, MD, Cardiothoracic Imaging"]),
+    ("Septa thickened.\n\nIMPRESSION: Edema.", []),
+    (f"IMPRESSION: Hiatal hernia, seen by Dr. {MARK} MD", [f"Dr. {MARK} MD"]),
+    (f"Name: {MARK}\nTortuous great vessels\nLungs clear.", [f"Name: {MARK}"]),
+]  # fmt: skip
+"""Reports made up as in MIMIC-CXR and plainer, and the strings that may vanish from them beside headings."""
+HEADINGS = ("INDICATION:", "FINDINGS:", "IMPRESSION:")
+
+
+@pytest.mark.parametrize(("report", "listed"), HEADED)
+def test_only_what_is_listed_vanishes(report, listed):
+    left = report
+    for gone in (*listed, *(heading for heading in HEADINGS if heading in report)):
+        assert left.count(gone) == 1
+        left = left.replace(gone, " ")
+    assert " ".join(said(report).values()).split() == left.split()
+
+
+def test_layouts_as_a_source_reads_them():
+    """Of MIMIC-CXR's one opens with what was compared, and in one a notice is the addendum: it is kept."""
+    layouts = tomllib.loads((Path(__file__).parents[1] / "report/layouts.toml").read_text("utf-8"))
+    wrong = [
+        at
+        for at, one in enumerate(layouts["mimic"])
+        if sentences_of(one["text"]) != in_one_line(one["sentences"])
+    ]
+    assert (wrong, len(layouts["mimic"])) == ([4, 6], 20)
+    spanish = layouts["padchest"]["reports"]
+    assert [sentences_of(" ".join(one)) for one in spanish] == spanish
+    assert len(spanish) == 20
+
+
+def in_one_line(sentences: list[str]) -> list[str]:
+    return [" ".join(sentence.split()) for sentence in sentences]
+
+
+def sentences_of(report: str) -> list[str]:
+    texts = [text for name, text in said(report).items() if name in ("findings", "impression")]
+    return in_one_line([text[start:end] for text in texts for start, end in split_sentences(text)])
 
 
 @pytest.mark.parametrize("report", ["Name: x " * 8_000, "a:" * 8_000, "MRN 1 " * 8_000, "Dr. A\n" * 5_000])

@@ -318,18 +318,18 @@ _HOLDS_NOTICE = re.compile(
 )
 
 _MONTH = (
-    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?"
+    r"(?:jan(?:uary)?|feb(?:ruary)?|(?-i:M(?:ar(?:ch)?|ARCH))|apr(?:il)?|(?-i:May|MAY)|june?|july?|aug(?:ust)?|sept?(?:ember)?"
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 )
 _OF_ONE_PATIENT = re.compile(
     rf"""
-    \b(?:years?|yrs?|months?|mos?|weeks?|wks?|days?)[\s-]*olds?\b | \b(?:\d{{1,3}}|_{{2,}}|x{{3,}})\s*-?\s*
-        (?:y\.?/?o\b|yrs?\b|(?-i:[MF])\b(?!\.\w)) | \baged?\s+(?:of\s+)?\d | \by/o\b
+    \b(?:years?|yrs?|months?|mos?|weeks?|wks?|days?)[\s-]*olds?\b | \b(?:\d{{2,3}}|_{{2,}}|x{{3,}})\s*-?\s*
+        (?:y\.?/?o\b|yrs?\b|(?-i:[MF])\b(?!\.\w)) | \baged?\s+(?:of\s+)?\d | \by/o\b | \b\w+genarian\b
     | (?<![\d/.-])\d{{1,2}}([/.-])\d{{1,2}}\1\d{{2}}(?:\d\d)?(?![\d/])
     | \b(?:19|20)\d\d[/.-]\d{{1,2}}[/.-]\d{{1,2}}\b
-    | \b(?:on|of|from|since|dated|until|through)\s+(?:\d{{1,2}}[/.]\d{{1,2}}(?!\d|\s*[cm]m)|(?:19|20)\d\d)\b
+    | \b(?:on|of|from|since|dated|until|through)\s+(?:\d{{1,2}}/\d{{1,2}}|(?:19|20)\d\d)\b(?!\s*[cm]m)
     | \b\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b | \b{_MONTH}\.?\s+(?:of\s+)?\d{{1,4}}\b(?!\s*[cm]m)
-    | \b(?:on|in|since|from|of|last)\s+(?!may\b|mar\b){_MONTH}\b
+    | \b(?:on|in|since|from|of|last)\s+{_MONTH}\b
     | \b[0-2]?\d[:.]?[0-5]\d\s*(?:hours|hrs|h)\b | \b(?:at|@)\s*[0-2]\d[0-5]\d\b(?!\s*[cm]m) | \bo'clock\b
     | \b\d{{1,2}}(?:[:.]\d\d)?\s*[ap]\.?m\b
     | (?-i:\b(?:Mr|Mrs|Ms|Miss|Mister|Madam|Prof|Professor|Doctor|Herr|Frau|Mme)\b\.?\s*(?:[A-Z]|_{{2}})
@@ -338,7 +338,7 @@ _OF_ONE_PATIENT = re.compile(
     | \bpresent(?:s|ed|ing)\s+with\b | \bcomplain\w*\s+of\b
     | \bin\s+(?:this|that|an?|the)\s+(?:(?!effusion|opacit)[\w/'-]+\s+){{0,5}}?(?:patient|male|female|man
         |woman|boy|girl|lady|gentleman|infant|child|neonate|newborn|smoker|[mf])\b(?!'s|\s+(?:position|rotat))
-    | \b(?:male|female|man|woman|boy|girl|lady|gentleman)\s+(?:with|who|whose|status)\b
+    | \b(?:patient|male|female|man|woman|boy|girl|lady|gentleman)\s+(?:with|who|whose)\b
     """,
     re.IGNORECASE | re.VERBOSE,
 )

@@ -109,6 +109,14 @@ _OF_A_READER = frozenset(
         "digitally",
     }
 )
+_OF_NAMES = frozenset(
+    {"van", "von", "der", "den", "de", "del", "della", "da", "di", "la", "le", "al", "bin", "ter"}
+)
+_DIVISION = re.compile(
+    r"\b(?:cardio|pulmonary|thoracic|cardiac|vascular)\w*[ \t]+"
+    r"(?:radiolog|imaging|medicine|surg|section|division)\w*",
+    re.IGNORECASE,
+)
 _REGARDS = re.compile(
     r"^[ \t]*(?:(?:with )?(?:kind|best|warm)(?:est)? (?:regards|wishes)|regards"
     r"|yours (?:sincerely|faithfully|truly)|sincerely(?: yours)?|mit freundlichen gr\w+|mfg|atentamente"
@@ -297,12 +305,14 @@ def _without_signing(report: str) -> str:
 def _signed(line: str) -> str | None:
     """A line without the name or title that it ends with; None where it ends with none."""
     ends = [match.end() for match in _SENTENCE_END.finditer(line)]
-    begin = ends[-1] if ends else 0
+    colon = line.find(":")
+    headed = colon + 1 if section_named(line[: max(colon, 0)]) in _BODY else 0
+    begin = max(headed, ends[-1] if ends else 0)
     last = line[begin:]
     if len(last.split()) > 10 or not (_SIGNING.fullmatch(last.strip()) or _TITLED.search(last)):
         return None
     name = _name_in(last)
-    if tells_of_a_body(last[name:]):
+    if tells_of_a_body(_DIVISION.sub("", last[name:])):
         return None
     before = last[:name]
     words = re.findall(r"(?<![\w'])[a-z]{3,}", before)
@@ -316,7 +326,7 @@ def _name_in(words: str) -> int:
     degree = CREDENTIAL.search(words)
     start = degree.start() if degree else 0
     for match in reversed([*re.finditer(r"\S+", words[:start])]):
-        if match[0][:1].islower() or tells_of_a_body(match[0]):
+        if (match[0][:1].islower() and match[0] not in _OF_NAMES) or tells_of_a_body(match[0]):
             break
         start = match.start()
     return min(start, titled.start()) if titled and degree else titled.start() if titled else start

@@ -43,8 +43,8 @@ _OF_A_BODY = re.compile(
     r"|sternal|vertebr|lesion|thymus|thyroid|airways?\b|blunt|malposition|device|valve|stent|drain\b|swan)"
 )
 _LETTER = re.compile(
-    r"\b(?:dear|thank|thanks|regards|sincerely|typed|dictated|transcribed|signed"
-    r"|(?:seen|read|reviewed|examined|referred|requested|ordered|sent|asked|reported) (?:by|from))\b"
+    r"\b(?:dear|thank|thanks|regards|sincerely|typed|dictated|transcribed|signed|requested|ordered"
+    r"|(?:seen|read|reviewed|examined|referred|sent|asked|reported) (?:by|from))\b"
 )
 _NAMED = re.compile(
     r"\b[A-Z][a-z'\u2019-]+,? [A-Z](?:[a-z'\u2019-]+|[A-Z]{4,}|\.)(?!\w)|\b[A-Z]\. ?[A-Z][A-Za-z]+"
@@ -119,7 +119,10 @@ def _names_nobody(sentence: str) -> bool:
         return tells_alone(sentence) and _IN_LOWER_CASE.fullmatch(sentence.strip()) is not None
     if OF_SOMEBODY.search(plain) or _LETTER.search(plain):
         return False
-    return tells_of_a_body(sentence) or _NAMED.search(sentence) is None
+    if tells_of_a_body(sentence):
+        return True
+    written = len(plain.split()) > 3 or (sentence[:1].isupper() and re.search(r"[,\d]", sentence) is None)
+    return (written or _SAID_OF_IT.search(plain) is not None) and _NAMED.search(sentence) is None
 
 
 def tells_alone(words: str) -> bool:
