@@ -13,10 +13,11 @@ import pydicom
 import pytest
 from films import PLANTED, write_dicom
 from layouts import dicom_folder
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from xemplar.contracts import Arrival
 from xemplar.errors import XemplarError
+from xemplar.images import PreviewSpec, read_preview
 from xemplar.records import Rejected, Study
 from xemplar.sources.dicom import DicomSettings, studies
 from xemplar.sources.dicom.headers import Unreadable, read_header
@@ -223,6 +224,38 @@ def test_a_data_set_without_a_preamble_is_read(tmp_path):
     start = 144 + int.from_bytes(data[140:144], "little")
     (tmp_path / "a").write_bytes(data[start:])
     assert only(tmp_path).study_id == "1.2.3.1"
+
+
+def test_a_big_endian_data_set_without_a_preamble_is_read(tmp_path):
+    dataset = pydicom.dcmread(write_dicom(tmp_path / "a", 1))
+    fresh = pydicom.Dataset({element.tag: element for element in dataset})
+    fresh["PixelData"].VR = "OB"
+    fresh.save_as(tmp_path / "a", implicit_vr=False, little_endian=False)
+    assert (tmp_path / "a").read_bytes()[:2] == b"\0\x08"
+    study = only(tmp_path)
+    assert (study.study_id, study.acquired_at) == ("1.2.3.1", datetime(2020, 5, 4, 10, 15))
+    assert read_preview(tmp_path / "a", PreviewSpec(size=64)).history.transfer_syntax == ExplicitVRBigEndian
+
+
+@pytest.mark.parametrize(
+    ("tags", "moment"),
+    [
+        ({}, datetime(2020, 5, 4, 10, 15)),
+        ({"StudyTime": ""}, datetime(2020, 5, 4)),
+        ({"ContentDate": "20200506"}, datetime(2020, 5, 4, 10, 15)),
+        ({"StudyDate": None, "ContentDate": "20200506", "ContentTime": "07"}, datetime(2020, 5, 6, 7)),
+        ({"AcquisitionDate": "2020.05.07", "AcquisitionTime": "08:09:10"}, datetime(2020, 5, 7, 8, 9, 10)),
+        ({"AcquisitionDateTime": "20200508091011.123+0200"}, datetime(2020, 5, 8, 9, 10, 11)),
+        ({"AcquisitionDateTime": "202005", "StudyTime": "1"}, datetime(2020, 5, 4)),
+        ({"StudyDate": "20201399"}, None),
+        ({"StudyDate": "202011"}, None),
+        ({"StudyDate": "someday"}, None),
+    ],
+)
+def test_a_film_is_of_the_first_moment_that_is_one(tmp_path, tags, moment):
+    path = write_dicom(tmp_path / "a", 1, **tags)
+    header = read_header(path)
+    assert header is not None and header.acquired_at == moment
 
 
 def deflated(path: Path, padding: int = 0) -> Path:

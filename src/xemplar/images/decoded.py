@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -33,11 +32,6 @@ class Tags:
     position: str | None = None
     laterality: str | None = None
     pixel_spacing: tuple[float, float] | None = None
-    modality: str | None = None
-    study_uid: str | None = None
-    accession: str | None = field(default=None, repr=False)
-    patient_id: str | None = field(default=None, repr=False)
-    acquired_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """DICOM bytes -> pixels as they are displayed, bone bright, and the few tags that a corpus may hold.
 
-Knows which objects are one picture, with or without a preamble, and refuses the others; how pixels are
+Knows which objects are one picture and refuses the others; how pixels are
 stored, decoded and displayed is told in the modules of those names. Doesn't know multi-frame objects or
 presentation states. pydicom is imported on the first call, because start-up matters.
 """
@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-import threading
-import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +17,7 @@ import numpy as np
 
 from xemplar.errors import ImageError
 from xemplar.images.decoded import MAX_BYTES, Decoded, decoder_border
+from xemplar.images.dicom_file import DEFLATED, deflated_from, silence
 from xemplar.images.display import display
 from xemplar.images.marks import domain_of_dataset
 from xemplar.images.stored import Layout, read_layout, read_stored
@@ -30,7 +27,6 @@ from xemplar.records import PixelHistory
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-DEFLATED = b"1.2.840.10008.1.2.1.99"
 PLAIN = b"1.2.840.10008.1.2.1\0\0\0"
 """Explicit little endian, padded to the length of the deflated one's uid."""
 
@@ -49,24 +45,6 @@ MACROS = {
     "PixelMeasuresSequence": ("PixelSpacing",),
 }
 MOST_ASPECT = 10.0
-ONE_AT_A_TIME = threading.Lock()
-
-
-def is_dicom(data: bytes) -> bool:
-    """Whether bytes are plainly DICOM, be it without the preamble that a file should start with.
-
-    Without one they must start with an element of group 2 or 8 whose number and representation, or
-    length, are such as occur there.
-    """
-    if data[128:132] == b"DICM":
-        return True
-    if len(data) < 16 or data[:2] not in (b"\x02\0", b"\x08\0", b"\0\x08"):
-        return False
-    order: Any = "big" if data[0] == 0 else "little"
-    if int.from_bytes(data[2:4], order) > 0x0100:
-        return False
-    explicit = data[4:6] in (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"LO", b"SH", b"ST", b"DT")
-    return explicit or int.from_bytes(data[4:8], order) <= 256
 
 
 def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
@@ -77,7 +55,7 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
     """
     _keep_memory()
     deflated, data = _inflated(data, where)
-    with _silence(), decoder_border("a DICOM header that can't be read", where):
+    with silence(), decoder_border("a DICOM header that can't be read", where):
         dataset, syntax = _read(data, where)
         _refuse_non_images(dataset, where)
         _refuse_syntax(syntax, where)
@@ -87,7 +65,7 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
         aspect, steps = _aspect(dataset)
     with decoder_border("DICOM pixel data that can't be decoded", where):
         stored = read_stored(dataset, layout, size, where)
-    with _silence(), decoder_border("DICOM pixel data that can't be displayed", where):
+    with silence(), decoder_border("DICOM pixel data that can't be displayed", where):
         table, told = None, {"steps": stored.steps}
         if not stored.colour:
             table, told = display(dataset, stored, inverted=layout.photometric == "MONOCHROME1")
@@ -106,23 +84,6 @@ def _keep_memory() -> None:
     np.empty((32 << 20) - 8192, np.uint8)
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """What pydicom warns of odd values quotes them, and a value may be a patient's.
-
-    Filters and settings are of the whole process, so that one thread at a time changes them.
-    """
-    from pydicom import config
-
-    with ONE_AT_A_TIME, warnings.catch_warnings(), config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        logged, config.logger.disabled = config.logger.disabled, True
-        try:
-            yield
-        finally:
-            config.logger.disabled = logged
-
-
 def _history(layout: Layout, syntax: str, told: dict[str, Any]) -> PixelHistory:
     return PixelHistory(
         format="DICOM",
@@ -137,8 +98,8 @@ def _history(layout: Layout, syntax: str, told: dict[str, Any]) -> PixelHistory:
 
 def _inflated(data: bytes, where: str) -> tuple[bool, bytes]:
     """A deflated file as the same one undeflated, never larger than a file may be."""
-    start = 144 + int.from_bytes(data[140:144], "little")
-    if data[128:132] != b"DICM" or DEFLATED not in data[132:start]:
+    start = deflated_from(data)
+    if start is None:
         return False, data
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     with decoder_border("a deflated DICOM file that can't be inflated", where):

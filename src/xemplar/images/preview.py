@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from xemplar.contracts import Drawable, Written
 from xemplar.errors import ImageError
 from xemplar.images.decoded import MAX_BYTES, Decoded, decoder_border
+from xemplar.images.dicom_file import is_dicom
 from xemplar.images.grey import fitted, resized, to_grey
 from xemplar.images.picture import JPEG_MAGIC, decode_picture, picture_kind
 from xemplar.images.png import PNG_MAGIC
@@ -65,8 +65,8 @@ class Preview:
     """One canonical image and what is known of it.
 
     `pixels` is (size, size) uint8, bone bright, black where the film doesn't reach, not writeable.
-    `patient_id`, `accession` and the uids are the source's own, None for anything but DICOM; the
-    first two are never printed. `sha256` is of the original's bytes, None for an array.
+    `sop_instance_uid` and what follows it up to `pixel_spacing` are the header's, None for anything but
+    DICOM. `sha256` is of the original's bytes, None for an array.
     """
 
     pixels: NDArray[np.uint8]
@@ -75,11 +75,6 @@ class Preview:
     position: str | None = None
     laterality: str | None = None
     pixel_spacing: tuple[float, float] | None = None
-    modality: str | None = None
-    study_uid: str | None = None
-    accession: str | None = field(default=None, repr=False)
-    patient_id: str | None = field(default=None, repr=False)
-    acquired_at: datetime | None = None
     domain: Domain | None = None
     sha256: str | None = None
 
@@ -196,13 +191,12 @@ def _decode(data: bytes, size: int, where: str) -> Decoded:
     # A DICOM file's first 128 bytes are free, and slides start with a TIFF's header.
     if kind and not (kind == "TIFF" and data[128:132] == b"DICM"):
         return decode_picture(data, kind, size, where)
-    if data[128:132] == b"DICM" or data[:2] in (b"\x02\0", b"\x08\0", b"\0\x08"):
-        # Imported only for what may be DICOM.
-        from xemplar.images.dicom import decode_dicom, is_dicom
+    if is_dicom(data):
+        # Imported only for what is DICOM.
+        from xemplar.images.dicom import decode_dicom
 
-        if is_dicom(data):
-            with decoder_border("DICOM that can't be read", where):
-                return decode_dicom(data, size, where)
+        with decoder_border("DICOM that can't be read", where):
+            return decode_dicom(data, size, where)
     raise ImageError(f"looks like {_looks_like(data)}", wanted=WANTED, where=where)
 
 

@@ -1,4 +1,4 @@
-"""The few DICOM tags that may leave a header: which film this is, of what, when.
+"""The few DICOM tags that may leave a header: which film this is, and from which side.
 
 Knows how each is written; an optional tag that can't be read is None, never an error. Doesn't know
 pixels.
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from xemplar.images.decoded import Tags
+from xemplar.images.dicom_file import uid_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -47,27 +47,15 @@ VIEW_CODES = {
 }
 """View Code Sequence (DICOM PS3.16 CID 4010), by SNOMED CT and its older codes."""
 
-MOMENTS = (
-    ("AcquisitionDateTime", ""),
-    ("AcquisitionDate", "AcquisitionTime"),
-    ("ContentDate", "ContentTime"),
-    ("StudyDate", "StudyTime"),
-)
-
 
 def read_tags(dataset: Dataset) -> Tags:
     """A pydicom data set -> Tags."""
     laterality = _word(dataset, "ImageLaterality") or _word(dataset, "Laterality")
     return Tags(
-        sop_instance_uid=_uid(dataset, "SOPInstanceUID"),
+        sop_instance_uid=uid_of(_word(dataset, "SOPInstanceUID")),
         position=_position(_word(dataset, "ViewPosition")) or _coded(dataset) or _oriented(dataset),
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,
         pixel_spacing=read_spacing(dataset),
-        modality=_word(dataset, "Modality"),
-        study_uid=_uid(dataset, "StudyInstanceUID"),
-        accession=_word(dataset, "AccessionNumber"),
-        patient_id=_word(dataset, "PatientID"),
-        acquired_at=next((when for pair in MOMENTS if (when := _moment(dataset, *pair))), None),
     )
 
 
@@ -87,12 +75,6 @@ def _value(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever th
 def _word(dataset: Dataset, keyword: str) -> str | None:
     value = _value(dataset, keyword)
     return None if value is None else str(value).strip() or None
-
-
-def _uid(dataset: Dataset, keyword: str) -> str | None:
-    """A UID; None for what is written as none is, such as a name."""
-    word = _word(dataset, keyword)
-    return word if word is not None and re.fullmatch(r"[0-9.]{1,64}", word) else None
 
 
 def _position(word: str | None) -> str | None:
@@ -134,17 +116,3 @@ def _spacing(dataset: Dataset, keyword: str) -> tuple[float, float] | None:
     except (TypeError, ValueError):
         return None
     return pair if all(math.isfinite(side) and side > 0 for side in pair) else None
-
-
-def _moment(dataset: Dataset, date: str, time: str) -> datetime | None:
-    """The local time of the source, to the second; midnight where only the day is known."""
-    text = _word(dataset, date) or ""
-    if time and len(text) == 8:
-        text += _word(dataset, time) or ""
-    found = re.match(r"(\d{8})(\d{6}|\d{4}|\d{2})?", text)
-    if not found:
-        return None
-    try:
-        return datetime.strptime(found[1] + (found[2] or "").ljust(6, "0"), "%Y%m%d%H%M%S")
-    except ValueError:
-        return None

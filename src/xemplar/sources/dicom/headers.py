@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xemplar.images.dicom_file import deflated_from, is_dicom, silence, uid_of
 from xemplar.images.tags import POSITIONS
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 DIRECTORY = "1.2.840.10008.1.3.10"
-DEFLATED = "1.2.840.10008.1.2.1.99"
 OLDEST = 89
 """In years; above it ages are one group, as HIPAA's safe harbour has it (45 CFR 164.514(b)(2)(i)(C))."""
 _MAX_HEADER = 1 << 23
@@ -33,9 +31,16 @@ _PIXELS = 0x7FE00008
 _TAGS = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "AccessionNumber", "PatientID", "IssuerOfPatientID",
     "Modality", "ViewPosition", "ImageLaterality", "Laterality", "SeriesNumber", "InstanceNumber",
-    "StudyDate", "StudyTime", "AcquisitionDate", "AcquisitionTime", "PatientAge", "PatientSex",
-    "PatientBirthDate",
+    "StudyDate", "StudyTime", "AcquisitionDate", "AcquisitionTime", "AcquisitionDateTime", "ContentDate",
+    "ContentTime", "PatientAge", "PatientSex", "PatientBirthDate",
 )  # fmt: skip
+_MOMENTS = (
+    ("AcquisitionDateTime", ""),
+    ("AcquisitionDate", "AcquisitionTime"),
+    ("StudyDate", "StudyTime"),
+    ("ContentDate", "ContentTime"),
+)
+"""Where a film's moment may stand; the first that is one holds. Content may be made long after the film."""
 
 
 def _set(words: str) -> frozenset[str]:
@@ -87,17 +92,15 @@ def read_header(path: Path) -> Header | None:
     try:
         with path.open("rb") as file:
             start = file.read(512)
-            known = start[128:132] == b"DICM"
-            if not known and not _looks_bare(start):
+            if not is_dicom(start):
                 return None
             file.seek(0)
-            with _silence():
-                if DEFLATED.encode() in start:
+            with silence():
+                if (begin := deflated_from(start)) is not None:
+                    file.seek(begin)
                     return _header(_deflated(file.read(_MAX_DEFLATED)))
                 tags: Any = list(_TAGS)
-                return _header(
-                    pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags, force=not known)
-                )
+                return _header(pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags, force=True))
     except Unreadable:
         raise
     except OSError as error:
@@ -108,36 +111,13 @@ def read_header(path: Path) -> Header | None:
         raise Unreadable(f"a DICOM header that can't be read ({type(error).__name__})") from None
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """A warning, or a line of pydicom's log, quotes the value that it speaks of, which may be a patient's."""
-    from pydicom import config
-
-    with warnings.catch_warnings(), config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        logged, config.logger.disabled = config.logger.disabled, True
-        try:
-            yield
-        finally:
-            config.logger.disabled = logged
-
-
-def _looks_bare(start: bytes) -> bool:
-    """A data set without its preamble opens with an element of group 2 or 8."""
-    group = int.from_bytes(start[:2], "little")
-    explicit = start[4:6].isalpha() and start[4:6].isupper()
-    short = int.from_bytes(start[4:8], "little") < 256
-    return len(start) >= 132 and group in (0x0002, 0x0008) and start[3] == 0 and (explicit or short)
-
-
 def _deflated(data: bytes) -> Dataset:
-    """The header of a deflated file, inflated no further than headers go: it may be a bomb."""
+    """The header of a deflated data set, inflated no further than headers go: it may be a bomb."""
     from pydicom.filereader import read_dataset
     from pydicom.tag import Tag
 
-    start = 144 + int.from_bytes(data[140:144], "little")
     try:
-        plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data[start:], _MAX_HEADER)
+        plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, _MAX_HEADER)
     except zlib.error:
         raise Unreadable("a deflated DICOM file that can't be inflated") from None
     return read_dataset(
@@ -152,13 +132,12 @@ def _header(dataset: Dataset) -> Header:
     modality = (word("Modality") or "").upper()
     position = (word("ViewPosition") or "").upper()
     laterality = word("ImageLaterality") or word("Laterality")
-    acquired = _moment(word("AcquisitionDate"), word("AcquisitionTime"))
-    made = acquired or _moment(word("StudyDate"), word("StudyTime"))
+    made = next((when for day, time in _MOMENTS if (when := _moment(word(day), word(time)))), None)
     if not len(dataset):
         raise Unreadable("a DICOM file that is cut short")
     return Header(
-        sop_instance_uid=_uid(word("SOPInstanceUID")),
-        study_uid=_uid(word("StudyInstanceUID")),
+        sop_instance_uid=uid_of(word("SOPInstanceUID")),
+        study_uid=uid_of(word("StudyInstanceUID")),
         modality=modality if modality in MODALITIES else None,
         position=POSITIONS.get(position),
         projection=position if position in POSITIONS else None,
@@ -194,21 +173,26 @@ def _somebody(number: str | None) -> str | None:
     return number
 
 
-def _uid(word: str | None) -> str | None:
-    return word if word is not None and re.fullmatch(r"[0-9.]{1,64}", word) else None
-
-
 def _number(word: str | None) -> int:
     return int(word) if word is not None and re.fullmatch(r"[+-]?\d{1,12}", word) else 0
 
 
 def _moment(day: str | None, time: str | None) -> datetime | None:
-    """To the second, by the source's clock; midnight where only the day is known."""
-    digits = (re.match(r"\d*", (time or "").replace(":", "")) or [""])[0][:6]
+    """To the second, by the source's clock; midnight where only the day is known.
+
+    A day of more than eight digits has its time within it, as (0008,002A) has.
+    """
+    digits = _digits(day, ".")
+    clock = digits[8:] or _digits(time, ":")
     try:
-        return datetime.strptime(f"{(day or '').replace('.', '')}{digits:0<6}", "%Y%m%d%H%M%S")
+        return datetime.strptime(f"{digits[:8]:_<8}{clock[:6]:0<6}", "%Y%m%d%H%M%S")
     except ValueError:
         return None
+
+
+def _digits(word: str | None, between: str) -> str:
+    """The pairs that a word starts with, passing over the mark that ACR-NEMA set between them."""
+    return (re.match(r"(?:\d\d)*", (word or "").replace(between, "")) or [""])[0]
 
 
 def _age(stated: str | None, born: str | None, made: datetime | None) -> str | None:
