@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from films import PLANTED, without_pixels, write_dicom, write_picture, write_rows
+from drawn_files import PLANTED, without_pixels, write_dicom, write_picture, write_rows
 
 from xemplar.contracts import Arrival
 from xemplar.records import Domain, Rejected

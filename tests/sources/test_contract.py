@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from films import PLANTED, without_pixels
+from drawn_files import PLANTED, without_pixels
 from layouts import LAYOUTS, Layout
 
 from xemplar.contracts import Arrival

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from films import write_dicom, write_rows
+from drawn_files import write_dicom, write_rows
 
 from xemplar.contracts import Arrival
 from xemplar.errors import XemplarError

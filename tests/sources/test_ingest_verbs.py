@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from films import write_dicom, write_rows
+from drawn_files import write_dicom, write_rows
 from layouts import LAYOUTS
 
 from xemplar.cli import main

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from films import write_picture, write_rows
+from drawn_files import write_picture, write_rows
 from layouts import FINAL, LABELS, METADATA, label_row, mimic
 from pydantic import ValidationError
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from films import write_dicom, write_picture, write_rows
+from drawn_files import write_dicom, write_picture, write_rows
 from layouts import citation, kaggle, nlm
 from pydantic import ValidationError
 

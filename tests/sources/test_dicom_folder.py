@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from films import PLANTED, write_dicom
+from drawn_files import PLANTED, write_dicom
 from layouts import dicom_folder
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
