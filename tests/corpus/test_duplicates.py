@@ -11,6 +11,7 @@ from handmade import arrival, corpus_of
 from xemplar.corpus import Corpus, duplicates
 from xemplar.corpus.duplicates import groups, near_duplicates
 from xemplar.corpus.landmarks import COUNT, MIRRORED, NEGATIVE, PACKED, landmarks_of, unpacked
+from xemplar.folders import writing
 from xemplar.images import PreviewSpec, preview_from_array
 
 
@@ -218,6 +219,15 @@ def test_pairs_across_splits_are_sought_once_and_by_themselves(tmp_path, monkeyp
     assert asked == [True, False]
     again = Corpus.open(tmp_path)
     assert again.copies == corpus.copies and len(again.near_duplicates) == 1 and asked == [True, False]
+
+
+def test_nothing_is_kept_while_somebody_writes(tmp_path):
+    corpus = corpus_of([drawn(1, 1), drawn(2, 1)], tmp_path)
+    with writing(tmp_path):
+        assert len(corpus.near_duplicates) == 1
+    assert not (tmp_path / "near_duplicates.json").exists()
+    assert len(Corpus.open(tmp_path).near_duplicates) == 1
+    assert (tmp_path / "near_duplicates.json").exists()
 
 
 def test_damaged_keepings_are_found_again(tmp_path):

@@ -65,7 +65,7 @@ def check_corpus(folder: Path | str) -> Checked:
     readable = _MANIFEST not in found.wrong and all(line.startswith("leak: ") for line in told)
     found.wrong += told
     if manifest["segments"] and readable and not damaged:
-        found.wrong += _copies_across_splits(folder)
+        found.notes += _copies_across_splits(folder)
     return found
 
 
@@ -165,12 +165,11 @@ def _copies_across_splits(folder: Path) -> list[str]:
     lines = []
     for study_id, others in corpus.copies.items():
         study = corpus.by_id[study_id]
-        splits = Counter(corpus.by_id[other].split for other in others)
-        elsewhere = {split: count for split, count in splits.items() if split != study.split}
-        if elsewhere and study.split != "train":
+        elsewhere = Counter(corpus.by_id[other].split for other in others)
+        if study.split != "train":
             told = ", ".join(f"{count} in {split}" for split, count in sorted(elsewhere.items(), key=str))
             lines.append(
-                f"leak: study {study_id} in {study.split} shows a film, or nearly, of {told}; "
+                f"study {study_id} in {study.split} shows a film, or nearly, of {told}; "
                 "it is left out of scoring and calibration"
             )
     return lines

@@ -4,7 +4,7 @@ Knows a corpus and its folder; knows nothing of how two films are compared. Pair
 scoring and calibration want, are sought by themselves, for they cost a fraction of all; pairs within a
 split are sought when somebody asks for the whole. What is kept is of one content alone (the corpus's
 fingerprint): it is found again for a corpus that has grown, where the file is damaged, and at every
-opening of a folder that can't be written.
+opening of a folder that can't be written or in which somebody else is writing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from xemplar.contracts import Json
 from xemplar.corpus import duplicates
 from xemplar.errors import XemplarError
-from xemplar.folders import fingerprint, write_atomic
+from xemplar.folders import fingerprint, write_atomic, writing
 from xemplar.records import Study, View
 
 if TYPE_CHECKING:
@@ -69,9 +69,10 @@ def read_kept(folder: Path) -> Json | None:
 
 def _keep(folder: Path, values: Json) -> None:
     try:
-        write_atomic(folder / NAME, _bytes_of({**values, "checksum": fingerprint(values)}))
+        with writing(folder):
+            write_atomic(folder / NAME, _bytes_of({**values, "checksum": fingerprint(values)}))
     except XemplarError:
-        return  # a folder that can't be written: what was found is used, and found again next time
+        return  # it can't be written, or somebody writes: what was found is used, and found again next time
 
 
 def _bytes_of(kept: Json) -> bytes:

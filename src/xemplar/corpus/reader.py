@@ -1,6 +1,7 @@
 """A corpus folder opened: its studies, sentences, views and previews, as one generation has them.
 
-Knows the folder and checks what it lists; never writes.
+Knows the folder and checks what it lists; writes nothing that is listed. Near-duplicates, once sought, are
+kept beside it where nobody else is writing.
 """
 
 from __future__ import annotations
@@ -171,11 +172,7 @@ class Corpus:
     def held_apart(self, studies: Iterable[Study]) -> tuple[tuple[Study, ...], int]:
         """Those of `studies` of which no film is shown in another split, and how many aren't."""
         asked = tuple(studies)
-        kept = tuple(
-            study
-            for study in asked
-            if all(self.by_id[other].split == study.split for other in self.copies.get(study.study_id, ()))
-        )
+        kept = tuple(study for study in asked if study.study_id not in self.copies)
         return kept, len(asked) - len(kept)
 
     def landmarks(self) -> NDArray[np.uint8]:
