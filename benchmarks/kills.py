@@ -13,11 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
-import select
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,9 +24,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kill_looks import Seen, Wrong, content_of, look_at_corpus, look_at_index, look_at_model
+from killed_run import CHUNK, SAVE_SECONDS, SEGMENT, Run, start
+from machine import drawn, machine
+
 COLD_SECONDS = 8.0
 """About what a new interpreter takes to load its modules on a busy machine."""
-SEGMENT, CHUNK, SAVE_SECONDS = 4, 16, 0.4
 STUDIES = {"ingest": 48, "index": 40, "train": 40}
 RECIPE = """
 name = "small"
@@ -61,219 +61,6 @@ patience = 4
 average = 0.9
 batch = 4
 """
-
-
-# --- the command, and what it tells of itself -----
-
-
-def command(events: int, arguments: list[str]) -> None:
-    """The command line with small segments and chunks; a line for every write and piece of work."""
-    from xemplar import cli, index
-    from xemplar.corpus import settings, writer
-    from xemplar.training import loop
-
-    settings.IngestSettings.model_fields["segment_size"].default = SEGMENT
-    settings.IngestSettings.model_rebuild(force=True)
-    index._CHUNK, loop.SAVE_SECONDS = CHUNK, SAVE_SECONDS
-    for name in ("fsync", "replace", "unlink", "mkdir"):
-        setattr(os, name, _telling(getattr(os, name), events, lambda *_, name=name: name))
-    writer._Writer.write_segment = _telling(
-        writer._Writer.write_segment, events, lambda one, _: f"segment {len(one.manifest['segments']):06d}"
-    )
-    index._Kept.vectors = _telling(
-        index._Kept.vectors, events, lambda one, values, _: f"chunk {index.fingerprint([one.inputs, values])}"
-    )
-    loop._Run._step = _telling(loop._Run._step, events, lambda one, _: f"step {one.at.step}")
-    os.write(events, b"begun\n")
-    cli.main(arguments)
-
-
-def _telling(function: Callable, events: int, what: Callable) -> Callable:
-    def told(*arguments, **named):
-        os.write(events, f"{what(*arguments)}\n".encode())
-        return function(*arguments, **named)
-
-    return told
-
-
-@dataclass
-class Run:
-    """One run of the command: a process group, and the lines that it told so far."""
-
-    pid: int
-    events: int
-    lines: list[str] = field(default_factory=list)
-    code: int | None = None
-
-    def listen(self, until: float, writes: int | None = None) -> None:
-        """Take in lines until a moment, its end, or so many writes."""
-        rest = b""
-        while (left := until - time.monotonic()) > 0:
-            if not select.select([self.events], [], [], left)[0]:
-                return
-            data = os.read(self.events, 1 << 16)
-            if not data:
-                return
-            *whole, rest = (rest + data).split(b"\n")
-            self.lines += [line.decode() for line in whole]
-            if writes is not None and sum(" " not in line for line in self.lines) > writes:
-                return
-
-    def end(self, how: int | None, *, alone: bool) -> bool:
-        """Kill it (or wait for it); whether it had ended by itself. What it told last is taken in."""
-        if how is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, how) if alone else os.killpg(self.pid, how)
-        _, status = os.waitpid(self.pid, 0)
-        self.code = os.waitstatus_to_exitcode(status)
-        self.listen(time.monotonic() + 10)
-        os.close(self.events)
-        return self.code >= 0
-
-
-def start(arguments: list[str], *, warm: bool, said: Path) -> Run:
-    """The command in a process group of its own; `warm` forks this process, whose modules are loaded."""
-    ours, theirs = os.pipe()
-    if warm:
-        pid = os.fork()
-        if pid == 0:
-            _become(theirs, arguments, said)
-    else:
-        line = [sys.executable, __file__, "--command", str(theirs), *arguments]
-        with said.open("ab") as stream:
-            pid = subprocess.Popen(
-                line, stdout=stream, stderr=stream, start_new_session=True, pass_fds=[theirs]
-            ).pid
-    os.close(theirs)
-    return Run(pid, ours)
-
-
-def _become(events: int, arguments: list[str], said: Path) -> None:
-    code = 70
-    try:
-        os.setsid()
-        stream = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(stream, 1)
-        os.dup2(stream, 2)
-        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
-        command(events, arguments)
-        code = 0
-    except SystemExit as stopped:
-        code = stopped.code if isinstance(stopped.code, int) else 0
-    finally:
-        os._exit(code)
-
-
-# --- what is looked at after a kill -----
-
-
-class Wrong(Exception):
-    """Something was lost, doubled, or can't be read."""
-
-
-@dataclass
-class Seen:
-    """What a look at a folder found."""
-
-    generation: int
-    listed: dict[str, str]
-    phase: str
-    repeats: int
-    finished: bool = False
-
-
-def look_at_corpus(folder: Path, run: Run) -> Seen:
-    """Segments begun in this run and not listed are what is to be done again."""
-    from xemplar.corpus import Corpus
-    from xemplar.errors import XemplarError
-
-    begun = {line.split()[1] for line in run.lines if line.startswith("segment ")}
-    try:
-        corpus = Corpus.open(folder)
-    except XemplarError as error:
-        if not any(told in str(error) for told in ("no such corpus", "no corpus.json", "no study in it")):
-            raise Wrong(str(error)) from error
-        return Seen(0, {}, "before the first segment" if begun else "before any work", len(begun))
-    if wrong := corpus.check():
-        raise Wrong("; ".join(wrong))
-    listed = {
-        name: entry["sha256"]
-        for s in corpus.manifest["segments"].values()
-        for name, entry in s["files"].items()
-    }
-    if len({study.study_id for study in corpus.studies}) != len(corpus.studies):
-        raise Wrong("a study twice")
-    finished = corpus.manifest["complete"]
-    phase = "complete" if finished else "between segments" if begun else "before any work"
-    left = begun - set(corpus.manifest["segments"])
-    if left:
-        phase = "within a segment"
-    return Seen(corpus.generation, listed, phase, len(left), finished)
-
-
-def look_at_index(folder: Path, run: Run, corpus: Path, model: Path) -> Seen:
-    """Chunks begun in this run and not kept are what is to be done again."""
-    from xemplar.corpus import Corpus
-    from xemplar.errors import XemplarError
-    from xemplar.index import open_index
-    from xemplar.models.checkpoint import open_model
-
-    begun = {line.split()[1] for line in run.lines if line.startswith("chunk ")}
-    kept = {path.stem for path in (folder / ".encoded").glob("[!.]*.npy")}
-    lost = len(begun - kept)
-    try:
-        opened = open_index(folder, Corpus.open(corpus), open_model(model))
-    except XemplarError as error:
-        if not any(told in str(error) for told in ("no such index", "no index.json")):
-            raise Wrong(str(error)) from error
-        phase = "within a chunk" if lost else "after a chunk" if begun else "before any work"
-        return Seen(0, {}, phase, lost)
-    listed = {name: entry["sha256"] for name, entry in opened.manifest["files"].items()}
-    return Seen(opened.generation, listed, "index in place", 0, finished=True)
-
-
-def look_at_model(folder: Path, run: Run) -> Seen:
-    """Steps taken in this run beyond the kept state are what is to be done again."""
-    from xemplar.models.checkpoint import open_model
-
-    steps = [int(line.split()[1]) for line in run.lines if line.startswith("step ")]
-    if (folder / "model.json").exists():
-        open_model(folder)
-        return Seen(1 << 30, {}, "model in place", 0, finished=True)
-    kept = 0
-    if (folder / "state" / "state.json").exists():
-        row = json.loads((folder / "state" / "state.json").read_bytes())
-        if not (folder / "state" / row["tensors"]).exists():
-            raise Wrong("the state names tensors that are not there")
-        kept = row["position"]["step"]
-    lost = max(0, steps[-1] + 1 - kept) if steps else 0
-    return Seen(
-        kept, {}, f"{'after' if kept else 'before'} the first state" if steps else "before any work", lost
-    )
-
-
-def content_of(verb: str, folder: Path) -> object:
-    """What a finished folder holds, to be compared with an undisturbed one's."""
-    from xemplar.folders import file_sha256
-
-    leftovers = [path.name for path in folder.rglob("*") if path.name.endswith((".tmp", ".new"))]
-    if leftovers or (folder / "state").exists() or (folder / ".encoded").exists():
-        raise Wrong(f"left behind: {leftovers or 'state or .encoded'}")
-    name = {"ingest": "corpus.json", "index": "index.json", "train": "model.json"}[verb]
-    manifest = json.loads((folder / name).read_bytes())
-    listed = manifest.get("files") or {
-        path: entry for segment in manifest["segments"].values() for path, entry in segment["files"].items()
-    }
-    known = {*listed, name, ".lock", "salt", "log.jsonl", "near_duplicates.json"}
-    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    if strays := sorted(files - known):
-        raise Wrong(f"not listed: {strays}")
-    inside = {path.partition("/")[2] if verb == "index" else path: entry for path, entry in listed.items()}
-    log = file_sha256(folder / "log.jsonl") if verb == "train" else None
-    return inside, log, {k: manifest.get(k) for k in ("counts", "complete", "validation", "trained_on")}
-
-
-# --- killing -----
 
 
 @dataclass
@@ -440,6 +227,8 @@ def main() -> None:
             print(json.dumps(rows[-1], indent=1), flush=True)
     result = {
         "title": "Kill -9 at random moments, half of them within an instant of a write",
+        "machine": machine(),
+        **drawn(),
         "seed": given.seed,
         "kills": sum(row["kills"] for row in rows),
         "lost": sum(len(row["wrong"]) for row in rows),
@@ -453,7 +242,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--command"]:
-        command(int(sys.argv[2]), sys.argv[3:])
-    else:
-        main()
+    main()

@@ -16,9 +16,11 @@ def kills():
     spec = importlib.util.spec_from_file_location("kills", BENCHMARK)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(BENCHMARK.parent))  # it is of several files
     sys.modules["kills"] = module  # its dataclasses look themselves up
     spec.loader.exec_module(module)
     yield module
+    sys.path.remove(str(BENCHMARK.parent))
     del sys.modules["kills"]
 
 
