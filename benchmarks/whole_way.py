@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from machine import machine
 
 
 def memory_of_tree(root: int) -> int:
@@ -103,18 +103,6 @@ def commands(name: str, table: Path | None) -> list[list[str]]:
         ["index", "corpus", "--model", "model", "--out", "index"],
         ["evaluate", "index", "--out", "report"],
     ]
-
-
-def machine() -> dict:
-    model = "unknown"
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [row.split(":", 1)[1].strip() for row in info.read_text().splitlines() if "model name" in row]
-        model = names[0] if names else model
-    asked = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
-    facts = {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
-    return {**facts, "commit": commit}
 
 
 def main() -> None:
