@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "xemplar"
 
 FLOORS = (
     ("records", "contracts", "errors"),
-    ("folders", "images", "report", "findings", "metrics", "vectors"),
+    ("folders", "memory", "images", "report", "findings", "metrics", "vectors"),
     ("corpus",),
     ("sources", "models"),
     ("training", "index"),

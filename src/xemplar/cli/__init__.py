@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from xemplar.errors import XemplarError
+from xemplar.memory import keep_freed
 
 __all__ = ["main"]
 
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line (default: this process's); mistakes and interruptions end in one line."""
     # Threads that spin while they wait slow a busy machine tenfold; to be said before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_freed()
     with _stoppable():
         _run(arguments)
 

@@ -21,6 +21,7 @@ from xemplar.corpus.landmarks import landmarks_of
 from xemplar.corpus.pool import Lost, Pool
 from xemplar.errors import ImageError
 from xemplar.images import Preview, PreviewSpec, read_preview
+from xemplar.memory import keep_freed
 from xemplar.records import Rejected
 
 
@@ -103,6 +104,7 @@ def _lost(arrival: Arrival, found: Decoded | Lost) -> ReadView | Rejected:
 def _settle() -> None:
     # Several processes of several threads each are slower than either.
     cv2.setNumThreads(1)
+    keep_freed()
     # What decoders print of damage may quote the file; what has to be known comes as an exception.
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
