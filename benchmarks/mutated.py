@@ -62,7 +62,8 @@ def outcome(folder: Path, count: int) -> dict:
     if len(lines) != len(reasons) or set(views) & set(reasons) or set(views) | set(reasons) != wanted:
         faults.append(f"{len(views)} views and {len(lines)} rejections don't add up to {count} files")
     faults += [f"no clear sentence: {reason!r}" for reason in set(reasons.values()) if not clear(reason)]
-    faults += corpus.check()  # damaged copies of one film in two splits are a note
+    # Damaged copies of one film bear one image UID, in whichever split they are.
+    faults += [wrong for wrong in corpus.check() if not wrong.startswith("leak: image UID ")]
     for path, view in views.items():
         if (other := size_by_others(folder / path)) != (view.pixels.height, view.pixels.width):
             faults.append(

@@ -294,9 +294,9 @@ def test_the_best_epochs_weights_are_kept(phantom_corpus, tiny, tmp_path, monkey
 def test_a_loss_that_isnt_a_number_stops_it(phantom_corpus, tiny, tmp_path, monkeypatch):
     real, calls = loop.info_nce, []
 
-    def broken(*args):
+    def broken(*args, **options):
         calls.append(1)
-        return real(*args) * (float("nan") if len(calls) == 3 else 1.0)
+        return real(*args, **options) * (float("nan") if len(calls) == 3 else 1.0)
 
     monkeypatch.setattr(loop, "info_nce", broken)
     with pytest.raises(XemplarError, match=r"the loss is nan at step 1; lower the learning rate"):
