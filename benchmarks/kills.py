@@ -31,36 +31,8 @@ from machine import drawn, machine
 COLD_SECONDS = 8.0
 """About what a new interpreter takes to load its modules on a busy machine."""
 STUDIES = {"ingest": 48, "index": 40, "train": 40}
-RECIPE = """
-name = "small"
-domain = "chest"
-[model]
-dim = 16
-[model.image]
-input_size = 32
-[model.image.config]
-model_type = "resnet"
-num_channels = 1
-embedding_size = 8
-hidden_sizes = [8, 16]
-depths = [1, 1]
-layer_type = "basic"
-[model.text]
-max_tokens = 64
-vocabulary = 300
-[model.text.config]
-model_type = "bert"
-hidden_size = 16
-num_hidden_layers = 1
-num_attention_heads = 2
-intermediate_size = 32
-max_position_embeddings = 64
-[training]
-epochs = 4
-patience = 4
-average = 0.9
-batch = 4
-"""
+SMALL = (Path(__file__).parents[1] / "tests/small.toml").read_text()
+RECIPE = SMALL.partition("[training]")[0] + "[training]\nepochs = 4\npatience = 4\naverage = 0.9\nbatch = 4\n"
 
 
 @dataclass

@@ -23,7 +23,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -32,6 +31,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from machine import machine
 from numpy.typing import NDArray
 
 from xemplar.contracts import Drawable
@@ -61,7 +61,10 @@ def main() -> None:
     wanted.add_argument("--out", type=Path, default=Path("docs/results/near_duplicates.json"))
     given = wanted.parse_args()
     cv2.setNumThreads(1)
-    data, report = Path(os.environ["XEMPLAR_DATA"]), {"machine": machine(), "films": {}}
+    data, report = (
+        Path(os.environ["XEMPLAR_DATA"]),
+        {"machine": {**machine(), "opencv": cv2.__version__}, "films": {}},
+    )
     share = given.share
     held_back = {
         "chest films": (chest_films(data / "hannover", share), 1.0),
@@ -88,12 +91,6 @@ def say(text: str) -> None:
     """To standard output, at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def machine() -> Json:
-    """What it ran on."""
-    return {"python": platform.python_version(), "cores": os.cpu_count(), "opencv": cv2.__version__,
-            "processor": platform.machine(), "load": [round(one, 1) for one in os.getloadavg()]}  # fmt: skip
 
 
 # --- the films -----

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import time
 from pathlib import Path
 
 import numpy as np
+from machine import machine
 
 from xemplar.evaluation.floors import LinearFloor
 from xemplar.images import PreviewSpec, read_preview
@@ -49,7 +49,7 @@ def main() -> None:
     report = {
         "phantom": VERSION,
         "version_hash": version_hash(),
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
+        "machine": machine(),
         "sites": {site: measured(site, options) for site in options.site or SITES},
     }
     report["floors_in_band"] = all(

@@ -6,14 +6,12 @@ Usage: python benchmarks/vectors.py [--rows 100000] [--dim 128] [--k 10] [--repe
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
 import faiss
 import numpy as np
+from machine import machine
 
 from xemplar.vectors import open_engine
 
@@ -31,23 +29,6 @@ def unit_rows(seed, rows, dim):
     basis = np.random.default_rng(0).standard_normal((dim // 4, dim))
     table = rng.standard_normal((rows, dim // 4)) @ basis + rng.standard_normal((rows, dim))
     return (table / np.linalg.norm(table, axis=1, keepdims=True)).astype(np.float32)
-
-
-def machine():
-    names = [
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "cpu": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "threads": os.environ.get("OMP_NUM_THREADS", "default"),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "faiss": faiss.__version__,
-    }
 
 
 def measure(searches, repeats):
@@ -95,7 +76,16 @@ def main():
                 }
             )
     sizes = {"rows": args.rows, "dim": args.dim, "k": args.k}
-    print(json.dumps({"machine": machine(), "sizes": sizes, "results": results}, indent=2))
+    print(
+        json.dumps(
+            {
+                "machine": {**machine(), "numpy": np.__version__, "faiss": faiss.__version__},
+                "sizes": sizes,
+                "results": results,
+            },
+            indent=2,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -30,34 +30,7 @@ from xemplar.training import loop
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
-RECIPE = """
-name = "test"
-domain = "chest"
-[model]
-dim = 16
-[model.image]
-input_size = 32
-[model.image.config]
-model_type = "resnet"
-num_channels = 1
-embedding_size = 8
-hidden_sizes = [8, 16]
-depths = [1, 1]
-layer_type = "basic"
-[model.text]
-max_tokens = 64
-vocabulary = 300
-[model.text.config]
-model_type = "bert"
-hidden_size = 16
-num_hidden_layers = 1
-num_attention_heads = 2
-intermediate_size = 32
-max_position_embeddings = 64
-[training]
-epochs = 1
-batch = 16
-"""
+RECIPE = (Path(__file__).parent / "small.toml").read_text()
 
 
 @dataclass

@@ -52,34 +52,7 @@ VERBS = """
         os.setgroups([]), os.setgid(65534), os.setuid(65534)
 """
 
-SMALL = """
-name = "small"
-domain = "chest"
-[model]
-dim = 16
-[model.image]
-input_size = 32
-[model.image.config]
-model_type = "resnet"
-num_channels = 1
-embedding_size = 8
-hidden_sizes = [8, 16]
-depths = [1, 1]
-layer_type = "basic"
-[model.text]
-max_tokens = 64
-vocabulary = 300
-[model.text.config]
-model_type = "bert"
-hidden_size = 16
-num_hidden_layers = 1
-num_attention_heads = 2
-intermediate_size = 32
-max_position_embeddings = 64
-[training]
-epochs = 1
-batch = 16
-"""
+SMALL = (Path(__file__).parents[1] / "small.toml").read_text()
 
 WALK = """
     # Loaded once, for all the children.

@@ -10,10 +10,7 @@ from __future__ import annotations
 import io
 import math
 import zlib
-from functools import cache
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from xemplar.errors import ImageError
 from xemplar.images.decoded import MAX_BYTES, Decoded, decoder_border
@@ -53,7 +50,6 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
     Raises ImageError for objects without pixels, more than one frame, compression that can't be decoded
     here, and pixel data cut short.
     """
-    _keep_memory()
     deflated, data = _inflated(data, where)
     with silence(), decoder_border("a DICOM header that can't be read", where):
         dataset, syntax = _read(data, where)
@@ -72,16 +68,6 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
     told["steps"] += steps
     history = _history(layout, DEFLATED.decode() if deflated else syntax, told)
     return Decoded(stored.pixels, history, domain, aspect, table, tags)
-
-
-@cache
-def _keep_memory() -> None:
-    """Once a process: let what a film's pixels took be kept for the next film's.
-
-    glibc hands freed blocks back to the system as long as it has seen none as large freed, and a film of
-    7 MB then costs tens of milliseconds in fresh pages. Nearly 32 MB is the most that it learns from.
-    """
-    np.empty((32 << 20) - 8192, np.uint8)
 
 
 def _history(layout: Layout, syntax: str, told: dict[str, Any]) -> PixelHistory:
