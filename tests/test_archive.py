@@ -74,7 +74,7 @@ def bare(phantom_corpus, index_folder):
 
 @pytest.fixture(scope="module")
 def drawn(bare):
-    return Archive(bare.corpus, bare.encoder, bare.index, by_hand(bare.index))
+    return Archive(bare.corpus, bare.encoder, bare.index, calibration=by_hand(bare.index))
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_search_answers_all_the_same(drawn, figure):
 def test_a_drawn_model_over_a_clinical_corpus_drafts_for_nobody_else(tmp_path):
     corpus = ingested(tmp_path)
     index = build_index(corpus, Stub(), tmp_path / "index")
-    archive = Archive(corpus, Stub(), index, by_hand(index))
+    archive = Archive(corpus, Stub(), index, calibration=by_hand(index))
     draft = archive.draft(archive.films_of(corpus.studies[0]))
     assert draft.gate == SYNTHETIC_ONLY and draft.lines == ()
 
@@ -158,13 +158,14 @@ def test_a_drawn_model_over_a_clinical_corpus_drafts_for_nobody_else(tmp_path):
 def test_a_clinical_archive_drafts_for_a_film_of_unknown_origin(tmp_path, figure):
     corpus, encoder = ingested(tmp_path), Stub("clinical")
     index, film = build_index(corpus, encoder, tmp_path / "index"), load_film(figure, PreviewSpec(size=64))
-    assert Archive(corpus, encoder, index, by_hand(index)).draft(film).gate is None
+    assert Archive(corpus, encoder, index, calibration=by_hand(index)).draft(film).gate is None
 
 
 @pytest.mark.parametrize("callable_", [Archive.draft, Archive.draft_many, Archive.__init__, open_archive])
 def test_no_flag_turns_the_gate_off(callable_):
     known = {
         "self", "views", "studies", "corpus", "encoder", "index", "calibration", "model", "calibrated",
+        "vectors",
     }  # fmt: skip
     assert set(inspect.signature(callable_).parameters) <= known
 
@@ -216,7 +217,7 @@ OTHER = """
     from xemplar.index import open_index
     corpus = Corpus.open(sys.argv[2])
     index = open_index(sys.argv[3], corpus, Stub())
-    archive = Archive(corpus, Stub(), index, by_hand(index))
+    archive = Archive(corpus, Stub(), index, calibration=by_hand(index))
     films = [archive.films_of(study) for study in corpus.part("test") if study.views]
     print(json.dumps(rows(archive.draft_many(films))))
 """
@@ -244,7 +245,7 @@ def test_a_finding_never_calibrated_says_so(drawn, queries):
 def test_no_line_comes_from_the_patient_asked_about(tmp_path):
     corpus = ingested(tmp_path, domain="synthetic")
     index = build_index(corpus, Stub(), tmp_path / "index")
-    archive = Archive(corpus, Stub(), index, by_hand(index))
+    archive = Archive(corpus, Stub(), index, calibration=by_hand(index))
     lines = 0
     for study in corpus.studies:
         for line in archive.draft(archive.films_of(study)).lines:
@@ -255,7 +256,7 @@ def test_no_line_comes_from_the_patient_asked_about(tmp_path):
 
 def test_another_calibration_is_another_draft(drawn, queries, bare):
     other = by_hand(bare.index).model_copy(update={"title": "other"})
-    again = Archive(bare.corpus, bare.encoder, bare.index, other)
+    again = Archive(bare.corpus, bare.encoder, bare.index, calibration=other)
     assert again.draft(queries[0]).draft_id != drawn.draft(queries[0]).draft_id
 
 
@@ -314,7 +315,7 @@ def test_calibrate_fits_this_index_and_is_found_again(bare, tmp_path, monkeypatc
     monkeypatch.setattr(fits, "WANTED", 1)
     made = calibrate(bare, tmp_path / "c")
     assert open_calibration(tmp_path / "c", index=fitted_to(bare.index)) == made
-    again = Archive(bare.corpus, bare.encoder, bare.index, made)
+    again = Archive(bare.corpus, bare.encoder, bare.index, calibration=made)
     assert again.draft(again.films_of(bare.corpus.part("test")[0])).gate is None
 
 

@@ -19,7 +19,7 @@ from xemplar.errors import XemplarError
 from xemplar.folders import fingerprint, read_manifest
 from xemplar.images import load_film
 from xemplar.index import VERSION, Index, open_index
-from xemplar.records import Draft, Film, Hit, Kind, Study
+from xemplar.records import Draft, Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval import Leave, Query, Retriever
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
@@ -32,7 +32,7 @@ class Archive:
     """One index, with the corpus and the model it was made from, and a calibration where there is one."""
 
     def __init__(
-        self, corpus: Corpus, encoder: Encoder, index: Index, calibration: Calibration | None = None
+        self, corpus: Corpus, encoder: Encoder, index: Index, *, calibration: Calibration | None = None
     ) -> None:
         self.corpus, self.encoder, self.index, self.calibration = corpus, encoder, index, calibration
         self.uncalibrated = XemplarError(
@@ -79,14 +79,18 @@ class Archive:
         """A draft for a film, or for the several views of one study."""
         return self.draft_many([views])[0]
 
-    def draft_many(self, studies: Sequence[Views]) -> list[Draft]:
-        """Drafts for several studies; each is the same as it would be alone."""
+    def draft_many(self, studies: Sequence[Views], *, vectors: Vectors | None = None) -> list[Draft]:
+        """Drafts for several studies; each is the same as it would be alone.
+
+        `vectors` (studies, dim) are those that `retriever.vectors_of` gives for them, where somebody
+        has encoded the films already.
+        """
+        if vectors is not None and len(vectors) != len(studies):
+            raise XemplarError(f"{len(vectors)} vectors for {len(studies)} studies", wanted="one for each")
         gates = [self._gate(_films(views)) for views in studies]
-        passed = [views for views, gate in zip(studies, gates, strict=True) if gate is None]
-        if self.corpus.settings.texts == "captions":
-            made = iter([self._captions(views) for views in passed])
-        else:
-            made = iter(self._reports(passed))
+        rows = [row for row, gate in enumerate(gates) if gate is None]
+        passed, known = [studies[row] for row in rows], None if vectors is None else vectors[rows]
+        made = iter(self._captions(passed, known) if self._is_captions else self._reports(passed, known))
         return [
             next(made) if gate is None else self._stopped(v, gate)
             for v, gate in zip(studies, gates, strict=True)
@@ -101,11 +105,20 @@ class Archive:
             return BLANK
         return None
 
-    def _captions(self, views: Views) -> Draft:
-        hits = self.search(views, captions.LINES, kind="sentence")
-        return self._draft(views, lines=captions.draft_captions(hits), policy=captions.POLICY)
+    @property
+    def _is_captions(self) -> bool:
+        return self.corpus.settings.texts == "captions"
 
-    def _reports(self, studies: Sequence[Views]) -> list[Draft]:
+    def _captions(self, studies: Sequence[Views], vectors: Vectors | None) -> list[Draft]:
+        drafts = []
+        for row, views in enumerate(studies):
+            vector = None if vectors is None else vectors[row]
+            hits = self.retriever.search(views, "sentence", captions.LINES, vector=vector)
+            lines = captions.draft_captions(hits)
+            drafts.append(self._draft(views, lines=lines, policy=captions.POLICY))
+        return drafts
+
+    def _reports(self, studies: Sequence[Views], vectors: Vectors | None) -> list[Draft]:
         if not studies:
             return []
         if self.evidence is None or self.composer is None:
@@ -114,7 +127,7 @@ class Archive:
             )
         if self.calibration is None:
             raise self.uncalibrated
-        vectors = self.retriever.vectors_of(studies)
+        vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
         leaves = [self.retriever.leave_of(views) for views in studies]
         probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves))
         drafts = []
@@ -128,12 +141,12 @@ class Archive:
                     silent[finding] = why
                 else:
                     (beliefs if decision == "state" else denials)[finding] = float(values[row])
-            lines, unsaid = self.composer.compose(vectors[row], beliefs, denials, leaves[row])
+            lines, unsaid = self.composer.compose(vectors[row], beliefs, denials, leave=leaves[row])
             drafts.append(self._draft(views, lines=lines, policy=POLICY, abstained={**silent, **unsaid}))
         return drafts
 
     def _stopped(self, views: Views, gate: str) -> Draft:
-        policy = captions.POLICY if self.corpus.settings.texts == "captions" else POLICY
+        policy = captions.POLICY if self._is_captions else POLICY
         return self._draft(views, gate=gate, policy=policy)
 
     def _draft(self, views: Views, **parts: object) -> Draft:

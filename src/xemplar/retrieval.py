@@ -53,6 +53,20 @@ class Leave:
 NOBODY = Leave()
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a search is to answer with: items of one kind, how many, and who is left out."""
+
+    items: Items
+    k: int
+    leave: Leave
+
+    @property
+    def deep(self) -> int:
+        """How far each stage looks at first."""
+        return max(_DEPTH, 4 * self.k)
+
+
 class Retriever:
     """Searches one index with one encoder."""
 
@@ -85,22 +99,26 @@ class Retriever:
                     remedy="load it with archive.load_film",
                 )
 
-    def search(self, query: Query, kind: Kind, k: int, *, leave: Leave | None = None) -> tuple[Hit, ...]:
+    def search(
+        self, query: Query, kind: Kind, k: int, *, leave: Leave | None = None, vector: Vectors | None = None
+    ) -> tuple[Hit, ...]:
         """The k best items of a kind, best first; images come folded into studies, best view first.
 
         A text is answered by vectors and words together, fused by rank; an image by vectors. Its own
         study and its patient's others are left out of an image's answer; a `leave` that is given takes
-        the place of that (`dataclasses.replace(leave_of(query), facets=...)` adds to it).
+        the place of that (`dataclasses.replace(leave_of(query), facets=...)` adds to it). `vector`
+        (dim,) is the query's own of `vectors_of`, where somebody has it already.
         """
         if k < 1:
             raise XemplarError(f"k = {k}", wanted="at least 1")
         if isinstance(query, str) and not query.strip():
             raise XemplarError("an empty query", wanted="words or an image")
         leave = self.leave_of(query) if leave is None else leave
-        items = self.items(kind)
-        words = self._by_words(query, kind, k, leave) if isinstance(query, str) and kind != "sentence" else []
-        vectors = self._by_vectors(query, items, k, leave, whole_ties=bool(words))
-        return self._fuse({"vectors": vectors, "words": words}, items, k, leave)
+        asked = _Asked(self.items(kind), k, leave)
+        words = self._by_words(query, asked) if isinstance(query, str) and kind != "sentence" else []
+        row = self.vectors_of([query]) if vector is None else vector[None]
+        vectors = self._by_vectors(row, asked, whole_ties=bool(words))
+        return self._fuse({"vectors": vectors, "words": words}, asked)
 
     def leave_of(self, query: Query) -> Leave:
         """Leave out an image's own study, and its patient's or group's others; a text leaves out nobody.
@@ -127,26 +145,24 @@ class Retriever:
             raise XemplarError(f"no {kind} in the index", wanted=f"one of what it holds: {have}")
         return self.index.items[kind]
 
-    def _by_vectors(
-        self, query: Query, items: Items, k: int, leave: Leave, *, whole_ties: bool
-    ) -> list[tuple[int, float]]:
-        """Rows of items and cosines, best first, one row a study for images.
+    def _by_vectors(self, vector: Vectors, asked: _Asked, *, whole_ties: bool) -> list[tuple[int, float]]:
+        """Rows of items and cosines to a vector (1, dim), best first, one row a study for images.
 
         With `whole_ties` no group of equal scores is cut in two by how deep this looks: a rank given to
         a part of one would be owed to the order of rows.
         """
-        vector, depth = self.vectors_of([query]), max(_DEPTH, 4 * k)
+        items, leave, depth = asked.items, asked.leave, asked.deep
         while True:
             rows, scores = items.engine.search(vector, min(depth, len(items)))
             pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
             found = self._folded([(r, s) for r, s in pairs if r >= 0 and self._kept(items, r, leave)], items)
             if whole_ties and depth < len(items):
                 found = [(row, score) for row, score in found if score > scores[0, -1]]
-            if len(found) >= k or depth >= len(items):
+            if len(found) >= asked.k or depth >= len(items):
                 return found
             depth *= 4
 
-    def _by_words(self, query: str, kind: Kind, k: int, leave: Leave) -> list[tuple[int, float]]:
+    def _by_words(self, query: str, asked: _Asked) -> list[tuple[int, float]]:
         """Rows of items whose study's report shares words with the query, by BM25."""
         tokens = tokens_of([query])[0]
         if self.index.words is None or not tokens:
@@ -154,13 +170,12 @@ class Retriever:
         reports = self.items("report")
         scores: NDArray[np.float32] = self.index.words.get_scores(tokens)
         order = np.lexsort((np.arange(len(scores)), -scores))
-        items = self.items(kind)
         found: list[tuple[int, float]] = []
         for row in order.tolist():
-            if scores[row] <= 0 or (len(found) >= max(_DEPTH, 4 * k) and scores[row] < found[-1][1]):
+            if scores[row] <= 0 or (len(found) >= asked.deep and scores[row] < found[-1][1]):
                 break
-            place = row if kind == "report" else self._first_view.get(reports.ids[row])
-            if place is not None and self._kept(items, place, leave):
+            place = row if asked.items.kind == "report" else self._first_view.get(reports.ids[row])
+            if place is not None and self._kept(asked.items, place, asked.leave):
                 found.append((place, float(scores[row])))
         return found
 
@@ -190,10 +205,9 @@ class Retriever:
             first.setdefault(items.study_ids[row][0], (row, score))
         return list(first.values())
 
-    def _fuse(
-        self, found: dict[str, list[tuple[int, float]]], items: Items, k: int, leave: Leave
-    ) -> tuple[Hit, ...]:
+    def _fuse(self, found: dict[str, list[tuple[int, float]]], asked: _Asked) -> tuple[Hit, ...]:
         """By the stages' ranks where there are several; a single stage keeps its own scores."""
+        items = asked.items
 
         def key(row: int) -> str:
             return items.study_ids[row][0] if items.kind == "image" else items.ids[row]
@@ -212,11 +226,12 @@ class Retriever:
             else max(stages.values())
             for name, stages in scores.items()
         }
-        best = sorted(total, key=lambda name: (-total[name], row_of[name]))[:k]
-        return tuple(self._hit(items, row_of[name], leave, total[name], scores[name]) for name in best)
+        best = sorted(total, key=lambda name: (-total[name], row_of[name]))[: asked.k]
+        return tuple(self._hit(asked, row_of[name], score=total[name], scores=scores[name]) for name in best)
 
-    def _hit(self, items: Items, row: int, leave: Leave, score: float, scores: Mapping[str, float]) -> Hit:
-        study_ids = self.sources(items, row, leave)
+    def _hit(self, asked: _Asked, row: int, *, score: float, scores: Mapping[str, float]) -> Hit:
+        items = asked.items
+        study_ids = self.sources(items, row, asked.leave)
         text = None
         if items.kind == "sentence":
             text = self.sentence_texts[items.ids[row]]

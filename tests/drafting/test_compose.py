@@ -16,7 +16,7 @@ def composed(made, beliefs=(), denials=(), near="", leave=NOBODY):
     corpus, index, encoder = made
     vector = encoder.encode_texts([near])[0]
     return Composer(corpus, index).compose(
-        vector, dict.fromkeys(beliefs, P), dict.fromkeys(denials, D), leave
+        vector, dict.fromkeys(beliefs, P), dict.fromkeys(denials, D), leave=leave
     )
 
 
@@ -34,7 +34,7 @@ def test_the_nearest_sentence_that_says_it_is_quoted(archive_of):
 def test_equally_near_sentences_are_taken_in_their_order(archive_of):
     made = archive_of([("a", "Mild edema."), ("b", "Pulmonary edema.")])
     corpus, index, _ = made
-    lines, _ = Composer(corpus, index).compose(np.zeros(48, np.float32), {"Edema": P}, {}, NOBODY)
+    lines, _ = Composer(corpus, index).compose(np.zeros(48, np.float32), {"Edema": P}, {}, leave=NOBODY)
     assert texts(lines) == ["Mild edema."]
 
 
@@ -202,7 +202,7 @@ def test_no_belief_no_line(archive_of):
 def test_a_line_is_as_sure_as_its_least_sure_claim(archive_of):
     corpus, index, encoder = archive_of([("a", "Cardiomegaly without pleural effusion.")])
     (line,), _ = Composer(corpus, index).compose(
-        encoder.encode_texts(["x"])[0], {"Cardiomegaly": 0.7}, {"Pleural Effusion": 0.4}, NOBODY
+        encoder.encode_texts(["x"])[0], {"Cardiomegaly": 0.7}, {"Pleural Effusion": 0.4}, leave=NOBODY
     )
     assert line.confidence == pytest.approx(0.6)
 
@@ -230,7 +230,7 @@ def test_over_the_drawn_archive_no_line_breaks_a_rule(phantom_corpus, tmp_path_f
         beliefs = {name: 0.9 for name, p in zip(ORDER, drawn, strict=True) if p > 0.6}
         denials = {name: 0.1 for name, p in zip(ORDER, drawn, strict=True) if p < 0.4}
         vector = rng.standard_normal(16).astype(np.float32)
-        lines, silent = composer.compose(vector / np.linalg.norm(vector), beliefs, denials, NOBODY)
+        lines, silent = composer.compose(vector / np.linalg.norm(vector), beliefs, denials, leave=NOBODY)
         said = {claim.finding for line in lines for claim in line.claims}
         assert said | set(silent) == beliefs.keys() | denials.keys()
         assert not said & set(silent)

@@ -119,7 +119,7 @@ def _make(folder: Path, domain: Domain, texts: TextKind, trained_on: Domain) -> 
     corpus, encoder = Corpus.open(folder / "corpus"), Stub(trained_on)
     archive = Archive(corpus, encoder, build_index(corpus, encoder, folder / "index"))
     if texts == "reports":
-        archive = Archive(corpus, encoder, archive.index, _calibration(archive))
+        archive = Archive(corpus, encoder, archive.index, calibration=_calibration(archive))
     evaluation = evaluate(archive, replicates=40)
     page = write_page(evaluation, archive, folder / "report", cases=6)
     return Made(archive, evaluation, page, page.read_text(encoding="utf-8"))

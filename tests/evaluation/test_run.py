@@ -64,7 +64,7 @@ def by_hand(index):
 @pytest.fixture(scope="module")
 def archive(phantom_corpus, tmp_path_factory):
     index = build_index(phantom_corpus, Stub(), tmp_path_factory.mktemp("index") / "i")
-    return Archive(phantom_corpus, Stub(), index, by_hand(index))
+    return Archive(phantom_corpus, Stub(), index, calibration=by_hand(index))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def tables(evaluation, direction="image to text", subset="all"):
 def test_an_index_that_holds_evaluated_patients_is_refused(phantom_corpus, tmp_path, parts):
     index = build_index(phantom_corpus, Stub(), tmp_path / "i", parts=parts)
     with pytest.raises(MismatchError, match=r"holds \d+ of the evaluated patients.*--parts train"):
-        evaluate(Archive(phantom_corpus, Stub(), index, by_hand(index)), replicates=5)
+        evaluate(Archive(phantom_corpus, Stub(), index, calibration=by_hand(index)), replicates=5)
 
 
 def test_so_is_one_that_holds_another_study_of_an_evaluated_patient(archive, monkeypatch):
@@ -114,7 +114,9 @@ def test_so_is_one_that_holds_another_study_of_an_evaluated_patient(archive, mon
     other = Corpus(archive.corpus.folder, archive.corpus.manifest)
     monkeypatch.setitem(other.__dict__, "studies", studies)
     with pytest.raises(MismatchError, match="holds 1 of the evaluated patients or groups"):
-        evaluate(Archive(other, archive.encoder, archive.index, archive.calibration), replicates=5)
+        evaluate(
+            Archive(other, archive.encoder, archive.index, calibration=archive.calibration), replicates=5
+        )
 
 
 def test_its_own_training_part_is_refused(archive):
@@ -142,7 +144,7 @@ def test_a_part_without_studies_is_refused(tmp_path):
 
 def test_the_gallery_holds_the_evaluated_part_alone(archive, phantom_corpus, monkeypatch):
     encoder = Stub()
-    evaluate(Archive(phantom_corpus, encoder, archive.index, archive.calibration), replicates=5)
+    evaluate(Archive(phantom_corpus, encoder, archive.index, calibration=archive.calibration), replicates=5)
     held = {" ".join(s.text.split()) for s in phantom_corpus.part("test") if s.views and s.text}
     assert set(encoder.texts) == held
 
@@ -203,7 +205,7 @@ def test_equal_texts_are_equally_right(tmp_path):
     ingest(arrivals, tmp_path / "c", settings, key_salt=b"e")
     corpus = Corpus.open(tmp_path / "c")
     index = build_index(corpus, Stub(), tmp_path / "i")
-    made = evaluate(Archive(corpus, Stub(), index, by_hand(index)), replicates=5)
+    made = evaluate(Archive(corpus, Stub(), index, calibration=by_hand(index)), replicates=5)
     keys = [text_key(study.text) for study in made.studies]
     counts = np.array([keys.count(key) for key in keys])
     assert counts.max() > 3
@@ -272,7 +274,7 @@ def test_a_share_of_nothing_is_null(archive):
     mute = {name: fit.model_copy(update={"state_at": 1.0, "deny_at": 0.0}) for name, fit in
             archive.calibration.findings.items()}  # fmt: skip
     calibration = archive.calibration.model_copy(update={"findings": mute})
-    made = evaluate(Archive(archive.corpus, Stub(), archive.index, calibration), replicates=5)
+    made = evaluate(Archive(archive.corpus, Stub(), archive.index, calibration=calibration), replicates=5)
     share = made.summary["drafts"]["reliability"]["wrong_among_stated"]
     assert share["claims"] == 0 and share["value"] is None and share["low"] is None
     json.dumps(made.summary, allow_nan=False)
@@ -303,7 +305,7 @@ def test_drafts_of_a_drawn_model_for_clinical_films_are_counted_as_stopped(tmp_p
     ingest(arrivals, tmp_path / "c", settings, key_salt=b"e")
     corpus = Corpus.open(tmp_path / "c")
     index = build_index(corpus, Stub(), tmp_path / "i")
-    made = evaluate(Archive(corpus, Stub(), index, by_hand(index)), replicates=5)
+    made = evaluate(Archive(corpus, Stub(), index, calibration=by_hand(index)), replicates=5)
     assert {draft.gate for draft in made.drafts} == {SYNTHETIC_ONLY}
     assert made.summary["drafts"]["reliability"] is None
     assert made.summary["drafts"]["stopped_at_the_gate"] == made.summary["silent_drafts"] == len(made.drafts)

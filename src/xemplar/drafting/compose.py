@@ -104,7 +104,7 @@ class Composer:
         return {key: np.array(values, np.int64) for key, values in rows.items()}
 
     def compose(
-        self, vector: Vectors, beliefs: Mapping[str, float], denials: Mapping[str, float], leave: Leave
+        self, vector: Vectors, beliefs: Mapping[str, float], denials: Mapping[str, float], *, leave: Leave
     ) -> tuple[tuple[Line, ...], dict[str, str]]:
         """Lines for what is believed present, then for what is denied; and what no sentence says.
 
@@ -120,7 +120,7 @@ class Composer:
                 if finding not in findings or any(claim.finding == finding for claim in said):
                     continue
                 allowed = _Allowed(beliefs, denials, tuple(said))
-                line = self._best((finding, presence), similar, allowed, gone)
+                line = self._best((finding, presence), similar, allowed=allowed, gone=gone)
                 if line is None:
                     silent[finding] = (
                         f"no sentence of the archive says it is {presence} and nothing unbelieved"
@@ -136,6 +136,7 @@ class Composer:
         self,
         wanted: tuple[str, str],
         similar: NDArray[np.float32],
+        *,
         allowed: _Allowed,
         gone: Gone,
     ) -> Line | None:
@@ -151,7 +152,8 @@ class Composer:
             for span, claims in spans(sentence):
                 if _says(claims, wanted) and all(allowed.allows(claim) for claim in claims):
                     cut = _Cut(sentence, span, claims)
-                    return _line(cut, sources, allowed.least_sure(claims), float(similar[row]))
+                    sure = allowed.least_sure(claims)
+                    return _line(cut, sources, confidence=sure, cosine=float(similar[row]))
         return None
 
 
@@ -196,7 +198,7 @@ def _agrees(claim: Claim, said: Claim) -> bool:
     )
 
 
-def _line(cut: _Cut, sources: tuple[str, ...], confidence: float, cosine: float) -> Line:
+def _line(cut: _Cut, sources: tuple[str, ...], *, confidence: float, cosine: float) -> Line:
     return Line(
         text=cut.sentence.text[cut.span[0] : cut.span[1]],
         sentence_id=cut.sentence.sentence_id,

@@ -58,13 +58,12 @@ class Evidence:
         out = np.zeros((len(vectors), len(FINDINGS), len(FEATURES)), np.float32)
         for place, kind in enumerate(KINDS_VOTING):
             if kind in self.index.items:
-                out[:, :, place] = self._votes(self.index.items[kind], self._stated[kind], vectors, leaves)
+                out[:, :, place] = self._votes(self.index.items[kind], vectors, leaves)
         out[:, :, 2] = self._margins(vectors, leaves)
         return out
 
-    def _votes(
-        self, items: Items, stated: NDArray[np.float32], vectors: Vectors, leaves: Sequence[Leave]
-    ) -> NDArray[np.float32]:
+    def _votes(self, items: Items, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
+        stated = self._stated[items.kind]
         rows, scores = items.engine.search(vectors, min(len(items), NEIGHBOURS))
         votes = np.zeros((len(vectors), len(FINDINGS)), np.float32)
         for query, leave in enumerate(leaves):

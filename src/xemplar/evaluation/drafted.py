@@ -51,7 +51,7 @@ class Drafted:
 
 
 def hold_drafts(
-    archive: Archive, studies: tuple[Study, ...], drafts: tuple[Draft, ...], floor: LinearFloor
+    archive: Archive, studies: tuple[Study, ...], drafts: tuple[Draft, ...], *, floor: LinearFloor
 ) -> Drafted:
     """Hold drafts, and what the floors would state, against the truth of each study."""
     truths = [truth_of(study) for study in studies]
@@ -68,7 +68,7 @@ def hold_drafts(
     return Drafted(studies, drafts, findings, truth, stated, counts)
 
 
-def score_drafts(drafted: Drafted, archive: Archive, vectors: Vectors, resampling: Resampling) -> Json:
+def score_drafts(drafted: Drafted, archive: Archive, *, vectors: Vectors, resampling: Resampling) -> Json:
     """The scores of drafts beside their floors, and whether their probabilities hold.
 
     `vectors` (studies, dim) are ours of the films.
@@ -90,11 +90,13 @@ def score_drafts(drafted: Drafted, archive: Archive, vectors: Vectors, resamplin
         "stopped_at_the_gate": sum(draft.gate is not None for draft in drafted.drafts),
         "scores": [score.json() for score in draft_scores(ours, floors, resampling)],
         "by_finding": [score.json() for score in finding_scores(ours, floors, resampling)],
-        "reliability": _reliability(drafted, archive, vectors, resampling),
+        "reliability": _reliability(drafted, archive, vectors=vectors, resampling=resampling),
     }
 
 
-def _reliability(drafted: Drafted, archive: Archive, vectors: Vectors, resampling: Resampling) -> Json | None:
+def _reliability(
+    drafted: Drafted, archive: Archive, *, vectors: Vectors, resampling: Resampling
+) -> Json | None:
     """Over the studies that passed the gate; None where two patients or groups didn't."""
     passed = np.array([draft.gate is None for draft in drafted.drafts], np.bool_)
     calibration, evidence = archive.calibration, archive.evidence

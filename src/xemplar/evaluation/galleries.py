@@ -32,7 +32,9 @@ class Gallery:
     texts: dict[str, Vectors]
 
 
-def make_gallery(archive: Archive, studies: Sequence[Study], vectors: Vectors, floor: LinearFloor) -> Gallery:
+def make_gallery(
+    archive: Archive, studies: Sequence[Study], *, vectors: Vectors, floor: LinearFloor
+) -> Gallery:
     """Encode the texts of all that have one; `vectors` (studies, dim) are ours of their films."""
     rows = [row for row, study in enumerate(studies) if study.text]
     held = tuple(studies[row] for row in rows)

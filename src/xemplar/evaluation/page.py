@@ -126,11 +126,11 @@ def write_page(evaluation: Evaluation, archive: Archive, folder: Path, *, cases:
         write_atomic(folder / "plots" / f"{plot.name}.png", plot.light)
         write_atomic(folder / "plots" / f"{plot.name}-dark.png", plot.dark)
     page = folder / "report.html"
-    write_atomic(page, _render(evaluation, archive, plots, cases).encode())
+    write_atomic(page, _render(evaluation, archive, plots=plots, count=cases).encode())
     return page
 
 
-def _render(evaluation: Evaluation, archive: Archive, plots: Sequence[Plot], count: int) -> str:
+def _render(evaluation: Evaluation, archive: Archive, *, plots: Sequence[Plot], count: int) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     summary = evaluation.summary
@@ -225,14 +225,14 @@ def _case(evaluation: Evaluation, archive: Archive, pick: choice.Pick) -> Case:
         study=study,
         films=_films(archive, study, _FILM),
         gate=draft.gate,
-        quotes=tuple(_quote(archive, line, study, scored) for line in draft.lines),
+        quotes=tuple(_quote(archive, line, study, scored=scored) for line in draft.lines),
         silent=tuple((why, tuple(names)) for why, names in reasons.items()),
         judgement=choice.judge(draft, study, scored),
         texts=tuple(texts),
     )
 
 
-def _quote(archive: Archive, line: Line, study: Study, scored: Sequence[str]) -> Quote:
+def _quote(archive: Archive, line: Line, study: Study, *, scored: Sequence[str]) -> Quote:
     mark, verdict = choice.judge_line(line, study, scored)
     sources = []
     for study_id in line.source_study_ids[:SOURCES_SHOWN]:

@@ -81,7 +81,11 @@ def draw_plots(evaluation: Evaluation) -> list[Plot]:
         rows = sorted(drafted["by_finding"], key=lambda row: (row["ours"]["value"], row["measure"]))
         counts = present_counts(evaluation)
         plots.append(
-            _plot("findings", _findings_alt(rows), lambda theme: _draw_findings(theme, title, rows, counts))
+            _plot(
+                "findings",
+                _findings_alt(rows),
+                lambda theme: _draw_findings(theme, title, rows, counts=counts),
+            )
         )
     if drafted and drafted["reliability"]:
         found = drafted["reliability"]
@@ -150,7 +154,7 @@ def _png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _canvas(theme: Theme, size: tuple[float, float], heading: str, title: str) -> tuple[Figure, Axes]:
+def _canvas(theme: Theme, size: tuple[float, float], *, heading: str, title: str) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, headed by what is shown and of whom."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -170,7 +174,7 @@ def _canvas(theme: Theme, size: tuple[float, float], heading: str, title: str) -
 
 def _draw_ranks(theme: Theme, title: str, curves: list[Curve]) -> Figure:
     heading = "Image to text: share of films whose own report is among the first k"
-    figure, axes = _canvas(theme, (7.6, 4.1), heading, title)
+    figure, axes = _canvas(theme, (7.6, 4.1), heading=heading, title=title)
     looks = {
         "ours": (theme.ours, "-", 2.2),
         LINEAR: (theme.floor, "--", 1.6),
@@ -195,9 +199,9 @@ def _draw_ranks(theme: Theme, title: str, curves: list[Curve]) -> Figure:
     return figure
 
 
-def _draw_findings(theme: Theme, title: str, rows: list[Json], counts: Counter[str]) -> Figure:
+def _draw_findings(theme: Theme, title: str, rows: list[Json], *, counts: Counter[str]) -> Figure:
     height = 1.3 + 0.36 * len(rows)
-    figure, axes = _canvas(theme, (7.6, height), "Drafts: F1 of each finding", title)
+    figure, axes = _canvas(theme, (7.6, height), heading="Drafts: F1 of each finding", title=title)
     marks = (("ours", "o", theme.ours, theme.ours, 0.12), (LINEAR, "D", theme.floor, theme.paper, -0.16))
     for name, shape, colour, face, offset in marks:
         held = [
@@ -234,7 +238,7 @@ def _draw_findings(theme: Theme, title: str, rows: list[Json], counts: Counter[s
 
 def _draw_reliability(theme: Theme, title: str, found: Json) -> Figure:
     heading = "Drafts: share of findings that are there, by the probability they were given"
-    figure, axes = _canvas(theme, (7.6, 4.6), heading, title)
+    figure, axes = _canvas(theme, (7.6, 4.6), heading=heading, title=title)
     axes.plot([0, 1], [0, 1], ":", color=theme.faint, linewidth=1.2, label="as often as said")
     bins = [row for row in found["bins"] if None not in row["observed"].values()]
     at, values = [row["predicted"] for row in bins], [row["observed"]["value"] for row in bins]

@@ -65,40 +65,46 @@ def evaluate(
     and counted. Refuses an index that holds an evaluated study or its patient.
     """
     told = on_stage or (lambda stage: None)
-    asked = tuple(study for study in archive.corpus.part(split) if study.views)
-    _check_honest(archive, asked, split)
-    _check_drafts(archive)
-    told("near-duplicates")
-    studies, copies = archive.corpus.held_apart(asked)
-    _check_enough(studies, copies, split)
+    studies, copies = _evaluated(archive, split, told)
     resampling = Resampling(np.array([study.facets["cluster"] for study in studies]), replicates, seed)
     told("linear floor")
     floor = fit_floor(archive.corpus, seed)
     told("gallery")
     films: list[Sequence[Film]] = [archive.films_of(study) for study in studies]
     vectors = archive.retriever.vectors_of(films)
-    gallery = make_gallery(archive, studies, vectors, floor)
+    gallery = make_gallery(archive, studies, vectors=vectors, floor=floor)
     told("retrieval scores")
     reports = archive.corpus.settings.texts == "reports"
     ranked = resampling.of(np.array([bool(study.text) for study in studies], np.bool_))
     retrieval = score_gallery(gallery, ranked, reports=reports)
     told("drafts")
-    drafts = tuple(archive.draft_many(films))
+    drafts = tuple(archive.draft_many(films, vectors=vectors))
     told("draft scores")
-    drafted = hold_drafts(archive, studies, drafts, floor) if reports else None
+    drafted = hold_drafts(archive, studies, drafts, floor=floor) if reports else None
     summary = {
         **_heading(archive, studies, split),
         "left_out": {"near_duplicates": copies},
         "resampling": {"of": _unit(studies), "replicates": replicates, "seed": seed, "level": 0.95},
         "linear_floor_strength": floor.strength,
         "retrieval": retrieval,
-        "drafts": score_drafts(drafted, archive, vectors, resampling) if drafted else None,
+        "drafts": score_drafts(drafted, archive, vectors=vectors, resampling=resampling) if drafted else None,
         "lines_per_draft": float(np.mean([len(draft.lines) for draft in drafts])),
         "silent_drafts": sum(not draft.lines for draft in drafts),
     }
     columns = {**_columns(studies, drafts), **rank_columns(gallery, studies)}
     columns |= drafted.columns() if drafted else {}
     return Evaluation(_defined(summary), studies, drafts, columns)
+
+
+def _evaluated(archive: Archive, split: Split, told: Report) -> tuple[tuple[Study, ...], int]:
+    """The studies to be scored, and how many are left out for films that are in another split too."""
+    asked = tuple(study for study in archive.corpus.part(split) if study.views)
+    _check_honest(archive, asked, split)
+    _check_drafts(archive)
+    told("near-duplicates")
+    studies, copies = archive.corpus.held_apart(asked)
+    _check_enough(studies, copies, split)
+    return studies, copies
 
 
 def _columns(studies: Sequence[Study], drafts: Sequence[Draft]) -> dict[str, NDArray[np.generic]]:

@@ -142,7 +142,9 @@ def draft_scores(ours: LabelCounts, floors: dict[str, LabelCounts], resampling: 
         ("micro-recall, present", clinical.recall),
         ("macro-F1, present", lambda totals: clinical.f1(totals, average="macro")),
     ]
-    return [_labels(name, statistic, ours, floors, resampling) for name, statistic in measures]
+    return [
+        _labels(name, statistic, ours, floors=floors, resampling=resampling) for name, statistic in measures
+    ]
 
 
 def finding_scores(ours: LabelCounts, floors: dict[str, LabelCounts], resampling: Resampling) -> list[Score]:
@@ -158,8 +160,8 @@ def finding_scores(ours: LabelCounts, floors: dict[str, LabelCounts], resampling
                 f"F1 {name}",
                 clinical.f1,
                 _only(ours, one),
-                {floor: _only(counts, one) for floor, counts in floors.items()},
-                resampling,
+                floors={floor: _only(counts, one) for floor, counts in floors.items()},
+                resampling=resampling,
             )
         )
     return rows
@@ -173,6 +175,7 @@ def _labels(
     name: str,
     statistic: Statistic,
     ours: LabelCounts,
+    *,
     floors: dict[str, LabelCounts],
     resampling: Resampling,
 ) -> Score:
@@ -185,9 +188,7 @@ def _labels(
     )
 
 
-def _defined(
-    statistic: Statistic,
-) -> Statistic:
+def _defined(statistic: Statistic) -> Statistic:
     """A draft that states nothing has no precision; it counts as 0 here, as its F1 does."""
     return lambda totals: np.nan_to_num(statistic(totals))
 
