@@ -97,26 +97,15 @@ def build_index(
     """
     check_encoder(corpus, encoder)
     open_engine(engine or "exact", 1)  # an unknown engine is refused before hours of encoding
-    studies = [study for study in corpus.studies if study.split in parts]
-    if not studies:
-        raise XemplarError(
-            f"no study in {', '.join(parts)}", where=str(corpus.folder), remedy="choose other --parts"
-        )
-    rows = _rows(corpus, {study.study_id for study in studies})
+    rows = _rows(corpus, parts)
     engine = engine or ("exact" if max(len(items) for items in rows.values()) <= EXACT_UP_TO else "faiss")
     with writing(folder):
         generation = _last_generation(folder) + 1
         place = folder / f"{generation:06d}"
         shutil.rmtree(place, ignore_errors=True)
         kept = _Kept(folder / _KEPT, [corpus.fingerprint, encoder.fingerprint])
-        encode = _Encode(corpus, encoder, kept, on_progress)
-        encode.total = sum(len(items) for items in rows.values())
-        for kind, items in rows.items():
-            _write_kind(place, kind, items, encode(kind, items), engine)
-        if rows["report"]:
-            _write_words(place, [text for _, _, text in rows["report"]])
-        sync_below(place)  # before the manifest that lists them
-        names = sorted(str(path.relative_to(folder)) for path in place.rglob("*") if path.is_file())
+        encode = _Encode(corpus, encoder, kept, on_progress=on_progress)
+        _write_items(place, rows, encode, engine=engine)
         manifest = {
             "kind": "index",
             "version": VERSION,
@@ -124,21 +113,39 @@ def build_index(
             "parts": list(parts),
             "engine": engine,
             "dim": encode.dim,
-            "domain": corpus.settings.domain,
-            "texts": corpus.settings.texts,
+            **_inputs(corpus, encoder),
             "service": set(parts) == {"train", "val", "test"},
-            "corpus": {"fingerprint": corpus.fingerprint, "generation": corpus.generation},
-            "model": {"fingerprint": encoder.fingerprint},
             "origins": origins or {},
             "counts": {kind: len(items) for kind, items in rows.items()},
-            "files": {name: describe_file(folder / name) for name in names},
+            "files": _files(place),
         }
         publish(folder, "index.json", manifest)
-        for path in folder.iterdir():
-            if _is_generation(path) and path != place:
-                shutil.rmtree(path)
-        shutil.rmtree(folder / _KEPT, ignore_errors=True)
+        _clear_others(folder, place)
     return open_index(folder, corpus, encoder)
+
+
+def _inputs(corpus: Corpus, encoder: Encoder) -> Json:
+    """What the manifest says of the corpus and the model."""
+    return {
+        "domain": corpus.settings.domain,
+        "texts": corpus.settings.texts,
+        "corpus": {"fingerprint": corpus.fingerprint, "generation": corpus.generation},
+        "model": {"fingerprint": encoder.fingerprint},
+    }
+
+
+def _files(place: Path) -> Json:
+    """Every file of a generation by its name in the index folder."""
+    names = sorted(str(path.relative_to(place.parent)) for path in place.rglob("*") if path.is_file())
+    return {name: describe_file(place.parent / name) for name in names}
+
+
+def _clear_others(folder: Path, place: Path) -> None:
+    """Drop every generation but the one published, and what an unfinished build had kept."""
+    for path in folder.iterdir():
+        if _is_generation(path) and path != place:
+            shutil.rmtree(path)
+    shutil.rmtree(folder / _KEPT, ignore_errors=True)
 
 
 def open_index(folder: Path | str, corpus: Corpus, encoder: Encoder) -> Index:
@@ -197,9 +204,14 @@ Row = tuple[str, tuple[str, ...], str]
 """Item id, studies behind it, and its text (empty for an image)."""
 
 
-def _rows(corpus: Corpus, chosen: set[str]) -> dict[Kind, list[Row]]:
-    """What is indexed of the chosen studies, of each kind."""
-    studies = [study for study in corpus.studies if study.study_id in chosen]
+def _rows(corpus: Corpus, parts: Sequence[Split]) -> dict[Kind, list[Row]]:
+    """What is indexed of the studies of `parts`, of each kind; parts without a study are refused."""
+    studies = [study for study in corpus.studies if study.split in parts]
+    if not studies:
+        raise XemplarError(
+            f"no study in {', '.join(parts)}", where=str(corpus.folder), remedy="choose other --parts"
+        )
+    chosen = {study.study_id for study in studies}
     sentences = []
     for sentence in corpus.sentences:
         wrote = tuple(study_id for study_id in sentence.study_ids if study_id in chosen)
@@ -239,7 +251,7 @@ class _Kept:
 class _Encode:
     """Rows to vectors, a chunk at a time; equal texts are encoded once."""
 
-    def __init__(self, corpus: Corpus, encoder: Encoder, kept: _Kept, on_progress: Report | None) -> None:
+    def __init__(self, corpus: Corpus, encoder: Encoder, kept: _Kept, *, on_progress: Report | None) -> None:
         self.corpus, self.encoder, self.kept, self.on_progress = corpus, encoder, kept, on_progress
         self.total, self.done, self.dim = 0, 0, 0
 
@@ -268,7 +280,17 @@ class _Encode:
         return np.concatenate(parts)
 
 
-def _write_kind(place: Path, kind: Kind, rows: list[Row], vectors: Vectors, engine: str) -> None:
+def _write_items(place: Path, rows: dict[Kind, list[Row]], encode: _Encode, *, engine: str) -> None:
+    """Encode and write one generation's items and words, all on the disk before a manifest lists them."""
+    encode.total = sum(len(items) for items in rows.values())
+    for kind, items in rows.items():
+        _write_kind(place, kind, items, vectors=encode(kind, items), engine=engine)
+    if rows["report"]:
+        _write_words(place, [text for _, _, text in rows["report"]])
+    sync_below(place)
+
+
+def _write_kind(place: Path, kind: Kind, rows: list[Row], *, vectors: Vectors, engine: str) -> None:
     (place / "items").mkdir(parents=True, exist_ok=True)
     table = pa.table(
         {"item_id": [row[0] for row in rows], "study_ids": [list(row[1]) for row in rows]}, schema=_ITEMS

@@ -317,7 +317,7 @@ def test_it_learns(phantom_corpus, tiny, tmp_path):
 
 
 def test_the_rate_warms_up_and_falls_to_nothing(phantom_corpus, tiny, tmp_path):
-    run = loop._Run(phantom_corpus, tiny(epochs=20, warmup=0.1), tmp_path, "x")
+    run = loop._Run(phantom_corpus, tiny(epochs=20, warmup=0.1), tmp_path, origin="x")
     rates = [run._rate(step) for step in range(run.steps)]
     warm = round(0.1 * run.steps)
     assert rates[0] == pytest.approx(1e-3 / warm)
@@ -326,7 +326,7 @@ def test_the_rate_warms_up_and_falls_to_nothing(phantom_corpus, tiny, tmp_path):
 
 
 def test_norms_and_biases_are_not_decayed(phantom_corpus, tiny, tmp_path):
-    run = loop._Run(phantom_corpus, tiny(weight_decay=0.3), tmp_path, "x")
+    run = loop._Run(phantom_corpus, tiny(weight_decay=0.3), tmp_path, origin="x")
     decayed, others = run.optimizer.param_groups
     assert decayed["weight_decay"] == 0.3 and all(p.ndim >= 2 for p in decayed["params"])
     assert others["weight_decay"] == 0.0 and all(p.ndim < 2 for p in others["params"])

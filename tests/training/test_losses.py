@@ -41,7 +41,7 @@ def test_one_right_text_each_is_clips_loss():
     images, texts = rows(5, 0), rows(5, 1)
     logits, target = SCALE * images @ texts.T, torch.arange(5)
     wanted = (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
-    torch.testing.assert_close(info_nce(images, texts, SCALE, torch.eye(5, dtype=torch.bool)), wanted)
+    torch.testing.assert_close(info_nce(images, texts, torch.eye(5, dtype=torch.bool), scale=SCALE), wanted)
 
 
 @pytest.mark.parametrize("rarity", [0.0, 0.5, 1.0])
@@ -49,7 +49,7 @@ def test_one_right_text_each_is_clips_loss():
 def test_shared_positives_follow_the_definition(seed, rarity):
     positives = torch.rand(6, 9, generator=torch.Generator().manual_seed(seed)) < 0.3
     images, texts = rows(6, seed), rows(9, seed + 50)
-    found = float(info_nce(images, texts, SCALE, positives, rarity=rarity))
+    found = float(info_nce(images, texts, positives, scale=SCALE, rarity=rarity))
     assert found == pytest.approx(by_loop(images, texts, 7.0, positives, rarity))
 
 
@@ -64,24 +64,24 @@ def test_rows_without_a_right_text_count_nothing():
     images, texts = rows(4, 2), rows(3, 3)
     positives = torch.zeros(4, 3, dtype=torch.bool)
     positives[:3] = torch.eye(3, dtype=torch.bool)
-    assert float(info_nce(images, texts, SCALE, positives)) == pytest.approx(
+    assert float(info_nce(images, texts, positives, scale=SCALE)) == pytest.approx(
         by_loop(images, texts, 7.0, positives)
     )
 
 
 def test_no_right_text_at_all_is_no_loss():
-    assert float(info_nce(rows(3, 4), rows(2, 5), SCALE, torch.zeros(3, 2, dtype=torch.bool))) == 0.0
+    assert float(info_nce(rows(3, 4), rows(2, 5), torch.zeros(3, 2, dtype=torch.bool), scale=SCALE)) == 0.0
 
 
 def test_a_batch_of_one_has_nothing_to_learn_from():
-    assert float(info_nce(rows(1, 6), rows(1, 7), SCALE, torch.ones(1, 1, dtype=torch.bool))) == 0.0
+    assert float(info_nce(rows(1, 6), rows(1, 7), torch.ones(1, 1, dtype=torch.bool), scale=SCALE)) == 0.0
 
 
 def _pull(positives, rarity=0.0):
     """Of the loss by every similarity, where all are equal: below 0 what is drawn closer."""
     similar = torch.zeros(2, len(positives[0]), requires_grad=True)
     right = torch.tensor(positives)
-    info_nce(torch.eye(2), similar.T, torch.tensor(1.0), right, rarity=rarity).backward()
+    info_nce(torch.eye(2), similar.T, right, scale=torch.tensor(1.0), rarity=rarity).backward()
     return similar.grad
 
 
@@ -101,4 +101,6 @@ def test_gradients_are_right():
     images, texts = rows(3, 8).requires_grad_(), rows(4, 9).requires_grad_()
     positives = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=torch.bool)
     scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda a, b, s: info_nce(a, b, s, positives), (images, texts, scale))
+    assert torch.autograd.gradcheck(
+        lambda a, b, s: info_nce(a, b, positives, scale=s), (images, texts, scale)
+    )

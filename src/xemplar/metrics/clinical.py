@@ -86,7 +86,7 @@ def f1(totals: Totals, *, average: Average = "micro") -> NDArray[np.float64]:
     truth nor in prediction has no score: NaN, left out of the macro mean. NaN where nothing is left.
     """
     tp, fp, fn = _parts(totals, average)
-    return _finish(2 * tp, 2 * tp + fp + fn, average, tp + fp + fn)
+    return _finish(2 * tp, 2 * tp + fp + fn, seen=tp + fp + fn, average=average)
 
 
 def precision(totals: Totals, *, average: Average = "micro") -> NDArray[np.float64]:
@@ -96,7 +96,7 @@ def precision(totals: Totals, *, average: Average = "micro") -> NDArray[np.float
     silence does not lift a macro mean, and the three scores are means over the same findings.
     """
     tp, fp, fn = _parts(totals, average)
-    return _finish(tp, tp + fp, average, tp + fp + fn)
+    return _finish(tp, tp + fp, seen=tp + fp + fn, average=average)
 
 
 def recall(totals: Totals, *, average: Average = "micro") -> NDArray[np.float64]:
@@ -105,7 +105,7 @@ def recall(totals: Totals, *, average: Average = "micro") -> NDArray[np.float64]
     A finding that is predicted and never in the truth scores 0, as in `precision`.
     """
     tp, fp, fn = _parts(totals, average)
-    return _finish(tp, tp + fn, average, tp + fp + fn)
+    return _finish(tp, tp + fn, seen=tp + fp + fn, average=average)
 
 
 def _checked(totals: Totals) -> NDArray[np.float64]:
@@ -127,8 +127,9 @@ def _parts(totals: Totals, average: Average) -> tuple[NDArray[np.float64], ...]:
 def _finish(
     numerator: NDArray[np.float64],
     denominator: NDArray[np.float64],
-    average: Average,
+    *,
     seen: NDArray[np.float64],
+    average: Average,
 ) -> NDArray[np.float64]:
     """The ratio, 0 where only its denominator is empty, NaN where the finding was never seen."""
     ratio = np.asarray(numerator / np.where(denominator > 0, denominator, 1.0))

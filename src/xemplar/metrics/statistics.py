@@ -93,9 +93,10 @@ def bootstrap(
     sums, codes, count = _checked(per_unit_sums, clusters)
     by_cluster = _within_clusters(sums, codes, count)
     weights = _weight_blocks(count, replicates, seed)
-    draws = np.concatenate([_apply(statistic, block, by_cluster, sums.shape[1:]) for block in weights])
-    value = _apply(statistic, np.ones((1, count)), by_cluster, sums.shape[1:])[0]
-    return _interval(draws, float(value), count, level)
+    shape = sums.shape[1:]
+    draws = np.concatenate([_apply(statistic, block, by_cluster, shape=shape) for block in weights])
+    value = _apply(statistic, np.ones((1, count)), by_cluster, shape=shape)[0]
+    return _interval(draws, float(value), clusters=count, level=level)
 
 
 def paired_difference(
@@ -150,7 +151,7 @@ def bootstrap_units(
         ],
         dtype=np.float64,
     )
-    return _interval(draws, float(statistic(numbers)), count, level)
+    return _interval(draws, float(statistic(numbers)), clusters=count, level=level)
 
 
 def _checked(units: Numbers, clusters: Clusters) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
@@ -202,6 +203,7 @@ def _apply(
     statistic: SumStatistic,
     weights: NDArray[np.float64],
     by_cluster: NDArray[np.float64],
+    *,
     shape: tuple[int, ...],
 ) -> NDArray[np.float64]:
     values = np.asarray(statistic((weights @ by_cluster).reshape(len(weights), *shape)), dtype=np.float64)
@@ -213,7 +215,7 @@ def _apply(
     return values
 
 
-def _interval(draws: NDArray[np.float64], value: float, clusters: int, level: float) -> Interval:
+def _interval(draws: NDArray[np.float64], value: float, *, clusters: int, level: float) -> Interval:
     if not 0 < level < 1:
         raise XemplarError(f"level {level}", wanted="a coverage between 0 and 1")
     known = draws[~np.isnan(draws)]

@@ -80,7 +80,7 @@ def train(
             return manifest
         check_new(folder, but=_OURS)
         clear_leftovers(folder)
-        run = _Run(corpus, recipe, folder, origin)
+        run = _Run(corpus, recipe, folder, origin=origin)
         run.run(on_progress)
         return run.finish(recipe_text)
 
@@ -97,7 +97,7 @@ def _finished(folder: Path, origin: str) -> Json:
 class _Run:
     """One training run: its model, its optimiser, and how far it has come."""
 
-    def __init__(self, corpus: Corpus, recipe: Recipe, folder: Path, origin: str) -> None:
+    def __init__(self, corpus: Corpus, recipe: Recipe, folder: Path, *, origin: str) -> None:
         self.corpus, self.recipe, self.folder, self.origin = corpus, recipe, folder, origin
         self.settings = recipe.training
         self.pairs, held = hold_back(pairs_of(corpus, "train"), self.settings.seed)
@@ -169,7 +169,7 @@ class _Run:
         tokens, mask = tokenize(self.tokenizer, texts.texts, self.model.config.text.max_tokens)
         vectors = self.model.text_vectors(tokens, mask)
         right = torch.from_numpy(texts.positives)
-        return info_nce(images, vectors, self.model.scale, right, rarity=self.settings.rarity)
+        return info_nce(images, vectors, right, scale=self.model.scale, rarity=self.settings.rarity)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine to nothing."""

@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 def info_nce(
-    images: Tensor, texts: Tensor, scale: Tensor, positives: Tensor, *, rarity: float = 0.0
+    images: Tensor, texts: Tensor, positives: Tensor, *, scale: Tensor, rarity: float = 0.0
 ) -> Tensor:
     """Symmetric InfoNCE with shared positives.
 
-    `images` (n, dim) and `texts` (m, dim) have unit rows; `scale` is the logit scale; `positives`
-    (n, m) bool says which texts are right for which image, so that equal text is never a negative:
-    the target is shared among a row's (a column's) positives, evenly where `rarity` is 0, else each
+    `images` (n, dim) and `texts` (m, dim) have unit rows; `positives` (n, m) bool says which texts
+    are right for which image, so that equal text is never a negative; `scale` is the logit scale.
+    The target is shared among a row's (a column's) positives, evenly where `rarity` is 0, else each
     in proportion to one over how many others it is right for, to that power: what is right for few
     says more. With one positive each it is CLIP's loss (Radford et al., 2021; van den Oord et al.,
     2018). Rows without a positive count nothing.

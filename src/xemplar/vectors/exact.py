@@ -73,9 +73,9 @@ class ExactIndex:
             block = queries[start : start + height]
             products = block @ vectors.T
             products[:, barred] = -np.inf
-            query_rows, item_rows = self._candidates(products, min(k, len(ids) - len(barred)))
-            scores = shared.score_pairs(block, vectors, query_rows, item_rows)
-            shared.best_of(query_rows + start, ids[item_rows], scores, out)
+            pairs = self._candidates(products, min(k, len(ids) - len(barred)))
+            scores = shared.score_pairs(block, vectors, pairs)
+            shared.best_of(pairs[0] + start, ids[pairs[1]], scores, out=out)
         return out
 
     def _eligible(
@@ -92,9 +92,7 @@ class ExactIndex:
             return vectors, ids, np.flatnonzero(barred)
         return vectors[~barred], ids[~barred], np.empty(0, dtype=np.int64)
 
-    def _candidates(
-        self, products: NDArray[np.float32], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _candidates(self, products: NDArray[np.float32], k: int) -> shared.Pairs:
         """Pairs (query row, item row) that hold the true top k whatever the products' rounding was.
 
         The k best by product truly score at least the k-th product less the error; a row more than

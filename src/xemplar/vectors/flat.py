@@ -86,40 +86,30 @@ class FlatIndex:
         _prefer_blas(self._faiss)
         k = min(k, eligible)
         products, rows = self._index.search(queries, min(k + _MARGIN, eligible), params=params)
-        self._settle(queries, rows.astype(np.int64), out)
+        self._settle(queries, _each(rows.astype(np.int64)), out)
         if k + _MARGIN < eligible:
             error = shared.score_error(self.dim)
             unclear = np.flatnonzero(products[:, k - 1] - products[:, -1] <= 2 * error)
             for query in unclear:
                 radius = float(products[query, k - 1]) - 3 * error
-                self._settle_by_range(queries, int(query), radius, params, out)
+                found = self._beyond(queries[query : query + 1], radius, params)
+                self._settle(queries, (np.full(len(found), query), found), out)
         return out
 
-    def _settle(self, queries: Vectors, rows: NDArray[np.int64], out: shared.Found) -> None:
-        """Score candidate rows (q, m) and write the best."""
-        query_rows = np.repeat(np.arange(len(queries)), rows.shape[1])
-        flat = rows.ravel()
-        scores = shared.score_pairs(queries, self._vectors, query_rows, flat)
-        shared.best_of(query_rows, self._ids.values[flat], scores, out)
+    def _settle(self, queries: Vectors, pairs: shared.Pairs, out: shared.Found) -> None:
+        """Score candidates and write each query's best."""
+        query_rows, rows = pairs
+        scores = shared.score_pairs(queries, self._vectors, pairs)
+        shared.best_of(query_rows, self._ids.values[rows], scores, out=out)
 
-    def _settle_by_range(
-        self,
-        queries: Vectors,
-        query: int,
-        radius: float,
-        params: Any,  # noqa: ANN401  faiss has no types
-        out: shared.Found,
-    ) -> None:
-        """Score every row beyond `radius` from one query and write the best.
+    def _beyond(self, query: Vectors, radius: float, params: Any) -> NDArray[np.int64]:  # noqa: ANN401  faiss
+        """Every row whose product with one query (1, dim) is beyond `radius`.
 
         The radius lies three errors below the k-th product: one for it, one for the row, and one
         because a range search may round otherwise than the search that gave the boundary.
         """
-        _, _, found = self._index.range_search(queries[query : query + 1], radius, params=params)
-        rows = found.astype(np.int64)
-        query_rows = np.full(len(rows), query)
-        scores = shared.score_pairs(queries, self._vectors, query_rows, rows)
-        shared.best_of(query_rows, self._ids.values[rows], scores, out)
+        _, _, found = self._index.range_search(query, radius, params=params)
+        return np.asarray(found, dtype=np.int64)
 
     def _selector(self, mask: NDArray[np.bool_]) -> Any:  # noqa: ANN401  faiss has no types
         """The choice, in faiss' terms, of the rows where `mask` is true."""
@@ -174,6 +164,11 @@ class FlatIndex:
                 f"a {type(stored).__name__} in index.faiss", wanted="IndexFlatIP", where=str(folder)
             )
         return stored
+
+
+def _each(rows: NDArray[np.int64]) -> shared.Pairs:
+    """Item rows (q, m) as pairs with the query that found them."""
+    return np.repeat(np.arange(len(rows)), rows.shape[1]), rows.ravel()
 
 
 def _import_faiss() -> Any:  # noqa: ANN401  faiss has no types

@@ -21,6 +21,9 @@ from xemplar.records import Vectors
 Found = tuple[NDArray[np.int64], NDArray[np.float32]]
 """Ids (q, k) and scores (q, k)."""
 
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""Query rows and the item rows they are held against, (pairs,) each."""
+
 UNIT_TOLERANCE = 1e-3
 _PAIRS_AT_ONCE = 1 << 13
 
@@ -151,13 +154,12 @@ def score_error(dim: int) -> float:
     return 1.01 * (dim + 8) * unit_roundoff / (1 - dim * unit_roundoff)
 
 
-def score_pairs(
-    queries: Vectors, vectors: Vectors, query_rows: NDArray[np.int64], item_rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def score_pairs(queries: Vectors, vectors: Vectors, pairs: Pairs) -> NDArray[np.float32]:
     """Cosine of each (query row, item row) pair: (pairs,), summed in float64, rounded once.
 
     Blocks have one layout and sum along their rows, so a pair scores the same in any company.
     """
+    query_rows, item_rows = pairs
     scores = np.empty(len(query_rows), dtype=np.float32)
     for start in range(0, len(query_rows), _PAIRS_AT_ONCE):
         chosen = slice(start, start + _PAIRS_AT_ONCE)
@@ -168,7 +170,7 @@ def score_pairs(
 
 
 def best_of(
-    query_rows: NDArray[np.int64], ids: NDArray[np.int64], scores: NDArray[np.float32], out: Found
+    query_rows: NDArray[np.int64], ids: NDArray[np.int64], scores: NDArray[np.float32], *, out: Found
 ) -> None:
     """Write each query's best candidates into `out`: falling score, equal scores by rising id.
 
