@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import Parameter, Signature, getdoc, signature
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xemplar.cli.options import Json, Out, PreviewSize, SplitSalt, Workers, one_of, pairs_of, refuse
+from xemplar.cli.options import (
+    ImagesElsewhere,
+    Json,
+    Out,
+    PreviewSize,
+    SplitSalt,
+    TextsOnly,
+    Workers,
+    one_of,
+    pairs_of,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from xemplar.corpus import IngestSummary
@@ -46,19 +59,52 @@ def ingest_sources(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What every ingest is asked for, whatever its source."""
+    """What every ingest is asked for, whatever its source: the options that all its verbs have."""
 
-    out: Path
-    preview_size: int
-    split_salt: str
-    workers: int
-    as_json: bool
+    out: Out
+    preview_size: PreviewSize = 384
+    split_salt: SplitSalt = "xemplar"
+    workers: Workers = 0
+    as_json: Json = False
 
 
-@ingest_app.command("table")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """What a verb hands over to be ingested, and what its source says of itself."""
+
+    name: str
+    arrivals: Any
+    """An iterator of records that are not imported up here."""
+    total: int | None
+    """How many there are, where that is known beforehand."""
+    domain: str = "clinical"
+    texts: str = "reports"
+    key_salt: bytes | None = None
+
+
+def _verb(name: str) -> Callable[[Callable[..., _Source]], Callable[..., None]]:
+    """Hang a verb: the options of the function that opens its source, then those of every ingest."""
+
+    def hang(opened: Callable[..., _Source]) -> Callable[..., None]:
+        shared = signature(_Asked, eval_str=True).parameters
+        own = signature(opened, eval_str=True).parameters
+
+        def verb(**given: Any) -> None:  # noqa: ANN401  each option has a type of its own
+            asked = _Asked(**{option: given.pop(option) for option in shared if option in given})
+            _ingest(opened(**given), asked)
+
+        options = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*own.values(), *shared.values())]
+        # What has to be given is told first; this signature is what typer reads.
+        options.sort(key=lambda one: one.default is not Parameter.empty)
+        vars(verb)["__signature__"] = Signature(options)
+        return ingest_app.command(name, help=getdoc(opened))(verb)
+
+    return hang
+
+
+@_verb("table")
 def ingest_table(
     table: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet.")],
-    out: Out,
     column: Annotated[list[str] | None, typer.Option(help="FIELD=COLUMN, as often as needed.")] = None,
     patient_column: Annotated[str | None, typer.Option(help="Column that names the patient.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Column of what must stay in one split.")] = None,
@@ -67,11 +113,7 @@ def ingest_table(
     images_root: Annotated[Path | None, typer.Option(help="Where image paths start.")] = None,
     texts: Annotated[str | None, typer.Option(help="reports or captions.")] = None,
     domain: Annotated[str | None, typer.Option(help="clinical or figures.")] = None,
-    preview_size: PreviewSize = 384,
-    split_salt: SplitSalt = "xemplar",
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> None:
+) -> _Source:
     """Ingest a table of images and texts. Interrupted, the same command goes on."""
     from xemplar.sources import table as source
 
@@ -88,54 +130,39 @@ def ingest_table(
     )
     read = source.describe(table, settings)
     arrivals = source.studies(table, settings)
-    said = {"domain": read["domain"], "texts": read["texts"], "source": "table"}
-    asked = _Asked(
-        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
+    return _Source(
+        name="table", arrivals=arrivals, total=read["rows"], domain=read["domain"], texts=read["texts"]
     )
-    _ingest(arrivals, asked, said=said, total=read["rows"])
 
 
-@ingest_app.command("openi")
+@_verb("openi")
 def ingest_openi(
     path: Annotated[Path, typer.Argument(help="The collection's folder, as NLM or Kaggle lays it out.")],
-    out: Out,
-    images: Annotated[Path | None, typer.Option(help="Where the images are, if elsewhere.")] = None,
-    texts_only: Annotated[bool, typer.Option("--texts-only", help="Take the reports alone.")] = False,
+    images: ImagesElsewhere = None,
+    texts_only: TextsOnly = False,
     labels: Annotated[str, typer.Option(help="mesh: headings become labels; or none.")] = "mesh",
-    preview_size: PreviewSize = 384,
-    split_salt: SplitSalt = "xemplar",
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> None:
+) -> _Source:
     """Ingest the Indiana University collection (Open-i). Interrupted, the same command goes on."""
     from xemplar.sources import openi as source
 
     settings = _settings(source.OpeniSettings, images=images, texts_only=texts_only, labels=labels)
     total = source.describe(path, settings)["reports"]
-    asked = _Asked(
-        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
-    )
-    _ingest(source.studies(path, settings), asked, said=_reports_of("openi"), total=total)
+    return _Source(name="openi", arrivals=source.studies(path, settings), total=total)
 
 
-@ingest_app.command("mimic-cxr")
+@_verb("mimic-cxr")
 def ingest_mimic_cxr(
     path: Annotated[Path, typer.Argument(help="The folder that holds files/ and the tables.")],
-    out: Out,
-    images: Annotated[Path | None, typer.Option(help="Where the images are, if elsewhere.")] = None,
+    images: ImagesElsewhere = None,
     reports: Annotated[Path | None, typer.Option(help="Where the reports are, if elsewhere.")] = None,
     tables: Annotated[Path | None, typer.Option(help="Where the tables are, if elsewhere.")] = None,
     labeler: Annotated[str, typer.Option(help="Whose labels: chexpert, negbio or none.")] = "chexpert",
     own_split: Annotated[
         bool, typer.Option("--own-split", help="Draw a split; not the official one.")
     ] = False,
-    texts_only: Annotated[bool, typer.Option("--texts-only", help="Take the reports alone.")] = False,
+    texts_only: TextsOnly = False,
     films_only: Annotated[bool, typer.Option("--films-only", help="Take the images alone.")] = False,
-    preview_size: PreviewSize = 384,
-    split_salt: SplitSalt = "xemplar",
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> None:
+) -> _Source:
     """Ingest MIMIC-CXR or MIMIC-CXR-JPG. Interrupted, the same command goes on."""
     from xemplar.sources import mimic_cxr as source
 
@@ -150,16 +177,12 @@ def ingest_mimic_cxr(
         films_only=films_only,
     )
     total = source.describe(path, settings)["studies"]
-    asked = _Asked(
-        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
-    )
-    _ingest(source.studies(path, settings), asked, said=_reports_of("mimic-cxr"), total=total)
+    return _Source(name="mimic-cxr", arrivals=source.studies(path, settings), total=total)
 
 
-@ingest_app.command("dicom")
+@_verb("dicom")
 def ingest_dicom(
     path: Annotated[Path, typer.Argument(help="A folder of DICOM files.")],
-    out: Out,
     reports: Annotated[Path | None, typer.Option(help="A table with one report a row.")] = None,
     column: Annotated[list[str] | None, typer.Option(help="FIELD=COLUMN of the reports' table.")] = None,
     modality: Annotated[list[str] | None, typer.Option(help="Wanted ones (default: CR and DX).")] = None,
@@ -172,11 +195,7 @@ def ingest_dicom(
     keep_accession: Annotated[
         bool, typer.Option("--keep-accession", help="Keep accession numbers as they are.")
     ] = False,
-    preview_size: PreviewSize = 384,
-    split_salt: SplitSalt = "xemplar",
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> None:
+) -> _Source:
     """Ingest a folder of DICOM files and a table of their reports. Interrupted, the same command goes on."""
     from xemplar.sources import dicom as source
     from xemplar.terminal import tell
@@ -190,73 +209,57 @@ def ingest_dicom(
         keep_study_uid=keep_study_uid,
         keep_accession=keep_accession,
     )
-    asked = _Asked(
-        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
-    )
     tell(f"reading the headers of {path}; then its films, of which there may be fewer than files")
-    _ingest(source.studies(path, settings), asked, said=_reports_of("dicom"), total=None)
+    return _Source(name="dicom", arrivals=source.studies(path, settings), total=None)
 
 
-@ingest_app.command("phantom")
+@_verb("phantom")
 def ingest_phantom(
-    out: Out,
     studies: Annotated[int, typer.Option(help="How many studies to draw.", min=1)] = 1000,
     seed: Annotated[int, typer.Option(help="Another seed, another archive.", min=0)] = 0,
     site: Annotated[str, typer.Option(help="A, or B with other shapes, exposure and wording.")] = "A",
-    preview_size: PreviewSize = 384,
-    split_salt: SplitSalt = "xemplar",
-    workers: Workers = 0,
-    as_json: Json = False,
-) -> None:
+) -> _Source:
     """Ingest chest radiographs drawn by the program itself, the truth known. Never clinical."""
     from xemplar.sources import phantom
 
     where = one_of(site, ("A", "B"), "--site")
-    said = {"domain": "synthetic", "texts": "reports", "source": phantom.label(where, seed)}
-    asked = _Asked(
-        out=out, preview_size=preview_size, split_salt=split_salt, workers=workers, as_json=as_json
-    )
     drawn = phantom.studies(studies, seed=seed, site=where)
-    _ingest(drawn, asked, said=said, total=studies, key_salt=b"phantom")
+    return _Source(
+        name=phantom.label(where, seed),
+        arrivals=drawn,
+        total=studies,
+        domain="synthetic",
+        key_salt=b"phantom",
+    )
 
 
-def _reports_of(source: str) -> dict[str, Any]:
-    """What a source of clinical reports says of itself."""
-    return {"domain": "clinical", "texts": "reports", "source": source}
-
-
-def _ingest(
-    arrivals: Any,  # noqa: ANN401  an iterator of records that are not imported up here
-    asked: _Asked,
-    *,
-    said: dict[str, Any],
-    total: int | None,
-    key_salt: bytes | None = None,
-) -> None:
-    """Ingest, and say what became of it; `said` is what the source says of itself, `total` how long it is."""
+def _ingest(source: _Source, asked: _Asked) -> None:
+    """Ingest, and say what became of it."""
     from pydantic import ValidationError
 
     from xemplar.corpus import IngestSettings, ingest
     from xemplar.terminal import progress
 
+    said = {"domain": source.domain, "texts": source.texts, "source": source.name}
     preview = {"size": asked.preview_size}
     try:
         settings = IngestSettings.model_validate({**said, "preview": preview, "split_salt": asked.split_salt})
     except ValidationError as error:
         first = error.errors()[0]
         refuse(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
-    with progress("ingesting", total) as advance:
+    with progress("ingesting", source.total) as advance:
         # The first one is waited for before there is a folder: a source that is none leaves none behind.
-        begun = list(islice(arrivals, 1))
+        begun = list(islice(source.arrivals, 1))
         done = ingest(
-            chain(begun, arrivals),
+            chain(begun, source.arrivals),
             asked.out,
             settings,
             workers=asked.workers or os.cpu_count() or 1,
-            key_salt=key_salt,
+            key_salt=source.key_salt,
             on_progress=lambda count: advance(count, None, ""),
         )
-        advance(total or done.added + done.already_there, total or done.added + done.already_there, "")
+        total = source.total or done.added + done.already_there
+        advance(total, total, "")
     _report(done, asked)
 
 

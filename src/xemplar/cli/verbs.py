@@ -219,7 +219,7 @@ def demo(
     from xemplar.terminal import say, tell
 
     tell(f"1/6 drawing {studies} studies into {out / 'corpus'}")
-    ingest_phantom(out / "corpus", studies=studies, preview_size=256)
+    ingest_phantom(out=out / "corpus", studies=studies, preview_size=256)
     tell(f"2/6 training into {out / 'model'}")
     train(out / "corpus", out / "model")
     tell(f"3/6 indexing into {out / 'index'}")
