@@ -61,15 +61,24 @@ def read_codestream(frame: bytes, where: str) -> Codestream:
     raise ImageError("a compressed frame that is neither JPEG, JPEG-LS nor JPEG 2000", where=where)
 
 
+def marker_at(data: bytes, at: int, where: str, *, of: str) -> tuple[int, int]:
+    """A JPEG's marker at a place, and where it starts, less what fills up before it (T.81, B.1.1.2).
+
+    Raises ImageError where `of` ("a header") has none there, IndexError where the data end before it does.
+    """
+    lead, marker = data[at], data[at + 1]
+    if lead != 0xFF:
+        raise ImageError(f"a damaged JPEG: {of} without its marker", where=where)
+    while marker == 0xFF:
+        at += 1
+        marker = data[at + 1]
+    return marker, at
+
+
 def _jpeg(frame: bytes, where: str) -> Codestream:
     at, adobe, jfif = 2, None, False
     while True:
-        if frame[at] != 0xFF:
-            raise ImageError("a damaged JPEG: a header without its marker", where=where)
-        marker = frame[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
+        marker, at = marker_at(frame, at, where, of="a header")
         if marker in STANDALONE:
             at += 2
             continue

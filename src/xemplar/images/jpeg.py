@@ -18,6 +18,7 @@ from PIL import Image as Pillow
 from PIL.JpegImagePlugin import JpegImageFile
 
 from xemplar.errors import ImageError
+from xemplar.images.codestream import marker_at
 
 AFTER_A_SCAN = (0xC4, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE, *range(0xE0, 0xF0))
 END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -40,16 +41,16 @@ class Walked:
 
 def walk_jpeg(data: bytes, where: str) -> Walked:
     """A JPEG's segments from first to last; ImageError where they don't make a whole one."""
+    try:
+        return _walk(data, where)
+    except IndexError as error:
+        raise ImageError("a JPEG that is cut short", wanted="its end mark", where=where) from error
+
+
+def _walk(data: bytes, where: str) -> Walked:
     at, scans, interval, progressive = 2, 0, 0, False
     while True:
-        if at + 2 > len(data):
-            raise ImageError("a JPEG that is cut short", wanted="its end mark", where=where)
-        if data[at] != 0xFF:
-            raise ImageError("a damaged JPEG: a segment without its marker", where=where)
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
+        marker, at = marker_at(data, at, where, of="a segment")
         if marker == 0xD9:
             return Walked(_without_fill(data, at), scans, progressive)
         if marker == 0x01:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from xemplar.errors import XemplarError
-from xemplar.sources.rows import HEADERLESS, Row, named
+from xemplar.sources.rows import HEADERLESS, Row, cells_of, named
 
 
 def find_table(folder: Path, *names: str) -> Path | None:
@@ -60,25 +60,15 @@ def _opened(path: Path) -> TextIO:
 
 def _lines(path: Path, file: TextIO) -> Iterator[list[str]]:
     reader = csv.reader(file, strict=True)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise XemplarError(
-                f"not a well-formed line ({error})", where=f"{path.name}, line {reader.line_num}",
-                remedy="check its quotes, or download it again",
-            ) from error  # fmt: skip
-        except UnicodeDecodeError as error:
-            raise XemplarError(
-                f"not UTF-8 after line {reader.line_num}", wanted="UTF-8", where=path.name,
-                remedy="download it again",
-            ) from error  # fmt: skip
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise XemplarError(
-                f"gzip that is damaged or cut short, after line {reader.line_num}", where=path.name,
-                remedy="download it again",
-            ) from error  # fmt: skip
-        if cells:
-            yield cells
+    try:
+        yield from cells_of(path, reader, remedy="check its quotes, or download it again")
+    except UnicodeDecodeError as error:
+        raise XemplarError(
+            f"not UTF-8 after line {reader.line_num}", wanted="UTF-8", where=path.name,
+            remedy="download it again",
+        ) from error  # fmt: skip
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise XemplarError(
+            f"gzip that is damaged or cut short, after line {reader.line_num}", where=path.name,
+            remedy="download it again",
+        ) from error  # fmt: skip

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,6 +37,17 @@ class Row:
     fault: str = ""
 
 
+class Lines(Protocol):
+    """What `csv.reader` gives."""
+
+    @property
+    def line_num(self) -> int:
+        """Of the line read last, from 1."""
+        ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
 def named(columns: Sequence[str]) -> str:
     """The columns, to be told to a user; empty where the first row may be a patient's and no header."""
     return ", ".join(columns) if all(map(_may_be_a_header, columns)) else ""
@@ -46,6 +57,21 @@ def path_named(path: Path) -> str:
     """A path that a cell gave, where it is plainly one; a text mapped by mistake is not quoted."""
     plain = _FILE.search(path.name) and not _SENTENCE.search(path.name) and len(path.name.split()) <= 4
     return str(path) if plain else "what is no image's name"
+
+
+def cells_of(path: Path, reader: Lines, *, remedy: str = "check its quotes") -> Iterator[list[str]]:
+    """Cells line by line, blank lines left out; the reader has to be strict, or a quote swallows lines.
+
+    Raises XemplarError for a line that isn't well-formed; what the file itself raises goes through.
+    """
+    try:
+        for cells in reader:
+            if cells:
+                yield cells
+    except csv.Error as error:
+        raise XemplarError(
+            f"not a well-formed line ({error})", where=f"{path.name}, line {reader.line_num}", remedy=remedy
+        ) from error
 
 
 def _may_be_a_header(cell: str) -> bool:
@@ -148,23 +174,10 @@ def _csv_rows(path: Path, delimiter: str) -> Iterator[Row]:
 
 
 def _csv_lines(path: Path, file: TextIO, delimiter: str) -> Iterator[list[str]]:
-    """Cells line by line, blank lines left out; strict, so that a stray quote swallows nothing unseen."""
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise XemplarError(
-                f"not a well-formed line ({error})",
-                where=f"{path.name}, line {reader.line_num}",
-                remedy="check its quotes",
-            ) from error
-        except UnicodeDecodeError as error:
-            raise _encoding_error(path, _bad_byte(path)) from error
-        if cells:
-            yield cells
+    try:
+        yield from cells_of(path, csv.reader(file, delimiter=delimiter, strict=True))
+    except UnicodeDecodeError as error:
+        raise _encoding_error(path, _bad_byte(path)) from error
 
 
 def _bad_byte(path: Path) -> int:
