@@ -8,18 +8,13 @@ import cv2
 import numpy as np
 import pytest
 from films import noise
+from pictures import refused_when_damaged, saved
 from PIL import Image
 
 from xemplar.errors import ImageError
 from xemplar.images import PreviewSpec, preview_from_array, read_preview
 
 SPEC = PreviewSpec(size=64)
-
-
-def saved(picture, kind, **settings):
-    file = io.BytesIO()
-    picture.save(file, kind, **settings)
-    return file.getvalue()
 
 
 @pytest.fixture
@@ -178,18 +173,9 @@ def test_every_cut_is_refused(preview, kind):
 
 @pytest.mark.parametrize("kind", ["TIFF", "WEBP"])
 def test_damage_gives_a_preview_or_one_error(preview, kind):
-    draw = np.random.default_rng(5)
     settings = {"compression": "tiff_lzw"} if kind == "TIFF" else {}
-    whole, refused = saved(Image.fromarray(bytes_of()), kind, **settings), 0
-    for _ in range(80):
-        data = bytearray(whole)
-        for at in draw.integers(3, len(data), 4):
-            data[at] = draw.integers(256)
-        try:
-            preview(bytes(data))
-        except ImageError:
-            refused += 1
-    assert refused > 0
+    whole = saved(Image.fromarray(bytes_of()), kind, **settings)
+    assert refused_when_damaged(preview, whole, 80) > 0
 
 
 @pytest.mark.parametrize(

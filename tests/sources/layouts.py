@@ -35,6 +35,12 @@ class Layout:
         return sorted(path for path in self.root.rglob("*") if path.suffix in kinds)
 
 
+def counted(table: str) -> Counter[str]:
+    """Lines of a count and a reason."""
+    lines = [line.strip().partition(" ") for line in table.strip().splitlines()]
+    return Counter({reason: int(count) for count, _, reason in lines})
+
+
 # --- Open-i -----
 
 
@@ -90,16 +96,14 @@ def nlm(root: Path) -> Layout:
         root=root,
         read=lambda: openi.studies(root, openi.OpeniSettings()),
         studies=("CXR1", "CXR2", "CXR10", "CXR11", "CXR16"),
-        rejected=Counter(
-            {
-                "image missing: no file of its name": 2,
-                "none of its images is there": 1,
-                "neither an image nor a text": 1,
-                "XML that is not well-formed (line 1)": 1,
-                "study twice: another report of its number": 1,
-                "an image that no report names": 1,
-            }
-        ),
+        rejected=counted("""
+            2 image missing: no file of its name
+            1 none of its images is there
+            1 neither an image nor a text
+            1 XML that is not well-formed (line 1)
+            1 study twice: another report of its number
+            1 an image that no report names
+        """),
         unreadable="CXR11",
     )
 
@@ -129,16 +133,14 @@ def kaggle(root: Path) -> Layout:
         root=root,
         read=lambda: openi.studies(root, openi.OpeniSettings()),
         studies=("CXR1", "CXR2", "CXR3", "CXR10"),
-        rejected=Counter(
-            {
-                "7 cells where the header has 8": 1,
-                "study twice: another report of its number": 1,
-                "image missing: no file of its name": 1,
-                "an image named twice": 1,
-                "an image of a report that isn't there": 1,
-                "an image that no report names": 1,
-            }
-        ),
+        rejected=counted("""
+            1 7 cells where the header has 8
+            1 study twice: another report of its number
+            1 image missing: no file of its name
+            1 an image named twice
+            1 an image of a report that isn't there
+            1 an image that no report names
+        """),
         unreadable="CXR3",
     )
 
@@ -204,22 +206,20 @@ def mimic(root: Path, ending: str) -> Layout:
         root=root,
         read=lambda: mimic_cxr.studies(root, mimic_cxr.MimicSettings()),
         studies=("s50000009", "s50000001", "s50000100", "s50000400"),
-        rejected=Counter(
-            {
-                "image missing: no file of its name": 1,
-                "none of its images is there": 1,
-                "its patient is in two parts of the official split": 2,
-                "in no part of the official split": 1,
-                "report missing: its study has films alone": 1,
-                "a report that is not UTF-8": 1,
-                "an image twice in the metadata": 1,
-                "a dicom_id that is none": 1,
-                "a label that is none of 1, 0 and -1 (Edema)": 1,
-                "a file that the metadata doesn't name": 1,
-                "a file of no study that the metadata names": 1,
-                "a folder of a patient that the metadata doesn't name": 1,
-            }
-        ),
+        rejected=counted("""
+            1 image missing: no file of its name
+            1 none of its images is there
+            2 its patient is in two parts of the official split
+            1 in no part of the official split
+            1 report missing: its study has films alone
+            1 a report that is not UTF-8
+            1 an image twice in the metadata
+            1 a dicom_id that is none
+            1 a label that is none of 1, 0 and -1 (Edema)
+            1 a file that the metadata doesn't name
+            1 a file of no study that the metadata names
+            1 a folder of a patient that the metadata doesn't name
+        """),
         unreadable="s50000100",
     )
 
@@ -276,26 +276,24 @@ def dicom_folder(root: Path) -> Layout:
         root=root,
         read=lambda: dicom.studies(root, settings),
         studies=("1.2.3.10", "1.2.3.20", "1.2.3.30"),
-        rejected=Counter(
-            {
-                "the same film twice (SOPInstanceUID)": 1,
-                "modality CT, not asked for (--modality CT)": 1,
-                "no modality that DICOM knows": 1,
-                "no patient named (--patients-unknown takes it as its own)": 1,
-                "no StudyInstanceUID": 1,
-                "a study whose films name more than one patient": 1,
-                "a DICOM file that is cut short": 1,
-                "named as a DICOM file, and none": 1,
-                "2 files that are not DICOM (.txt)": 1,
-                "1 file that is not DICOM (.exe)": 1,
-                "1 file that is not DICOM (other)": 1,
-                "1 DICOMDIR passed over, which only lists other files": 1,
-                "films without a report: kept as films": 2,
-                "a report without films": 1,
-                "two reports of one study that differ: none is taken": 2,
-                "a report without its accession": 1,
-            }
-        ),
+        rejected=counted("""
+            1 the same film twice (SOPInstanceUID)
+            1 modality CT, not asked for (--modality CT)
+            1 no modality that DICOM knows
+            1 no patient named (--patients-unknown takes it as its own)
+            1 no StudyInstanceUID
+            1 a study whose films name more than one patient
+            1 a DICOM file that is cut short
+            1 named as a DICOM file, and none
+            1 2 files that are not DICOM (.txt)
+            1 1 file that is not DICOM (.exe)
+            1 1 file that is not DICOM (other)
+            1 1 DICOMDIR passed over, which only lists other files
+            2 films without a report: kept as films
+            1 a report without films
+            2 two reports of one study that differ: none is taken
+            1 a report without its accession
+        """),
         unreadable="1.2.3.30",
     )
 
@@ -319,7 +317,7 @@ def listed(root: Path) -> Layout:
         root=root,
         read=lambda: table.studies(root / "films.csv", settings),
         studies=("s1", "s2"),
-        rejected=Counter({"no patient named": 1}),
+        rejected=counted("1 no patient named"),
         unreadable="s2",
     )
 

@@ -11,7 +11,7 @@ from drawn_files import PLANTED, without_pixels
 from layouts import LAYOUTS, Layout
 
 from xemplar.contracts import Arrival
-from xemplar.corpus import Corpus, IngestSettings, ingest
+from xemplar.corpus import Corpus, IngestSettings, IngestSummary, ingest
 from xemplar.images import PreviewSpec
 from xemplar.records import SPLITS, Presence, Rejected
 
@@ -38,7 +38,7 @@ def rejected(layout: Layout) -> list[Rejected]:
     return [one for one in layout.read() if isinstance(one, Rejected)]
 
 
-def corpus_of(layout: Layout, folder: Path, workers: int = 1) -> tuple[Corpus, Counter[str]]:
+def ingested(layout: Layout, folder: Path, workers: int = 1) -> IngestSummary:
     settings = IngestSettings(
         domain=layout.domain,
         texts="reports",
@@ -46,8 +46,12 @@ def corpus_of(layout: Layout, folder: Path, workers: int = 1) -> tuple[Corpus, C
         preview=PreviewSpec(size=SIZE),
         segment_size=3,
     )
-    done = ingest(layout.read(), folder, settings, workers=workers, key_salt=SALT)
-    return Corpus.open(folder), done.rejected
+    return ingest(layout.read(), folder, settings, workers=workers, key_salt=SALT)
+
+
+def corpus_of(layout: Layout, folder: Path, workers: int = 1) -> tuple[Corpus, Counter[str]]:
+    rejected = ingested(layout, folder, workers).rejected
+    return Corpus.open(folder), rejected
 
 
 def test_the_studies_are_those_laid_out(layout):
@@ -164,14 +168,7 @@ def test_two_workers_make_the_same_corpus(name, tmp_path):
 
 
 def test_a_second_ingest_adds_nothing(layout, tmp_path):
-    corpus_of(layout, tmp_path / "corpus")
-    settings = IngestSettings(
-        domain=layout.domain,
-        texts="reports",
-        source="contract",
-        preview=PreviewSpec(size=SIZE),
-        segment_size=3,
-    )
-    done = ingest(layout.read(), tmp_path / "corpus", settings, key_salt=SALT)
+    ingested(layout, tmp_path / "corpus")
+    done = ingested(layout, tmp_path / "corpus")
     assert done.added == 0
     assert not any("study twice" in reason and "source names" in reason for reason in done.rejected)
