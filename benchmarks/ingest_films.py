@@ -148,7 +148,7 @@ def bare(path, least=WHOLE):
     if stream is not None:
         return int(decode_frame(stream, least, "film", luminance=False)[0][0, 0])
     if path.name.startswith(PRE + "5-"):
-        return int(decode_rle(frame, (HEIGHT, WIDTH, 1), 16, "film")[0, 0])
+        return int(decode_rle(frame, (HEIGHT, WIDTH, 1), 16, where="film")[0, 0])
     if path.name.startswith(PRE + "1.99-"):
         frame = zlib.decompress(frame, -15)[-2 * HEIGHT * WIDTH :]
     order = ">u2" if path.name.startswith(PRE + "2-") else "<u2"

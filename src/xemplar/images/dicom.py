@@ -60,7 +60,7 @@ def decode_dicom(data: bytes, size: int, where: str) -> Decoded:
         tags, domain = read_tags(dataset), domain_of_dataset(dataset, where)
         aspect, steps = _aspect(dataset)
     with decoder_border("DICOM pixel data that can't be decoded", where):
-        stored = read_stored(dataset, layout, size, where)
+        stored = read_stored(dataset, layout, least=size, where=where)
     with silence(), decoder_border("DICOM pixel data that can't be displayed", where):
         table, told = None, {"steps": stored.steps}
         if not stored.colour:

@@ -28,7 +28,7 @@ def decode_frame(
     size is halved while its longer side stays >= `least`.
     """
     if stream.kind == "jpeg":
-        return _jpeg(stream, least, luminance, where)
+        return _jpeg(stream, least, luminance=luminance, where=where)
     if stream.kind == "jpeg 2000":
         times = _halvings(stream, least)
         if times:
@@ -39,7 +39,7 @@ def decode_frame(
     return _gdcm(stream, where), ()
 
 
-def decode_rle(frame: bytes, shape: tuple[int, int, int], allocated: int, where: str) -> NDArray[Any]:
+def decode_rle(frame: bytes, shape: tuple[int, int, int], allocated: int, *, where: str) -> NDArray[Any]:
     """An RLE frame of DICOM PS3.5 annex G, by pylibjpeg-rle; shape is (height, width, samples).
 
     -> (h, w) or (h, w, 3), uint8 or uint16.
@@ -63,7 +63,7 @@ def _rle(frame: bytes, shape: tuple[int, int, int], allocated: int) -> NDArray[A
 
 
 def _jpeg(
-    stream: Codestream, least: int, luminance: bool, where: str
+    stream: Codestream, least: int, *, luminance: bool, where: str
 ) -> tuple[NDArray[Any], tuple[str, ...]]:
     """By Pillow, which is libjpeg-turbo; colours as they are stored, never transformed."""
     with open_jpeg(stream.data, where) as film:

@@ -134,13 +134,13 @@ def resized(grey: NDArray[Any], height: int, width: int) -> NDArray[Any]:
     return np.asarray(cv2.resize(grey, (width, height), interpolation=interpolation))
 
 
-def looked_up(grey: NDArray[Any], table: NDArray[np.float32], height: int, width: int) -> NDArray[Any]:
-    """Places in a table -> its values, resized to (height, width) float32; as `resized` of the whole would.
+def looked_up(grey: NDArray[Any], table: NDArray[np.float32], size: tuple[int, int]) -> NDArray[Any]:
+    """Places in a table -> its values, resized to `size` (height, width) float32, as `resized` would do it.
 
     Where both sides shrink, rows are looked up and narrowed a few at a time, so that they stay in the
     processor's cache: the values of a whole film take longer to write to memory than to work out.
     """
-    row = table.reshape(1, -1)
+    (height, width), row = size, table.reshape(1, -1)
     if height >= grey.shape[0] or width >= grey.shape[1]:
         return resized(np.asarray(cv2.LUT(grey, row)), height, width)
     # Blocks of four average several times faster than odd shares of pixels; where at least 4 x 4 become one,
@@ -170,7 +170,7 @@ def fitted(
     height, width = (round(1000 * aspect) * grey.shape[0], 1000 * grey.shape[1])
     longer = max(height, width)
     inner = [max(1, (2 * side * size + longer) // (2 * longer)) for side in (height, width)]
-    small = resized(grey, *inner) if table is None else looked_up(grey, table, *inner)
+    small = resized(grey, *inner) if table is None else looked_up(grey, table, (inner[0], inner[1]))
     if small.dtype != np.uint8:
         small = np.rint(np.clip(small, 0.0, 1.0) * np.float32(255)).astype(np.uint8)
     square = np.zeros((size, size), np.uint8)

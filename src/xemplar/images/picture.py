@@ -8,6 +8,7 @@ as its format lets damage be seen, never filled with grey.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -52,7 +53,7 @@ def picture_kind(data: bytes) -> str | None:
     return "WEBP" if is_webp(data) else None
 
 
-def decode_picture(data: bytes, kind: str, size: int, where: str) -> Decoded:
+def decode_picture(data: bytes, kind: str, *, size: int, where: str) -> Decoded:
     """The bytes of a file of that kind -> Decoded; `size` is the preview's, which a JPEG needn't exceed much.
 
     Raises ImageError for damage, more than one frame or page, and sizes that no radiograph has.
@@ -97,7 +98,8 @@ def _png(data: bytes, where: str) -> Decoded:
         deep = _deep(data, where) if header.deep_colour else None
         film.load()
         domain = _domain(film, where)
-        return _decoded(film, "PNG", [], where, bits=header.depth, deep=deep, domain=domain)
+        decoded = _decoded(film, "PNG", where=where, bits=header.depth, deep=deep)
+        return replace(decoded, domain=domain)
 
 
 def _tiff(data: bytes, where: str) -> Decoded:
@@ -112,15 +114,13 @@ def _tiff(data: bytes, where: str) -> Decoded:
             raise ImageError("a TIFF of absurdly large tiles", where=where)
         depths = tags.get(BITS, (1,))
         bits = int(depths[0] if isinstance(depths, tuple) else depths)
-        steps: list[str] = []
         deep = None
         if bits == 16 and film.mode not in ("I;16", "I;16B", "I;16L", "I", "F"):
             deep = _deep(data, where)
         film.load()
-        if bits > 8 and int(tags.get(PHOTOMETRIC, 1)) == 0:
-            # White is 0: turned for 8 bits by Pillow, not for more.
-            steps.append("inverted")
-        return _decoded(film, "TIFF", steps, where, bits=bits, deep=deep)
+        # White is 0: turned for 8 bits by Pillow, not for more.
+        inverted = bits > 8 and int(tags.get(PHOTOMETRIC, 1)) == 0
+        return _decoded(film, "TIFF", where=where, bits=bits, deep=deep, inverted=inverted)
 
 
 def _webp(data: bytes, where: str) -> Decoded:
@@ -128,28 +128,27 @@ def _webp(data: bytes, where: str) -> Decoded:
     with Pillow.open(io.BytesIO(data), formats=("WEBP",)) as film:
         check_size(film.height, film.width, where)
         film.load()
-        return _decoded(film, "WEBP", [], where)
+        return _decoded(film, "WEBP", where=where)
 
 
 def _decoded(
     film: Pillow.Image,
     kind: str,
-    steps: list[str],
-    where: str,
     *,
+    where: str,
     bits: int = 8,
     deep: NDArray[np.uint16] | None = None,
-    domain: Domain | None = None,
+    inverted: bool = False,
 ) -> Decoded:
     height, width = film.height, film.width
     pixels, more = (deep, []) if deep is not None else _flat(film, where)
-    if "inverted" in steps:
+    if inverted:
         pixels = np.iinfo(pixels.dtype).max - pixels
     # Pillow turns a TIFF by itself.
     orientation = 1 if kind == "TIFF" and deep is None else film.getexif().get(ORIENTATION, 1)
     pixels, turned = _turned(pixels, orientation)
-    history = PixelHistory(kind, height, width, bits, _photometric(film.mode), steps=(*steps, *more, *turned))
-    return Decoded(pixels, history, domain)
+    steps = (*["inverted"] * inverted, *more, *turned)
+    return Decoded(pixels, PixelHistory(kind, height, width, bits, _photometric(film.mode), steps=steps))
 
 
 def _deep(data: bytes, where: str) -> NDArray[np.uint16]:

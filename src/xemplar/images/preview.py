@@ -190,7 +190,7 @@ def _decode(data: bytes, size: int, where: str) -> Decoded:
     kind = picture_kind(data)
     # A DICOM file's first 128 bytes are free, and slides start with a TIFF's header.
     if kind and not (kind == "TIFF" and data[128:132] == b"DICM"):
-        return decode_picture(data, kind, size, where)
+        return decode_picture(data, kind, size=size, where=where)
     if is_dicom(data):
         # Imported only for what is DICOM.
         from xemplar.images.dicom import decode_dicom

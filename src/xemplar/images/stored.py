@@ -5,7 +5,7 @@ Knows where the bytes lie and what the header must say of them; doesn't know how
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,11 @@ class Layout:
     photometric: str
     planar: bool
     syntax: str
+
+    @property
+    def shift(self) -> int:
+        """How many bits stand below a value's own."""
+        return self.high_bit + 1 - self.bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +125,19 @@ def number(dataset: Dataset, keyword: str, where: str, *, default: int | None = 
         raise ImageError(f"a {keyword} that is no whole number", where=where) from error
 
 
-def read_stored(dataset: Dataset, layout: Layout, least: int, where: str) -> Stored:
+def read_stored(dataset: Dataset, layout: Layout, *, least: int, where: str) -> Stored:
     """Pixels of a checked data set; `least` is the longer side below which nothing may be reduced."""
     element = dataset["PixelData"]
     data: bytes = element.value or b""
     if element.is_undefined_length or data[:4] == ITEM:
-        stored = _compressed(_frame(data, where), layout, least, where)
+        stored = _compressed(_frame(data, where), layout, least=least, where=where)
     elif layout.syntax.startswith("1.2.840.10008.1.2.4") or layout.syntax == RLE:
         raise ImageError(
             "pixel data that is not compressed as the transfer syntax says", wanted="fragments", where=where
         )
     else:
         swapped = not dataset.original_encoding[1] and layout.allocated == 8 and element.VR == "OW"
-        stored = _native(data, layout, (not dataset.original_encoding[1], swapped), where)
+        stored = _native(data, layout, order=(not dataset.original_encoding[1], swapped), where=where)
     if layout.photometric == "PALETTE COLOR":
         return _palette(dataset, stored)
     return stored
@@ -156,14 +161,13 @@ def _frame(data: bytes, where: str) -> bytes:
     return b"".join(data[start:end] for start, end in items[1:])
 
 
-def _compressed(frame: bytes, layout: Layout, least: int, where: str) -> Stored:
-    shift = layout.high_bit + 1 - layout.bits
+def _compressed(frame: bytes, layout: Layout, *, least: int, where: str) -> Stored:
     if layout.syntax == RLE:
         # A run spends two bytes on 128 at most.
         if layout.height * layout.width * layout.samples * layout.allocated // 8 > 64 * len(frame):
             raise ImageError("an RLE frame that is cut short", where=where)
-        pixels = decode_rle(frame, (layout.height, layout.width, layout.samples), layout.allocated, where)
-        return _coloured(pixels, layout, layout.photometric.startswith("YBR"), (shift, layout.bits), ())
+        shape = (layout.height, layout.width, layout.samples)
+        return _by_header(decode_rle(frame, shape, layout.allocated, where=where), layout)
     stream = read_codestream(frame, where)
     if (stream.height, stream.width, stream.components) != (layout.height, layout.width, layout.samples):
         raise ImageError(
@@ -173,13 +177,13 @@ def _compressed(frame: bytes, layout: Layout, least: int, where: str) -> Stored:
         )
     luminance = _luminance_first(stream, layout)
     pixels, steps = decode_frame(stream, least, where, luminance=luminance)
-    bits, signed = layout.bits, layout.signed or stream.signed
+    bits, shift = layout.bits, layout.shift
     if stream.signed:
         bits, shift = 8 * pixels.dtype.itemsize, 0
     elif stream.precision < layout.high_bit + 1 or stream.kind == "jpeg 2000":
         bits, shift = stream.precision, 0
-    stored = _coloured(pixels, layout, luminance, (shift, bits), steps)
-    return Stored(stored.pixels, stored.bits, stored.shift, signed, stored.colour, stored.steps)
+    stored = _coloured(pixels, layout, luminance=luminance, bits=(shift, bits))
+    return replace(stored, signed=layout.signed or stream.signed, steps=(*steps, *stored.steps))
 
 
 def _luminance_first(stream: Codestream, layout: Layout) -> bool:
@@ -196,7 +200,7 @@ def _luminance_first(stream: Codestream, layout: Layout) -> bool:
     return layout.photometric.startswith("YBR") and layout.photometric not in CODED_AS_RGB
 
 
-def _native(data: bytes, layout: Layout, order: tuple[bool, bool], where: str) -> Stored:
+def _native(data: bytes, layout: Layout, *, order: tuple[bool, bool], where: str) -> Stored:
     """Uncompressed pixels; `order` tells big endian, and bytes swapped in pairs."""
     pixels, size = layout.height * layout.width, layout.allocated // 8
     wanted = pixels * layout.samples * size
@@ -225,29 +229,30 @@ def _native(data: bytes, layout: Layout, order: tuple[bool, bool], where: str) -
         array = array.reshape(layout.samples, layout.height, layout.width).transpose(1, 2, 0)
     else:
         array = array.reshape(layout.height, layout.width, layout.samples)
-    shift = layout.high_bit + 1 - layout.bits
-    return _coloured(array, layout, layout.photometric.startswith("YBR"), (shift, layout.bits), ())
+    return _by_header(array, layout)
 
 
-def _coloured(
-    pixels: NDArray[Any],
-    layout: Layout,
-    luminance: bool,
-    bits: tuple[int, int],
-    steps: tuple[str, ...],
-) -> Stored:
-    """Grey as it is; of luminance and two colours the luminance; RGB as uint8."""
+def _by_header(pixels: NDArray[Any], layout: Layout) -> Stored:
+    """Pixels whose bits and colours are as the header says, for there is no codestream to say otherwise."""
+    luminance = layout.photometric.startswith("YBR")
+    return _coloured(pixels, layout, luminance=luminance, bits=(layout.shift, layout.bits))
+
+
+def _coloured(pixels: NDArray[Any], layout: Layout, *, luminance: bool, bits: tuple[int, int]) -> Stored:
+    """Grey as it is; of luminance and two colours the luminance; RGB as uint8.
+
+    `bits` are those below a value that aren't its own, and its own.
+    """
     shift, depth = bits
     if layout.samples == 1:
-        return Stored(np.ascontiguousarray(pixels), depth, shift, layout.signed, False, steps)
+        return Stored(np.ascontiguousarray(pixels), depth, shift, layout.signed, False)
     pixels = pixels[..., 0] if luminance and pixels.ndim == 3 else pixels
     pixels = (pixels >> max(0, shift + depth - 8)).astype(np.uint8)
     if layout.photometric.startswith("YBR_PARTIAL"):
         # Black is 16 and white 235 (ITU-R BT.601).
         span = np.clip((np.arange(256) - 16) * 255 / 219, 0, 255)
         pixels = np.rint(span).astype(np.uint8)[pixels]
-    if luminance:
-        steps = (*steps, "grey from colour")
+    steps = ("grey from colour",) if luminance else ()
     return Stored(np.ascontiguousarray(pixels), 8, 0, False, True, steps)
 
 
