@@ -65,10 +65,10 @@ def _walk(data: bytes, where: str) -> Walked:
         at += 2 + length
         if marker == 0xDA:
             scans += 1
-            at = _end_of_scan(data, at, interval, where)
+            at = _end_of_scan(data, at, interval=interval, where=where)
 
 
-def _end_of_scan(data: bytes, start: int, interval: int, where: str) -> int:
+def _end_of_scan(data: bytes, start: int, *, interval: int, where: str) -> int:
     found = END_OF_SCAN.search(data, start)
     if found is None:
         raise ImageError("a JPEG that is cut short", wanted="its end mark", where=where)
