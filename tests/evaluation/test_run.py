@@ -19,7 +19,7 @@ from xemplar.evaluation.run import _defined, evaluate, save_evaluation
 from xemplar.findings import FINDINGS
 from xemplar.images import PreviewSpec, model_input
 from xemplar.index import build_index
-from xemplar.metrics.ranking import chance_success
+from xemplar.metrics.chance import chance_success
 from xemplar.records import Claim, Draft, Line
 from xemplar.report import text_key
 from xemplar.sources import phantom

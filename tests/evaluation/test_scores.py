@@ -12,13 +12,13 @@ from xemplar.evaluation.scores import (
     finding_scores,
     ranking_scores,
 )
-from xemplar.metrics import ranking
 from xemplar.metrics.clinical import count_labels
+from xemplar.metrics.relevance import same_key
 
 COUNT = 40
 RNG = np.random.default_rng(0)
 KEYS = [f"text {n % 30}" for n in range(COUNT)]
-RELEVANT = ranking.same_key(KEYS, KEYS)
+RELEVANT = same_key(KEYS, KEYS)
 GOOD = (RNG.standard_normal((COUNT, COUNT)) + 2.5 * np.eye(COUNT)).astype(np.float32)
 POOR = RNG.standard_normal((COUNT, COUNT)).astype(np.float32)
 PATIENTS = np.array([f"p{n // 2}" for n in range(COUNT)])

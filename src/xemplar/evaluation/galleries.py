@@ -18,6 +18,7 @@ from xemplar.errors import XemplarError
 from xemplar.evaluation.floors import LINEAR, LinearFloor, floor_films
 from xemplar.evaluation.scores import Resampling, Run, ranking_scores
 from xemplar.metrics import ranking
+from xemplar.metrics.relevance import same_key
 from xemplar.records import Study, Vectors
 from xemplar.report import text_key
 
@@ -52,7 +53,7 @@ def make_gallery(
 
 def score_gallery(gallery: Gallery, resampling: Resampling, *, reports: bool) -> Json:
     """Every measure in both directions, over all queries and over those with a present finding."""
-    relevant = ranking.same_key(gallery.keys, gallery.keys)
+    relevant = same_key(gallery.keys, gallery.keys)
     similar = {name: gallery.images[name] @ gallery.texts[name].T for name in gallery.images}
     subsets = {"all": np.ones(len(gallery.studies), np.bool_)}
     if reports:
@@ -85,7 +86,7 @@ def score_gallery(gallery: Gallery, resampling: Resampling, *, reports: bool) ->
 
 def rank_columns(gallery: Gallery, studies: Sequence[Study]) -> dict[str, NDArray[np.generic]]:
     """For each system, the rank of every study's own text; -1 where it has none."""
-    relevant = ranking.same_key(gallery.keys, gallery.keys)
+    relevant = same_key(gallery.keys, gallery.keys)
     place = {study.study_id: row for row, study in enumerate(gallery.studies)}
     columns: dict[str, NDArray[np.generic]] = {}
     for name in gallery.images:

@@ -18,7 +18,7 @@ from xemplar.contracts import Json
 from xemplar.drafting import truth_of
 from xemplar.evaluation.floors import LINEAR
 from xemplar.evaluation.run import Evaluation
-from xemplar.metrics.ranking import chance_success
+from xemplar.metrics.chance import chance_success
 from xemplar.metrics.statistics import bootstrap, ratio, with_counts
 from xemplar.report import text_key
 

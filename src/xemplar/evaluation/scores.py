@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Json
 from xemplar.metrics import clinical, ranking
+from xemplar.metrics.chance import chance_median_rank, chance_recall, chance_success
 from xemplar.metrics.clinical import LabelCounts
 from xemplar.metrics.statistics import (
     Interval,
@@ -103,7 +104,7 @@ def ranking_scores(runs: Sequence[Run], relevant: NDArray[np.bool_], resampling:
         means(
             f"success@{k}",
             lambda run, k=k: ranking.success_at_k(run.scores, relevant, k),  # type: ignore[misc]
-            ranking.chance_success(counts, count, k),
+            chance_success(counts, count, k),
         )
         for k in DEPTHS
     ]
@@ -111,7 +112,7 @@ def ranking_scores(runs: Sequence[Run], relevant: NDArray[np.bool_], resampling:
         means(
             "recall@10",
             lambda run: ranking.recall_at_k(run.scores, relevant, 10),
-            ranking.chance_recall(counts, count, 10),
+            chance_recall(counts, count, 10),
         )
     )
     rows.append(means("MRR", lambda run: ranking.reciprocal_ranks(run.scores, relevant), None))
@@ -124,7 +125,7 @@ def _median_rank(runs: Sequence[Run], relevant: NDArray[np.bool_], resampling: R
     intervals = [resampling.units(_median, one) for one in ranks]
     gains = [resampling.units(_median_gain, np.stack([ranks[0], one], axis=1)) for one in ranks[1:]]
     names = [run.name for run in runs[1:]]
-    chance = ranking.chance_median_rank(relevant.sum(axis=1), relevant.shape[1])
+    chance = chance_median_rank(relevant.sum(axis=1), relevant.shape[1])
     return Score(
         "median rank",
         intervals[0],
