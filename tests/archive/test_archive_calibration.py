@@ -1,0 +1,160 @@
+"""An archive is calibrated on what it may be, and opens with no calibration but its own."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawn_archive import Stub, ingested
+
+from xemplar import archive as module
+from xemplar.archive import Archive, calibrate, fitted_to, open_archive
+from xemplar.contracts import Arrival, Drawable
+from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
+from xemplar.drafting import calibration as fits
+from xemplar.drafting import open_calibration
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.images import PreviewSpec
+from xemplar.index import build_index
+from xemplar.sources import phantom
+
+# --- calibrate -----
+
+
+def test_calibrate_fits_this_index_and_is_found_again(bare, tmp_path, monkeypatch):
+    monkeypatch.setattr(fits, "WANTED", 1)
+    made = calibrate(bare, tmp_path / "c")
+    assert open_calibration(tmp_path / "c", index=fitted_to(bare.index)) == made
+    again = Archive(bare.corpus, bare.encoder, bare.index, calibration=made)
+    assert again.draft(again.films_of(bare.corpus.part("test")[0])).gate is None
+
+
+def test_a_calibration_names_its_domain_and_patients(bare, tmp_path, monkeypatch):
+    monkeypatch.setattr(fits, "WANTED", 1)
+    studies = [study for study in bare.corpus.part("val") if study.views]
+    title = calibrate(bare, tmp_path / "c").title
+    assert title == describe_part("synthetic", studies)
+    assert title.startswith(f"synthetic, {len({s.patient_id for s in studies})} patients")
+
+
+def test_calibrate_hears_what_a_loop_would_hear(bare, tmp_path, monkeypatch):
+    """Features and truths of the validation part alone, each study by itself."""
+    heard = {}
+    monkeypatch.setattr(module.drafting, "fit", lambda f, s, **_: heard.update(features=f, studies=s))
+    monkeypatch.setattr(module.drafting, "save_calibration", lambda *_: {})
+    calibrate(bare, tmp_path / "c")
+    wanted = [study for study in bare.corpus.part("val") if study.views]
+    assert heard["studies"] == wanted
+    for row, study in enumerate(wanted):
+        films = bare.films_of(study)
+        vector = bare.retriever.vectors_of([films])
+        leave = bare.retriever.leave_of(films)
+        assert np.array_equal(bare.evidence.features(vector, [leave])[0], heard["features"][row])
+
+
+class Mirrored:
+    """Another drawn film, the other way round."""
+
+    def __init__(self, film):
+        self.film = film
+
+    def draw(self):
+        return np.ascontiguousarray(self.film.draw()[:, ::-1])
+
+
+def test_calibrate_leaves_out_a_planted_copy_and_counts_it(tmp_path, monkeypatch):
+    """A film of the training part is there again, mirrored, as another patient's of the validation part."""
+    shown = [arrival for arrival in phantom.studies(12) if isinstance(arrival.images[0], Drawable)][:8]
+    arrivals = []
+    for number, arrival in enumerate([*shown, shown[0]]):
+        image = Mirrored(arrival.images[0]) if number == 8 else arrival.images[0]
+        view = replace(arrival.study.views[0], view_id=f"v{number}")
+        patient = {"study_id": f"s{number}", "patient_id": f"p{number}", "prior_id": None}
+        split = "train" if number < 5 else "val"
+        study = replace(arrival.study, **patient, split=split, views=(view,))
+        arrivals.append(Arrival(study, (image,), split_key=study.patient_id))
+    made = IngestSettings(domain="synthetic", texts="reports", source="t", preview=PreviewSpec(size=96))
+    ingest(arrivals, tmp_path / "corpus", made, key_salt=b"t")
+    corpus = Corpus.open(tmp_path / "corpus")
+    monkeypatch.setattr(fits, "WANTED", 1)
+    archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "index"))
+    calibration = calibrate(archive, tmp_path / "c")
+    assert (calibration.studies, calibration.near_duplicates) == (3, 1)
+    assert calibration.title == describe_part("synthetic", corpus.part("val")[:3])
+
+
+def test_calibrate_refuses_an_index_that_holds_its_patients(phantom_corpus, tmp_path):
+    index = build_index(phantom_corpus, Stub(), tmp_path / "i", parts=("train", "val"))
+    with pytest.raises(XemplarError, match="the index holds the validation part; wanted an index of train"):
+        calibrate(Archive(phantom_corpus, Stub(), index), tmp_path / "c")
+
+
+def test_calibrate_refuses_captions(captioned, tmp_path):
+    with pytest.raises(XemplarError, match=r"a corpus of captions has no findings.*caption drafts need none"):
+        calibrate(captioned, tmp_path / "c")
+
+
+def test_calibrate_refuses_a_corpus_without_validation_studies(tmp_path):
+    corpus = ingested(tmp_path, domain="synthetic")
+    archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "index"))
+    with pytest.raises(XemplarError, match="no validation study"):
+        calibrate(archive, tmp_path / "c")
+
+
+# --- opened with one -----
+
+
+@pytest.fixture
+def opened(monkeypatch, phantom_corpus, index_folder):
+    """`open_archive` with a stub for the model."""
+    monkeypatch.setattr("xemplar.models.checkpoint.open_model", lambda folder: Stub())
+
+    def make(**rest):
+        return open_archive(index_folder, corpus=phantom_corpus.folder, model="anywhere", **rest)
+
+    return make
+
+
+def test_an_archive_opens_without_a_calibration(opened):
+    assert opened().describe()["calibrated"] is False
+
+
+def test_an_archive_opens_with_the_calibration_that_fits(opened, drawn, tmp_path):
+    fits.save_calibration(tmp_path / "c", drawn.calibration)
+    assert opened(calibration=tmp_path / "c").fingerprint == drawn.fingerprint
+
+
+def of_another_model(archive):
+    return fitted_to(archive.index).model_copy(update={"fingerprint": "other", "model": "other"})
+
+
+def test_one_beside_the_index_that_does_not_fit_stops_drafting_alone(opened, drawn, index_folder):
+    other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
+    beside = index_folder.parent / "calibration"
+    fits.save_calibration(beside, other)
+    archive = opened()
+    assert archive.search("effusion", 3)
+    with pytest.raises(MismatchError, match=r"fitted with corpus .* and model other"):
+        archive.draft(archive.films_of(archive.corpus.part("test")[0]))
+
+
+def test_an_index_for_service_drafts_with_the_calibration_of_the_train_index(drawn, tmp_path):
+    everything = build_index(drawn.corpus, drawn.encoder, tmp_path / "all", parts=("train", "val", "test"))
+    assert drawn.calibration.index.refuses(fitted_to(everything)) == ""
+
+
+def test_one_of_another_index_is_refused(opened, drawn, tmp_path):
+    other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
+    fits.save_calibration(tmp_path / "c", other)
+    with pytest.raises(MismatchError, match=r"fitted with corpus .* and model other"):
+        opened(calibration=tmp_path / "c")
+
+
+def test_unless_none_is_wanted(opened, drawn, tmp_path):
+    other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
+    fits.save_calibration(tmp_path / "c", other)
+    assert opened(calibration=tmp_path / "c", calibrated=False).calibration is None
+
+
+def test_an_index_that_doesnt_name_its_corpus_asks_for_it(index_folder):
+    with pytest.raises(XemplarError, match="does not say where its corpus lies; name it: --corpus"):
+        open_archive(index_folder, model="anywhere")
