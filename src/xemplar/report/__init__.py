@@ -9,15 +9,12 @@ from xemplar.report.headings import SECTION_NAMES, UNNAMED
 from xemplar.report.keys import normalise, text_key
 from xemplar.report.language import is_english, language_of, language_within
 from xemplar.report.priors import compares_with_prior
-from xemplar.report.reading import Report, ReportSentence, read_report
 from xemplar.report.sections import Section, section_texts, split_sections
 from xemplar.report.sentences import sentences, split_sentences
 
 __all__ = [
     "SECTION_NAMES",
     "UNNAMED",
-    "Report",
-    "ReportSentence",
     "Section",
     "compares_with_prior",
     "is_boilerplate",
@@ -26,7 +23,6 @@ __all__ = [
     "language_within",
     "normalise",
     "points_elsewhere",
-    "read_report",
     "section_texts",
     "sentences",
     "split_sections",

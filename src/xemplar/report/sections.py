@@ -91,9 +91,9 @@ def split_sections(text: str) -> tuple[Section, ...]:
     sections: list[Section] = []
     name, start = UNNAMED, 0
     for heading in found:
-        _append_body(sections, text, name, (start, heading.start))
+        _append_body(sections, text, name=name, span=(start, heading.start))
         name, start = heading.name, heading.end
-    _append_body(sections, text, name, (start, len(text)))
+    _append_body(sections, text, name=name, span=(start, len(text)))
     if not any(heading.name == "findings" for heading in found) and "\n" in text:
         sections = _unheaded(text, sections, has_impression=any(h.name == "impression" for h in found))
     return tuple(part for section in sections for part in _without_closing(text, section))
@@ -116,7 +116,7 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _append_body(sections: list[Section], text: str, name: str, span: tuple[int, int]) -> None:
+def _append_body(sections: list[Section], text: str, *, name: str, span: tuple[int, int]) -> None:
     body = _trimmed(text, *span)
     if body is not None:
         sections.append(Section(name, *body))
@@ -252,12 +252,12 @@ def _before_colon(line: str, after: int, colon: int, *, lower: bool) -> _Heading
     for start in (match.start() for match in _WORD_START.finditer(line, tail.start(), tail.end())):
         words = line[start:colon].strip()
         name = section_named(words)
-        if name is not None and _stands_within(line, start, words, name, lower=lower):
+        if name is not None and _stands_within(line, start, words=words, name=name, lower=lower):
             return _Heading(name, start, colon + 1)
     return None
 
 
-def _stands_within(line: str, start: int, words: str, name: str, *, lower: bool) -> bool:
+def _stands_within(line: str, start: int, *, words: str, name: str, lower: bool) -> bool:
     """Whether a heading word before a colon, with text before it on its line, is a heading."""
     before = line[max(0, start - _NEAR) : start].rstrip()
     if name == UNNAMED and not words.isupper():

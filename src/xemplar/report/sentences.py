@@ -78,6 +78,9 @@ _BREAK = re.compile(
 _NEAR = 200
 """Letters before a number in which the words that lead to it are looked for."""
 
+_AHEAD = 12
+"""Letters after a stop that are looked at."""
+
 _ITEM = 2000
 """Letters within which a list's second item follows its first."""
 
@@ -109,7 +112,7 @@ def split_sentences(text: str) -> tuple[Span, ...]:
         if cut > start:
             new_line = start == 0 or "\n" in text[start - 1 : start + 1]
             mark = _LETTERED.match(text, start, cut) if lettered and new_line else None
-            _append_sentence(spans, text, mark.end() if mark else start, cut)
+            _append_sentence(spans, text, start=mark.end() if mark else start, end=cut)
             start = cut
     return tuple(spans)
 
@@ -122,18 +125,18 @@ def _stops(text: str) -> Iterator[int]:
         if kind == "number":
             begin = match.start()
             number = int(match[0].strip("(.)"))
-            if _begins_item(text, start, begin, (number, item)):
+            if _begins_item(text, start, at=begin, numbers=(number, item)):
                 start, item = begin, number
                 yield begin
                 continue
             if text[end - 1] != "." or text[end] not in " \t\r\n":
                 continue
-            if not _ends_sentence(text, start, end - 1, end):
+            if not _ends_sentence(text, start, at=end - 1, end=end):
                 continue
         elif kind == "stop":
-            if not _ends_sentence(text, start, match.start(), end):
+            if not _ends_sentence(text, start, at=match.start(), end=end):
                 continue
-        elif kind == "glued" and not _ends_glued(text, start, match.start(), end):
+        elif kind == "glued" and not _ends_glued(text, start, at=match.start(), end=end):
             continue
         start = end
         yield end
@@ -144,7 +147,7 @@ def sentences(text: str) -> tuple[str, ...]:
     return tuple(" ".join(text[start:end].split()) for start, end in split_sentences(text))
 
 
-def _append_sentence(spans: list[Span], text: str, start: int, end: int) -> None:
+def _append_sentence(spans: list[Span], text: str, *, start: int, end: int) -> None:
     mark = _MARK.match(text, start, end)
     start = mark.end() if mark else start
     while start < end and text[start].isspace():
@@ -189,7 +192,7 @@ def _is_list_of_lines(lines: list[str]) -> bool:
     return not any(line.split()[-1].casefold() in _JOINERS for line in lines[:-1])
 
 
-def _begins_item(text: str, start: int, at: int, numbers: tuple[int, int]) -> bool:
+def _begins_item(text: str, start: int, *, at: int, numbers: tuple[int, int]) -> bool:
     """Whether a number before a stop begins an item of a list; `numbers` are its own and the last item's.
 
     It does where a sentence would begin; within run-on text where it counts on from the item before,
@@ -211,15 +214,15 @@ def _begins_item(text: str, start: int, at: int, numbers: tuple[int, int]) -> bo
 # --- stops -----
 
 
-def _ends_sentence(text: str, start: int, at: int, end: int) -> bool:
+def _ends_sentence(text: str, start: int, *, at: int, end: int) -> bool:
     """Whether the stop text[at:end] really ends the sentence that began at `start`."""
     following = _NEXT_WORD.match(text, end)
     word = following[1] if following else ""
-    if _in_brackets(text, start, at, end):
+    if _in_brackets(text, start, at=at, end=end):
         return False
     stop = text[at:end]
     if stop[0] != ".":
-        return _question_ends(text, at, stop, word)
+        return _question_ends(text, at, stop=stop, following=word)
     if stop.startswith("..."):
         return not word or not word[0].islower()
     if stop[1:2] in (".", "!", "?"):
@@ -230,10 +233,10 @@ def _ends_sentence(text: str, start: int, at: int, end: int) -> bool:
     found = _LAST_WORD.search(before)
     if found is None:  # a stop set apart ends all but a title: "dr . garcia"
         return not word or before.casefold().split()[-1:] not in _TITLES_ALONE
-    return _word_ends(before, found[0], text, end, word)
+    return _word_ends(found[0], word, before=before, after=text[end : end + _AHEAD])
 
 
-def _ends_glued(text: str, start: int, at: int, end: int) -> bool:
+def _ends_glued(text: str, start: int, *, at: int, end: int) -> bool:
     """Whether a full stop with no blank after it ends a sentence ("clear.Heart normal")."""
     before = text[max(start, at - 64) : at]
     found = _LAST_WORD.search(before)
@@ -250,19 +253,20 @@ def _ends_glued(text: str, start: int, at: int, end: int) -> bool:
     if (letter.isdigit() or letter == "(") and not last[-1].isalpha() and last[-1] not in ")%":
         return False
     word = _NEXT_WORD.match(text, end)
-    return _word_ends(before, last, text, end, word[1] if word else "")
+    following = word[1] if word else ""
+    return _word_ends(last, following, before=before, after=text[end : end + _AHEAD])
 
 
-def _question_ends(text: str, at: int, stop: str, word: str) -> bool:
+def _question_ends(text: str, at: int, *, stop: str, following: str) -> bool:
     """Whether a question mark, an exclamation mark or an ellipsis sign ends a sentence."""
-    if not word:
+    if not following:
         return True
     if stop[0] == "?" and (at == 0 or text[at - 1] in " \t\n("):  # "? pneumonia", "(?)"
         return False
-    return not word[0].islower()
+    return not following[0].islower()
 
 
-def _in_brackets(text: str, start: int, at: int, end: int) -> bool:
+def _in_brackets(text: str, start: int, *, at: int, end: int) -> bool:
     """Whether a stop stands between brackets that open in its sentence and close soon."""
     opened = text.rfind("(", start, at)
     if opened < 0 or text.find(")", opened, end) >= 0:
@@ -271,8 +275,11 @@ def _in_brackets(text: str, start: int, at: int, end: int) -> bool:
     return closed >= 0 and text.find("(", end, closed) < 0
 
 
-def _word_ends(before: str, last: str, text: str, end: int, following: str) -> bool:
-    """Whether a single full stop after the word `last` ends a sentence; `following` is the next word."""
+def _word_ends(last: str, following: str, *, before: str, after: str) -> bool:
+    """Whether a full stop after the word `last`, before the word `following`, ends a sentence.
+
+    `before` ends with the one, `after` is what stands next to the stop.
+    """
     key = last.casefold().rstrip(")]\"'")
     if key in _TITLES:
         return not following
@@ -285,14 +292,14 @@ def _word_ends(before: str, last: str, text: str, end: int, following: str) -> b
     if _DOTTED.fullmatch(last):
         return not following or (following[0].isupper() and len(before.split()) > 1)
     if last[-1].isdigit():
-        return not _is_decimal_or_ordinal(before, last, text, end)
+        return not _is_decimal_or_ordinal(last, before=before, after=after)
     if len(last) == 1 and last.isupper() and following[:1].isupper():
         return following.casefold() in _OPENERS or not _is_initial(before)
     if len(last) == 1 and last.isupper() and following[:1].islower():  # "S. aureus", not "hepatitis C. no"
         previous = _WORD_BEFORE.search(before)
         return previous is not None and previous[1].casefold() in _LETTERED_THINGS
     # "z. B.", "p. ej."
-    return not (len(last) == 1 and last.isalpha() and re.match(r"\s?[a-z]\.", text[end : end + 3]))
+    return not (len(last) == 1 and last.isalpha() and re.match(r"\s?[a-z]\.", after[:3]))
 
 
 def _unit_ends(before: str, key: str, following: str) -> bool:
@@ -303,9 +310,9 @@ def _unit_ends(before: str, key: str, following: str) -> bool:
     return following.casefold() not in _AFTER_UNIT
 
 
-def _is_decimal_or_ordinal(before: str, last: str, text: str, end: int) -> bool:
+def _is_decimal_or_ordinal(last: str, *, before: str, after: str) -> bool:
     """Whether the stop after a number is a decimal point set apart ("1. 5 cm") or an ordinal's."""
-    if last.isdigit() and _SPLIT_DECIMAL.match(text, end, end + 12):
+    if last.isdigit() and _SPLIT_DECIMAL.match(after):
         return True
     previous = _WORD_BEFORE.search(before)
     return last.isdigit() and previous is not None and previous[1].casefold() in _ORDINAL
