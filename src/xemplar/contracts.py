@@ -5,8 +5,8 @@ Knows shapes and promises only; who keeps them lives further down the house.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -44,6 +44,8 @@ class Arrival:
     study: Study
     images: tuple[Path | Drawable | Written, ...]
     split_key: str | None = None
+    cut: Mapping[str, int] = field(default_factory=dict)
+    """Lines of its report that are in none of its texts, by kind; never what stood in them."""
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.study.views):

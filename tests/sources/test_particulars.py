@@ -107,7 +107,7 @@ def test_text_under_a_rule_after_the_impression_is_no_finding():
     ],
 )
 def test_what_only_looks_like_particulars_stays(report):
-    assert without_particulars(report) == report
+    assert without_particulars(report) == (report, {})
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def sentences_of(report: str) -> list[str]:
 
 @pytest.mark.parametrize("report", ["Name: x " * 8_000, "a:" * 8_000, "MRN 1 " * 8_000, "Dr. A\n" * 5_000])
 def test_long_runs_take_no_long_time(report):
-    assert len(without_particulars(report)) <= len(report)
+    assert len(without_particulars(report)[0]) <= len(report)
 
 
 @pytest.mark.shared

@@ -72,9 +72,18 @@ def _rows(card: dict[str, Any]) -> list[tuple[str, str]]:
         ("near-duplicates", f"{copies['views']} views in {copies['groups']} groups; {across} studies "
                             "show a film of another split"),
         ("rejected", f"{card['rejected']}: {_counts(card['rejected_by_reason'])}".removesuffix(": ")),
+        ("cut from reports", _cut(card)),
     ]  # fmt: skip
     kinds = ("languages", "sexes", "ages", "years", "sites", "licences")
     return [*rows, *((name, _counts(card[name])) for name in kinds if card[name])]
+
+
+def _cut(card: dict[str, Any]) -> str:
+    lines, studies, unknown = (card["cut"][name] for name in ("lines", "studies", "studies_not_counted"))
+    said = (
+        f"{sum(lines.values())} lines in {studies} of {card['studies'] - unknown} studies: {_counts(lines)}"
+    )
+    return said.removesuffix(": ") + (f"; not counted in {unknown} older studies" if unknown else "")
 
 
 def _counts(counts: dict[str, int]) -> str:

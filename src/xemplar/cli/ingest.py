@@ -273,6 +273,10 @@ def _report(done: IngestSummary, asked: _Asked) -> None:
     if done.first_rejected is not None:
         one = done.first_rejected
         tell(f"  first: {one.where or one.key}: {one.reason}; all in {asked.out / 'rejected.jsonl'}")
+    if done.cut:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in done.cut.most_common())
+        total = f"{done.cut.total()} lines in {done.cut_studies} of {done.added} studies"
+        tell(f"cut from reports: {total} ({kinds})")
     card = Corpus.open(asked.out).card()
     if asked.as_json:
         counts = {"added": done.added, "already_there": done.already_there}

@@ -51,6 +51,7 @@ def facts_of(corpus: Corpus, *, near_duplicates: bool = False) -> Json:
         "words_per_report": _quantiles([len(study.text.split()) for study in studies if study.text]),
         "sentences_written": sum(len(sentence.study_ids) for sentence in corpus.sentences),
         "rejected_by_reason": _rejected(corpus),
+        "cut": _cut(corpus.manifest),
         "without_text": sum(not study.text for study in studies),
         "without_views": sum(not study.views for study in studies),
     }
@@ -140,6 +141,19 @@ def _rejected(corpus: Corpus) -> dict[str, int]:
     data = path.read_bytes()[:size] if size else b""
     reasons = (json.loads(line)["reason"].split(":")[0] for line in data.decode().splitlines())
     return dict(Counter(reasons).most_common())
+
+
+def _cut(manifest: Json) -> Json:
+    """Lines of reports that are in no text, and in how many studies; of how many nobody counted them."""
+    lines: Counter[str] = Counter()
+    studies = uncounted = 0
+    for segment in manifest["segments"].values():
+        if (cut := segment.get("cut")) is None:
+            uncounted += segment["studies"]
+        else:
+            studies += cut["studies"]
+            lines.update(cut["lines"])
+    return {"studies": studies, "lines": dict(lines.most_common()), "studies_not_counted": uncounted}
 
 
 def _near_duplicates(corpus: Corpus) -> Json:

@@ -91,9 +91,10 @@ def candidates(packed: NDArray[np.uint8], parts: Parts | None = None, *, across:
         for start in range(0, views, _VIEWS_AT_ONCE):
             first, last = np.searchsorted(owners, [start, start + _VIEWS_AT_ONCE])
             asking = first + np.flatnonzero(part_of[first:last] == part)
-            left, right = _alike(marks, asking, search, allowed)
+            left, right = _alike(marks, asking, search=search, allowed=allowed)
             left, right = (side[owners[left] != owners[right]] for side in (left, right))
-            found.append(_voted(marks, (left, right), owners[left] * views + owners[right], views))
+            pairs = owners[left] * views + owners[right]
+            found.append(_voted(marks, (left, right), pairs=pairs, views=views))
     one, other = np.divmod(np.concatenate(found), views)
     pairs = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
     return np.asarray(np.unique(pairs, axis=0), np.int64).reshape(-1, 2)
@@ -145,7 +146,7 @@ def _selector(faiss: Any, allowed: NDArray[np.bool_]) -> object:  # noqa: ANN401
 
 
 def _alike(
-    marks: NDArray[np.uint8], asking: NDArray[np.int64], search: Search, allowed: NDArray[np.bool_]
+    marks: NDArray[np.uint8], asking: NDArray[np.int64], *, search: Search, allowed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Numbers of landmarks among `asking`, and of `allowed` ones that look like them."""
     if not len(asking):
@@ -158,6 +159,7 @@ def _alike(
 def _voted(
     marks: NDArray[np.uint8],
     alike: tuple[NDArray[np.int64], NDArray[np.int64]],
+    *,
     pairs: NDArray[np.int64],
     views: int,
 ) -> NDArray[np.int64]:

@@ -128,7 +128,7 @@ def _splits(axes: Any, facts: Json) -> None:  # noqa: ANN401
 
 
 def _numbers(axes: Any, facts: Json) -> None:  # noqa: ANN401
-    words, copies = facts["words_per_report"], facts.get("near_duplicates")
+    words, copies, cut = facts["words_per_report"], facts.get("near_duplicates"), facts["cut"]
     length = f"{words['median']:.0f}, mostly {words['p5']:.0f} to {words['p95']:.0f}" if words else "-"
     lines = [
         ("studies", f"{facts['studies']:,}"),
@@ -140,6 +140,7 @@ def _numbers(axes: Any, facts: Json) -> None:  # noqa: ANN401
         ("years", _span(facts["years"])),
         ("licence", ", ".join(list(facts["licences"])[:2])),
         ("rejected", f"{facts['rejected']:,}"),
+        ("cut", f"{sum(cut['lines'].values()):,} lines of {cut['studies']:,} reports"),
     ]  # fmt: skip
     if copies is not None:
         across = sum(copies["studies_across_splits"].values())

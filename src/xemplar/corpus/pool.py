@@ -110,7 +110,10 @@ class Pool(Generic[In, Out]):
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
-            target=_work, args=(theirs, self._function, self._prepare, self._seconds), daemon=True
+            target=_work,
+            args=(theirs, self._function),
+            kwargs={"prepare": self._prepare, "seconds": self._seconds},
+            daemon=True,
         )
         process.start()
         theirs.close()  # or the pipe would stay open when the process is gone
@@ -152,7 +155,7 @@ _KILLED = "had its decoder killed twice from outside, probably for want of memor
 
 
 def _work(
-    pipe: Connection, function: Callable[[Any], Any], prepare: Callable[[], None] | None, seconds: int
+    pipe: Connection, function: Callable[[Any], Any], *, prepare: Callable[[], None] | None, seconds: int
 ) -> None:
     # Ctrl-C is for the process that hands out the work.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -55,9 +55,16 @@ class _File(BaseModel):
     sha256: str
 
 
+class _Cut(BaseModel):
+    studies: int
+    lines: dict[str, int]
+
+
 class _Segment(BaseModel):
     studies: int
     views: int
+    cut: _Cut | None = None
+    """Not there in segments of programs that didn't count it."""
     files: dict[str, _File]
 
 

@@ -40,7 +40,7 @@ def npy_bytes(arrays: Sequence[NDArray[np.uint8]], shape: tuple[int, ...]) -> by
     return sink.getvalue()
 
 
-def read_parquet(folder: Path, name: str, schema: pa.Schema, columns: Sequence[str] = ()) -> list[Json]:
+def read_parquet(folder: Path, name: str, schema: pa.Schema, *, columns: Sequence[str] = ()) -> list[Json]:
     """The rows of a corpus's table, or of some of its columns; XemplarError where it can't be read."""
     try:
         table = pq.read_table(folder / name, columns=list(columns) or None, page_checksum_verification=True)

@@ -15,16 +15,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xemplar.contracts import Arrival, Json
 from xemplar.corpus import schema
 from xemplar.corpus.decode import Decoded, ReadView, decoding
 from xemplar.corpus.refused import NOTHING, Refused
+from xemplar.corpus.segment import Segment
 from xemplar.corpus.settings import IngestSettings, publish_corpus, read_corpus_manifest, salt_check
-from xemplar.corpus.tables import LANDMARKS_SHAPE, npy_bytes, parquet_bytes, read_parquet
-from xemplar.corpus.texts import SentenceTable
+from xemplar.corpus.tables import read_parquet
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
 from xemplar.folders import (
@@ -46,7 +43,8 @@ Report = Callable[[int], None]
 class IngestSummary:
     """What an ingest did, by count; `rejected` counts by reason, all of them in rejected.jsonl.
 
-    `first_rejected` is a line of that file: its key is salted, only `where` is the source's own.
+    `first_rejected` is a line of that file: its key is salted, only `where` is the source's own. `cut`
+    counts lines of the added studies' reports that are in no text, by kind; `cut_studies` had any.
     """
 
     added: int = 0
@@ -55,6 +53,8 @@ class IngestSummary:
     rejected: Counter[str] = field(default_factory=Counter)
     generation: int = 0
     first_rejected: Rejected | None = None
+    cut: Counter[str] = field(default_factory=Counter)
+    cut_studies: int = 0
 
 
 def ingest(
@@ -72,7 +72,7 @@ def ingest(
     folder's `salt`, readable by its owner alone) hashes patient and study keys.
     """
     with writing(folder):
-        writer = _Writer.open(folder, settings, key_salt)
+        writer = _Writer.open(folder, settings, key_salt=key_salt)
         with decoding(settings.preview, workers) as decode:
             for count, chunk in writer.chunks(arrivals, on_progress):
                 writer.write_segment(decode(chunk))
@@ -114,49 +114,36 @@ def said_by(arrival: Arrival) -> Json:
 class _Writer:
     """One ingest into one folder: what is already there, and what is added."""
 
-    def __init__(self, folder: Path, settings: IngestSettings, salt: bytes, manifest: Json) -> None:
+    def __init__(self, folder: Path, settings: IngestSettings, *, salt: bytes, manifest: Json) -> None:
         self.folder, self.settings, self.salt, self.manifest = folder, settings, salt, manifest
         self.summary = IngestSummary(generation=manifest["generation"])
         self.known: dict[str, str] = {}
         self.placed: dict[str, Split | None] = {}
         for name in manifest["segments"]:
             columns = ("study_id", "patient_id", "facets", "split", "content_key")
-            for row in read_parquet(folder, f"studies/{name}.parquet", schema.STUDIES, columns):
+            for row in read_parquet(folder, f"studies/{name}.parquet", schema.STUDIES, columns=columns):
                 self.known[row["study_id"]] = row["content_key"]
                 self._place(row["patient_id"], dict(row["facets"])["cluster"], row["split"])
         self.seen: set[str] = set()
         self.refused = Refused(folder, manifest["rejected"])
 
     @classmethod
-    def open(cls, folder: Path, settings: IngestSettings, key_salt: bytes | None) -> _Writer:
+    def open(cls, folder: Path, settings: IngestSettings, *, key_salt: bytes | None) -> _Writer:
         """Go on with the corpus in `folder`, or start one."""
-        salt_file = folder / "salt"
         if (folder / "corpus.json").exists():
             manifest, _ = read_corpus_manifest(folder)
             cls._check_same(manifest, settings, folder)
-            try:
-                salt = salt_file.read_bytes()
-            except OSError:
-                raise XemplarError(
-                    "its salt is gone, so new studies can't be told from old ones", where=str(folder),
-                    remedy="put the file `salt` back, or ingest into a new folder",
-                ) from None  # fmt: skip
+            salt = cls._salt_kept(folder, manifest)
             clear_leftovers(folder)
-            if salt_check(salt) != manifest["salt"]:
-                raise MismatchError(
-                    "its salt has changed, so new studies can't be told from old ones",
-                    wanted="the `salt` of its first ingest", where=str(folder),
-                    remedy="put that file back, or ingest into a new folder",
-                )  # fmt: skip
             if key_salt not in (None, salt):
                 raise MismatchError(
                     "another key salt was given", wanted="the one in the folder's `salt`", where=str(folder)
                 )
-            return cls(folder, settings, salt, manifest)
+            return cls(folder, settings, salt=salt, manifest=manifest)
         check_new(folder, but="salt")
         clear_leftovers(folder)
         salt = key_salt if key_salt is not None else secrets.token_bytes(16)
-        write_atomic(salt_file, salt, mode=0o600)
+        write_atomic(folder / "salt", salt, mode=0o600)
         manifest = {
             "kind": "corpus",
             "version": schema.VERSION,
@@ -170,7 +157,25 @@ class _Writer:
             "salt": salt_check(salt),
         }
         publish_corpus(folder, manifest)
-        return cls(folder, settings, salt, manifest)
+        return cls(folder, settings, salt=salt, manifest=manifest)
+
+    @staticmethod
+    def _salt_kept(folder: Path, manifest: Json) -> bytes:
+        """The salt of a corpus's first ingest, as it is kept beside it."""
+        try:
+            salt = (folder / "salt").read_bytes()
+        except OSError:
+            raise XemplarError(
+                "its salt is gone, so new studies can't be told from old ones", where=str(folder),
+                remedy="put the file `salt` back, or ingest into a new folder",
+            ) from None  # fmt: skip
+        if salt_check(salt) != manifest["salt"]:
+            raise MismatchError(
+                "its salt has changed, so new studies can't be told from old ones",
+                wanted="the `salt` of its first ingest", where=str(folder),
+                remedy="put that file back, or ingest into a new folder",
+            )  # fmt: skip
+        return salt
 
     @staticmethod
     def _check_same(manifest: Json, settings: IngestSettings, folder: Path) -> None:
@@ -235,51 +240,39 @@ class _Writer:
 
     def write_segment(self, decoded: Iterable[Decoded]) -> None:
         """Write a segment's files, then swap in the manifest that lists them."""
-        name = f"{len(self.manifest['segments']):06d}"
-        studies: list[Json] = []
-        views: list[Json] = []
-        pixels: list[NDArray[np.uint8]] = []
-        landmarks: list[NDArray[np.uint8]] = []
-        read_texts = SentenceTable(self.settings.texts)
+        segment = Segment(self.settings.texts, self.settings.preview.size)
         for item in decoded:
-            read = self._read_views(item)
-            if read is None:
-                continue
-            study = self._rekey(item.arrival, tuple(view for view, _ in read))
-            held = self._place(study.patient_id, study.facets["cluster"], study.split)
-            if held is not None:
-                who = "patient" if study.patient_id else "group"
-                reason = f"its {who} is in another split: {held}, not {study.split}"
-                self.reject(Rejected(item.arrival.study.study_id, reason))
-                continue
-            study = read_texts.read(study)
-            for view, film in read:
-                views.append(schema.view_row(view, study.study_id, len(pixels)))
-                pixels.append(film.preview.pixels)
-                landmarks.append(film.landmarks)
-            studies.append(schema.study_row(study, self._content_key(item.arrival)))
-        if studies:
-            files = {
-                f"studies/{name}.parquet": parquet_bytes(studies, schema.STUDIES),
-                f"views/{name}.parquet": parquet_bytes(views, schema.VIEWS),
-                f"sentences/{name}.parquet": parquet_bytes(read_texts.rows(), schema.SENTENCES),
-                f"previews/{name}.npy": npy_bytes(pixels, (self.settings.preview.size,) * 2),
-                f"landmarks/{name}.npy": npy_bytes(landmarks, LANDMARKS_SHAPE),
-            }
+            self._add(segment, item)
+        if segment.studies:
+            name = f"{len(self.manifest['segments']):06d}"
+            files = segment.files(name)
             for path, data in files.items():
                 (self.folder / path).parent.mkdir(exist_ok=True)
                 write_atomic(self.folder / path, data)
-            self.manifest["segments"][name] = {
-                "studies": len(studies),
-                "views": len(views),
-                "files": {path: describe_file(self.folder / path) for path in files},
-            }
-        self.summary.added += len(studies)
-        self.summary.views += len(views)
-        if studies or self.refused.pending:
+            described = {path: describe_file(self.folder / path) for path in files}
+            self.manifest["segments"][name] = {**segment.entry, "files": described}
+        self.summary.added += len(segment.studies)
+        self.summary.views += len(segment.views)
+        self.summary.cut += segment.cut
+        self.summary.cut_studies += segment.cut_studies
+        if segment.studies or self.refused.pending:
             self.refused.write()
             self.manifest["complete"] = False
             self._publish()
+
+    def _add(self, segment: Segment, item: Decoded) -> None:
+        """Add an arrival to a segment, unless none of its views can be read or it is in another split."""
+        films = self._read_views(item)
+        if films is None:
+            return
+        study = self._rekey(item.arrival, tuple(view for view, _ in films))
+        held = self._place(study.patient_id, study.facets["cluster"], study.split)
+        if held is not None:
+            who = "patient" if study.patient_id else "group"
+            reason = f"its {who} is in another split: {held}, not {study.split}"
+            self.reject(Rejected(item.arrival.study.study_id, reason))
+            return
+        segment.add(study, films, content_key=self._content_key(item.arrival), cut=item.arrival.cut)
 
     def _read_views(self, item: Decoded) -> list[tuple[View, ReadView]] | None:
         """The readable views of a study that are of this domain; None where it has views but no such one."""

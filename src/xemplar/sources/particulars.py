@@ -8,6 +8,7 @@ nothing: a name within a sentence stays where it is.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -130,14 +131,31 @@ _SENTENCE_END = re.compile(r"(?<=[^\W\d_]{3}[.!])[ \t]+")
 _DAY = re.compile(r"[\d/.:,\s-]{6,}(?:[AaPp]\.?[Mm]\.?)?")
 
 
-def without_particulars(report: str) -> str:
+def without_particulars(report: str) -> tuple[str, Counter[str]]:
     """The report without its particulars, footers and, where it has headings, whatever stands before them.
+
+    With it, how many lines were cut, wholly or in part: "labelled", "signature", "top" (above the report).
 
     Lines of a label and its value go where the label can be nothing else; "Ward", "Sex" and the like only
     above the findings. Of a report with a heading for its findings or its impression, what stands before
     its first heading stays where it is a sentence and names nobody.
     """
-    return _without_leading(_without_signing(_without_labels(report)))
+    cut: Counter[str] = Counter()
+    steps = {"labelled": _without_labels, "signature": _without_signing, "top": _without_leading}
+    for kind, step in steps.items():
+        left = step(report)
+        if lost := lines_lost(report, left):
+            cut[kind] = lost
+        report = left
+    return report, cut
+
+
+def lines_lost(before: str, after: str) -> int:
+    """How many lines of a text are not in another as they were, blank ones aside."""
+    if before == after:
+        return 0
+    held = Counter(line.strip() for line in after.splitlines())
+    return (Counter(line.strip() for line in before.splitlines() if line.strip()) - held).total()
 
 
 # --- labels and their values -----

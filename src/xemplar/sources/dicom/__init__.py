@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -196,7 +196,8 @@ def _patients(
             if moment is not None and patient is not None:
                 made.setdefault(patient, []).append((moment, uid))
     for uid, films in taken:
-        yield from _study(uid, films, _prior(films, made), settings, reports)
+        prior = _prior(films, made)
+        yield from _study(uid, films, prior=prior, settings=settings, reports=reports)
 
 
 def _number(films: list[_Film]) -> str | None:
@@ -224,51 +225,54 @@ def _prior(films: list[_Film], made: Mapping[str, list[tuple[datetime, str]]]) -
 
 
 def _study(
-    uid: str,
-    films: list[_Film],
-    prior: str | None,
-    settings: DicomSettings,
-    reports: Reports | None,
+    uid: str, films: list[_Film], *, prior: str | None, settings: DicomSettings, reports: Reports | None
 ) -> Iterator[Arrival | Rejected]:
-    seen: set[str] = set()
-    kept: list[_Film] = []
+    """A study, after its films that are there twice and the report that isn't there."""
+    kept: dict[str, _Film] = {}
     for film in films:
-        sop = film.header.sop_instance_uid or film.file.relative
-        if sop in seen:
+        if kept.setdefault(film.header.sop_instance_uid or film.file.relative, film) is not film:
             yield Rejected(film.file.relative, "the same film twice (SOPInstanceUID)", film.file.relative)
-        else:
-            seen.add(sop)
-            kept.append(film)
-    patient = _patient(films)
-    accession = next((f.header.accession for f in films if f.header.accession is not None), None)
     taken = None
     if reports is not None:
-        taken = reports.take(accession if reports.by == "accession" else uid)
+        taken = reports.take(_accession(films) if reports.by == "accession" else uid)
         if taken is None:
             yield Rejected(f"{uid}/report", "films without a report: kept as films", films[0].file.relative)
     texts, language = taken if taken is not None else (ReportTexts(), None)
-    study = Study(
+    study = replace(
+        _record(uid, films, settings=settings, texts=texts),
+        views=tuple(_view(film) for film in kept.values()),
+        language=language,
+        prior_id=prior,
+        facets=_facets(list(kept.values())),
+    )
+    paths = tuple(film.file.path for film in kept.values())
+    # By the number alone: a header that leaves out who gave it must not part a patient.
+    yield Arrival(study, paths, split_key=_number(films), cut=texts.cut)
+
+
+def _record(uid: str, films: list[_Film], *, settings: DicomSettings, texts: ReportTexts) -> Study:
+    """What a study's headers and its report say; no view yet."""
+    patient = _patient(films)
+    return Study(
         study_id=uid,
         patient_id=patient,
         domain="clinical",
-        views=tuple(_view(film) for film in kept),
         study_uid=uid if settings.keep_study_uid else None,
-        accession=accession if settings.keep_accession else None,
+        accession=_accession(films) if settings.keep_accession else None,
         acquired_at=_moment(films),
         modality=films[0].header.modality,
-        language=language,
         indication=texts.indication,
         comparison=texts.comparison,
         findings=texts.findings,
         impression=texts.impression,
         report_status=texts.status,
-        prior_id=prior,
-        facets=_facets(kept),
         split_unit="patient" if patient is not None else "study",
         source="dicom",
     )
-    # By the number alone: a header that leaves out who gave it must not part a patient.
-    yield Arrival(study, tuple(film.file.path for film in kept), split_key=_number(films))
+
+
+def _accession(films: list[_Film]) -> str | None:
+    return next((film.header.accession for film in films if film.header.accession is not None), None)
 
 
 def _view(film: _Film) -> View:

@@ -13,7 +13,7 @@ from typing import Literal
 from xemplar.errors import XemplarError
 from xemplar.records import Rejected
 from xemplar.sources.report_texts import FIELDS as SECTIONS
-from xemplar.sources.report_texts import ReportTexts, report_texts
+from xemplar.sources.report_texts import ReportTexts, report_texts, with_own
 from xemplar.sources.rows import HEADERLESS, check_column, named, read_columns, read_rows
 
 By = Literal["accession", "study_uid"]
@@ -112,8 +112,5 @@ def _fields(table: Path, columns: Mapping[str, str]) -> tuple[dict[str, str], By
 def _texts(value: Mapping[str, str]) -> ReportTexts:
     """The sections' own columns where there are any, else those cut from the whole report."""
     own = {name: value[name] for name in SECTIONS if value.get(name)}
-    cut = report_texts(value.get("report", ""))
-    if "findings" in own or "impression" in own:
-        return ReportTexts(**own)
-    merged = {name: own.get(name) or getattr(cut, name) for name in SECTIONS}
-    return ReportTexts(**merged, status=cut.status)
+    has_body = "findings" in own or "impression" in own
+    return with_own(ReportTexts() if has_body else report_texts(value.get("report", "")), own)

@@ -279,7 +279,8 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
     elif not views and not (texts.findings or texts.impression):
         yield Rejected(name, "neither an image nor a text", case.place)
     else:
-        yield Arrival(_record(case, tuple(views), texts, plan), tuple(images), split_key=f"p{case.subject}")
+        study = _record(case, tuple(views), texts=texts, plan=plan)
+        yield Arrival(study, tuple(images), split_key=f"p{case.subject}", cut=texts.cut)
 
 
 def _report(case: _Case, file: File | None) -> ReportTexts | Rejected:
@@ -296,7 +297,7 @@ def _report(case: _Case, file: File | None) -> ReportTexts | Rejected:
         return Rejected(key, f"a report that can't be opened ({error.strerror})", file.relative)
 
 
-def _record(case: _Case, views: tuple[View, ...], texts: ReportTexts, plan: _Plan) -> Study:
+def _record(case: _Case, views: tuple[View, ...], *, texts: ReportTexts, plan: _Plan) -> Study:
     patient, made = f"p{case.subject}", case.made
     labeler = plan.settings.labeler
     said = plan.labels[labeler].get(made.study) if labeler is not None else None
