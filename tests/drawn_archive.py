@@ -12,19 +12,22 @@ from xemplar.findings import FINDINGS
 from xemplar.images import PreviewSpec, model_input
 from xemplar.sources import phantom
 
+DRAFTED = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
+
 
 class Stub:
-    """Pixels and letters as vectors: no training, the same everywhere."""
+    """Pixels and letters as vectors: no training, the same everywhere; texts are remembered."""
 
     fingerprint, preview = "stub", None
 
     def __init__(self, domain="synthetic"):
-        self.domain = domain
+        self.domain, self.texts = domain, []
 
     def encode_images(self, images):
         return unit(np.stack([model_input(image, 8).ravel() - 0.4 for image in images]))
 
     def encode_texts(self, texts):
+        self.texts += texts
         counts = [np.bincount([ord(letter) % 64 for letter in text], minlength=64) for text in texts]
         return unit(np.stack(counts) - np.mean(counts))
 
@@ -33,16 +36,15 @@ def unit(rows):
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def by_hand(index):
+def by_hand(index, *, state_at=0.3, deny_at=0.2):
     """The first feature, the neighbours' votes, with thresholds that leave some undecided."""
     fit = FindingFit(
-        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.3, deny_at=0.2,
-        present=9,
+        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0,
+        state_at=state_at, deny_at=deny_at, present=9,
     )  # fmt: skip
-    drafted = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
     return Calibration(
         index=fitted_to(index), studies=20, title="t",
-        findings=dict.fromkeys(drafted, fit), too_few={name: 0 for name in FINDINGS if name not in drafted},
+        findings=dict.fromkeys(DRAFTED, fit), too_few={name: 0 for name in FINDINGS if name not in DRAFTED},
     )  # fmt: skip
 
 

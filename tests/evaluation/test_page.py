@@ -8,45 +8,27 @@ from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 from markupsafe import escape
 from PIL import Image
 
-from xemplar.archive import Archive, fitted_to
+from drawn_archive import DRAFTED, Stub, by_hand
+from xemplar.archive import Archive
 from xemplar.contracts import Arrival
 from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.drafting import how_sure
-from xemplar.drafting.calibration import Calibration, FindingFit
 from xemplar.errors import XemplarError
 from xemplar.evaluation.cases import judge, pick_cases, scored_findings, study_f1
 from xemplar.evaluation.page import against, named, number, signed, write_page
 from xemplar.evaluation.plots import draw_plots, rank_curves
 from xemplar.evaluation.run import Evaluation, evaluate
-from xemplar.images import PreviewSpec, model_input
+from xemplar.images import PreviewSpec
 from xemplar.index import build_index
 from xemplar.records import Domain, TextKind
 from xemplar.sources.phantom import studies
 
 SCRIPT = "<script>alert('no')</script> & a & b"
-STATED = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
 VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
-
-
-class Stub:
-    """Pixels and letters as vectors: no training, the same everywhere."""
-
-    fingerprint, preview = "stub", None
-
-    def __init__(self, domain: Domain) -> None:
-        self.domain = domain
-
-    def encode_images(self, images):
-        return _unit(np.stack([model_input(image, 8).ravel() - 0.4 for image in images]))
-
-    def encode_texts(self, texts):
-        counts = [np.bincount([ord(letter) % 64 for letter in text], minlength=64) for text in texts]
-        return _unit(np.stack(counts) - np.mean(counts))
 
 
 @dataclass
@@ -86,10 +68,6 @@ class Outline(HTMLParser):
             self.text += data
 
 
-def _unit(rows):
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
 def _arrivals(domain: Domain, texts: TextKind) -> Iterator[Arrival]:
     for arrival in studies(36):
         study = replace(arrival.study, domain=domain, views=arrival.study.views[:1], prior_id=None)
@@ -97,18 +75,6 @@ def _arrivals(domain: Domain, texts: TextKind) -> Iterator[Arrival]:
             caption = f"{SCRIPT} {study.study_id}: {study.impression}"
             study = replace(study, impression=caption, findings=None, indication=None, labels={})
         yield replace(arrival, study=study, images=arrival.images[:1])
-
-
-def _calibration(archive: Archive) -> Calibration:
-    """By hand: the first feature, the neighbours' votes, with thresholds that leave some undecided."""
-    fit = FindingFit(
-        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.3, deny_at=0.2,
-        present=9,
-    )  # fmt: skip
-    return Calibration(
-        index=fitted_to(archive.index), studies=20, title="synthetic",
-        findings=dict.fromkeys(STATED, fit), too_few={"Edema": 2},
-    )  # fmt: skip
 
 
 def _make(folder: Path, domain: Domain, texts: TextKind, trained_on: Domain) -> Made:
@@ -119,7 +85,9 @@ def _make(folder: Path, domain: Domain, texts: TextKind, trained_on: Domain) -> 
     corpus, encoder = Corpus.open(folder / "corpus"), Stub(trained_on)
     archive = Archive(corpus, encoder, build_index(corpus, encoder, folder / "index"))
     if texts == "reports":
-        archive = Archive(corpus, encoder, archive.index, calibration=_calibration(archive))
+        said = {"title": "synthetic", "too_few": {"Edema": 2}}
+        calibration = by_hand(archive.index).model_copy(update=said)
+        archive = Archive(corpus, encoder, archive.index, calibration=calibration)
     evaluation = evaluate(archive, replicates=40)
     page = write_page(evaluation, archive, folder / "report", cases=6)
     return Made(archive, evaluation, page, page.read_text(encoding="utf-8"))
@@ -317,7 +285,7 @@ def test_probabilities_that_no_draft_used_are_not_judged(stopped):
 def test_a_single_case_is_a_failure(drafted):
     (pick,) = pick_cases(drafted.evaluation, 1)
     values = [
-        study_f1(draft, study, STATED)
+        study_f1(draft, study, DRAFTED)
         for draft, study in zip(drafted.evaluation.drafts, drafted.evaluation.studies, strict=True)
         if "present" in study.labels.values()
     ]

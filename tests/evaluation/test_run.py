@@ -8,57 +8,35 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from xemplar.archive import SYNTHETIC_ONLY, Archive, fitted_to
+from drawn_archive import DRAFTED, Stub
+from drawn_archive import by_hand as stub_calibration
+from xemplar.archive import SYNTHETIC_ONLY, Archive
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import truth_of
-from xemplar.drafting.calibration import Calibration, FindingFit
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.floors import CONSTANT, LINEAR
 from xemplar.evaluation.reliability import PREVALENCE
 from xemplar.evaluation.run import _defined, evaluate, save_evaluation
-from xemplar.findings import FINDINGS
-from xemplar.images import PreviewSpec, model_input
+from xemplar.images import PreviewSpec
 from xemplar.index import build_index
 from xemplar.metrics.chance import chance_success
 from xemplar.records import Claim, Draft, Line
 from xemplar.report import text_key
 from xemplar.sources import phantom
 
-DRAFTED = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")
 SMALL = PreviewSpec(size=64)
 
 
-class Stub:
-    """Pixels and letters as vectors; remembers what it was asked."""
-
-    fingerprint, preview = "stub", None
-
-    def __init__(self, domain="synthetic"):
-        self.domain = domain
-        self.texts = []
-
-    def encode_images(self, images):
-        return unit(np.stack([model_input(image, 8).ravel() - 0.4 for image in images]))
-
-    def encode_texts(self, texts):
-        self.texts += texts
-        counts = [np.bincount([ord(letter) % 64 for letter in text], minlength=64) for text in texts]
-        return unit(np.stack(counts) - np.mean(counts))
-
-
-def unit(rows):
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
-
-
 def by_hand(index):
-    fit = FindingFit(
-        mean=[0.0] * 3, scale=[1.0] * 3, weights=[4.0, 0.0, 0.0], intercept=-2.0, state_at=0.17, deny_at=0.14,
-        present=9,
-    )  # fmt: skip
-    return Calibration(
-        index=fitted_to(index), studies=20, title="t",
-        findings=dict.fromkeys(DRAFTED, fit), too_few={name: 0 for name in FINDINGS if name not in DRAFTED},
-    )  # fmt: skip
+    """With thresholds that state much."""
+    return stub_calibration(index, state_at=0.17, deny_at=0.14)
+
+
+def small_corpus(folder, arrivals, **changes):
+    """Studies of a training and a test part with small previews."""
+    given = {"domain": "synthetic", "texts": "reports", "fractions": (0.6, 0.0, 0.4), **changes}
+    ingest(arrivals, folder, IngestSettings(**given, source="p", preview=SMALL), key_salt=b"e")
+    return Corpus.open(folder)
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +103,7 @@ def test_its_own_training_part_is_refused(archive):
 
 
 def test_a_part_without_studies_is_refused(tmp_path):
-    settings = IngestSettings(
-        domain="synthetic",
-        texts="reports",
-        source="p",
-        fractions=(1.0, 0.0, 0.0),
-        preview=PreviewSpec(size=64),
-    )
-    ingest(phantom.studies(4), tmp_path / "c", settings)
-    corpus = Corpus.open(tmp_path / "c")
+    corpus = small_corpus(tmp_path / "c", phantom.studies(4), fractions=(1.0, 0.0, 0.0))
     archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "i"))
     with pytest.raises(XemplarError, match="no study with images in test"):
         evaluate(archive, replicates=5)
@@ -195,15 +165,7 @@ def test_equal_texts_are_equally_right(tmp_path):
         else a
         for n, a in enumerate(phantom.studies(36))
     ]
-    settings = IngestSettings(
-        domain="synthetic",
-        texts="reports",
-        source="p",
-        fractions=(0.6, 0.0, 0.4),
-        preview=PreviewSpec(size=64),
-    )
-    ingest(arrivals, tmp_path / "c", settings, key_salt=b"e")
-    corpus = Corpus.open(tmp_path / "c")
+    corpus = small_corpus(tmp_path / "c", arrivals)
     index = build_index(corpus, Stub(), tmp_path / "i")
     made = evaluate(Archive(corpus, Stub(), index, calibration=by_hand(index)), replicates=5)
     keys = [text_key(study.text) for study in made.studies]
@@ -295,15 +257,7 @@ def test_a_constant_normal_report_scores_nothing(evaluation):
 
 def test_drafts_of_a_drawn_model_for_clinical_films_are_counted_as_stopped(tmp_path):
     arrivals = (replace(a, study=replace(a.study, domain="clinical")) for a in phantom.studies(30))
-    settings = IngestSettings(
-        domain="clinical",
-        texts="reports",
-        source="p",
-        fractions=(0.6, 0.0, 0.4),
-        preview=PreviewSpec(size=64),
-    )
-    ingest(arrivals, tmp_path / "c", settings, key_salt=b"e")
-    corpus = Corpus.open(tmp_path / "c")
+    corpus = small_corpus(tmp_path / "c", arrivals, domain="clinical")
     index = build_index(corpus, Stub(), tmp_path / "i")
     made = evaluate(Archive(corpus, Stub(), index, calibration=by_hand(index)), replicates=5)
     assert {draft.gate for draft in made.drafts} == {SYNTHETIC_ONLY}
