@@ -51,14 +51,14 @@ def test_many_scores_are_each_as_if_alone(runs):
 def test_the_bootstrap_p_is_the_level_at_which_the_interval_reaches_zero(runs):
     patients, first, second = runs
     found = Resampler(patients, seed=9, replicates=999).comparison(
-        ratio, with_counts(first), with_counts(second + 0.2)
+        ratio, with_counts(first), with_counts(second + 0.08)
     )
     assert 0.03 < found.p_bootstrap < 0.6
     for shift, outside in ((0.02, True), (-0.02, False)):
         level = 1 - found.p_bootstrap - shift
         interval = paired_difference(
             ratio,
-            (with_counts(first), with_counts(second + 0.2)),
+            (with_counts(first), with_counts(second + 0.08)),
             clusters=patients, seed=9, replicates=999, level=level,
         )  # fmt: skip
         assert interval.excludes_zero is outside
