@@ -92,43 +92,32 @@ def retrieved_scores(
     """
     if flavour not in ("txtrayalign", "corrected"):
         raise XemplarError(f"flavour {flavour!r}", wanted="txtrayalign or corrected")
-    depth = min(k, COMPAT_DEPTH) if flavour == "txtrayalign" else k
-    rows, filled = _rows(queries, bank, top, k=depth)
-    labelled = rows != NOT_MENTIONED
-    asked = queries.codes != NOT_MENTIONED
-    agreed = ((rows == queries.codes[:, None]) & asked[:, None]).any(axis=1)
+    compat = flavour == "txtrayalign"
+    rows, filled = _rows(queries, bank, top, k=min(k, COMPAT_DEPTH) if compat else k)
+    labelled, asked = rows != NOT_MENTIONED, queries.codes != NOT_MENTIONED
     no_query, no_bank = ~asked.any(axis=1), ~labelled.any(axis=(1, 2))
+    agreed = ((rows == queries.codes[:, None]) & asked[:, None]).any(axis=1)
     hits = np.count_nonzero(agreed, axis=1).astype(np.float64)
-    if flavour == "txtrayalign":
-        kept, stated = ~no_query & ~no_bank, np.count_nonzero(labelled, axis=(1, 2))
-        distinct = _distinct_rows(rows, filled)
-    else:
-        kept, stated = ~no_query, _distinct_labels(rows)
-        filled = filled & labelled.any(axis=2)
-        distinct = _distinct_rows(rows, filled)
+    kept = ~no_query & ~no_bank if compat else ~no_query
+    stated = np.count_nonzero(labelled, axis=(1, 2)) if compat else _distinct_labels(rows)
+    filled = filled if compat else filled & labelled.any(axis=2)
+    repeated = np.count_nonzero(filled, axis=1) - _distinct_rows(rows, filled)
     precision = hits / np.maximum(stated, 1)
     recall = hits / np.maximum(np.count_nonzero(asked, axis=1), 1)
-    found = (hits > 0) & kept
     both = np.where(precision + recall > 0, precision + recall, 1.0)
-
-    def scored(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(kept, values, np.nan)
-
+    found = ((hits > 0) & kept).astype(np.float64)
+    # Their program looks at the rows first.
+    skipped = (no_query & ~no_bank, no_bank) if compat else (no_query, no_bank & ~no_query)
     return RetrievedScores(
         flavour=flavour,
         k=k,
-        hit=found.astype(np.float64) if flavour == "txtrayalign" else scored(found.astype(np.float64)),
-        precision=scored(precision),
-        recall=scored(recall),
-        f1=scored(2 * precision * recall / both),
-        duplicates=scored((np.count_nonzero(filled, axis=1) - distinct).astype(np.float64)),
-        # Their program looks at the rows first.
-        skipped_no_query_label=int(
-            np.count_nonzero(no_query & ~no_bank if flavour == "txtrayalign" else no_query)
-        ),
-        skipped_no_bank_label=int(
-            np.count_nonzero(no_bank if flavour == "txtrayalign" else no_bank & ~no_query)
-        ),
+        hit=found if compat else np.where(kept, found, np.nan),
+        precision=np.where(kept, precision, np.nan),
+        recall=np.where(kept, recall, np.nan),
+        f1=np.where(kept, 2 * precision * recall / both, np.nan),
+        duplicates=np.where(kept, repeated.astype(np.float64), np.nan),
+        skipped_no_query_label=int(np.count_nonzero(skipped[0])),
+        skipped_no_bank_label=int(np.count_nonzero(skipped[1])),
     )
 
 
