@@ -73,11 +73,11 @@ class IdfWeights:
         return np.array([self.weights.get(int(one), unknown) for one in ids], np.float64)
 
 
-def idf_weights(references: Sequence[TokenVectors]) -> IdfWeights:
+def idf_weights(references: Sequence[NDArray[np.int64]]) -> IdfWeights:
     """Weights of tokens by how few references hold them, as the package bert_score counts them.
 
-    Of a single reference every token it holds would weigh 0, and an exact copy would score 0: refused,
-    as is no reference at all.
+    Takes the token ids of each reference, special ones included. Of a single reference every token it
+    holds would weigh 0, and an exact copy would score 0: refused, as is no reference at all.
     """
     texts = len(references)
     if texts < 2:
@@ -86,7 +86,7 @@ def idf_weights(references: Sequence[TokenVectors]) -> IdfWeights:
             wanted="two at least: of one, every weight is 0",
             remedy="score without idf, or count it over a larger set of references",
         )
-    held = Counter(token for one in references for token in {int(name) for name in one.ids})
+    held = Counter(token for one in references for token in {int(name) for name in one})
     return IdfWeights(texts, {token: math.log((texts + 1) / (count + 1)) for token, count in held.items()})
 
 
@@ -140,6 +140,16 @@ def bert_scores(
         undefined=int(np.count_nonzero(np.isnan(scores).any(axis=1))),
         empty=sum(said.empty and not true.empty for said, true in zip(predictions, references, strict=True)),
     )
+
+
+def joined(parts: Sequence[BertScores]) -> BertScores:
+    """Scores of several runs of pairs as those of one."""
+    precision, recall, f1 = (
+        np.concatenate([np.zeros(0), *(getattr(part, name) for part in parts)])
+        for name in ("precision", "recall", "f1")
+    )
+    undefined, empty = sum(part.undefined for part in parts), sum(part.empty for part in parts)
+    return BertScores(precision, recall, f1, undefined, empty)
 
 
 def _pair(said: TokenVectors, true: TokenVectors, idf: IdfWeights | None) -> tuple[float, float, float]:

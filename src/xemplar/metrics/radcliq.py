@@ -29,7 +29,7 @@ MAKERS: Mapping[str, str] = MappingProxyType(
         "radgraph_combined": "radgraph-v1",
         "bertscore": "bertscore-distilroberta-base-layer5-rescaled-noidf",
         "semb_score": "chexbert-cls-cosine",
-        "bleu_score": "bleu2-cxr-report-metric",
+        "bleu_score": "bleu2_rexrank",
     }
 )
 """Who has to have made each column for the score to bear its name."""
