@@ -129,7 +129,7 @@ def align(words: Tokens, other: Tokens, *, stem: bool = True) -> tuple[list[tupl
     paths: list[_Path] = [(0, 0, -1, None)]
     for there, settled_place in enumerate(settled):
         if settled_place is None:
-            paths = _branch(paths, words, other, there, candidates[there])
+            paths = _branch(paths, words, other, there=there, places=candidates[there])
         else:
             gain = _EXACT if settled_place >= 0 and words[settled_place] == other[there] else 0
             paths = [_go_on(path, settled_place, abs(there - settled_place) - gain) for path in paths]
@@ -169,7 +169,9 @@ def _candidates(words: Tokens, other: Tokens, *, stem: bool) -> list[list[int]]:
     return found
 
 
-def _branch(paths: list[_Path], words: Tokens, other: Tokens, there: int, places: list[int]) -> list[_Path]:
+def _branch(
+    paths: list[_Path], words: Tokens, other: Tokens, *, there: int, places: list[int]
+) -> list[_Path]:
     """The best of the paths with each choice that is open to them, and with none."""
     paths.sort(key=_COST)
     choices = [
