@@ -44,8 +44,25 @@ TORCH = {"torch", "transformers", "tokenizers", "accelerate"}
 TORCH_ROOMS = {"models", "training"}
 NOWHERE = {"torchvision", "pickle", "dill", "joblib", "spacy", "pandas"}
 VAGUE = re.compile(r"_?(utils?|helpers?|managers?|base|common|misc)")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 FILE_LINES = 400
-FUNCTION_LINES = 60
+FUNCTION_LINES = 45
+POSITIONAL, ARGUMENTS = 3, 6
+"""How many arguments a function takes without their names, and in all; `self` and `cls` don't count."""
+
+ASKS_MORE = {
+    ("index", "build_index"): "what is indexed, by what, where to, and four choices that have a default",
+}
+"""(room, function) that takes more arguments than ARGUMENTS, and why it may; what stands first counts."""
+
+FROZEN = {
+    ("sources", "phantom"): "the hash of its files is published with every figure made from it: a tidier "
+    "call would be another phantom",
+}
+"""Modules whose functions may take what they took when they were frozen, and why."""
+
+VERBS = re.compile(r"(\w+\.(command|callback)|_verb)\(")
+"""Decorators of the command line that make a function a verb: its arguments are the user's options."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +174,32 @@ def file_is_short(module: Module) -> Iterator[str]:
 
 def functions_are_short(module: Module) -> Iterator[str]:
     for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, Function):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES:
                 yield module.at(node, f"{node.name} has {lines} lines")
+
+
+def arguments_are_few(module: Module) -> Iterator[str]:
+    """Settings have no constructor of their own, and a verb's arguments are the user's, so neither counts."""
+    for node, positional, every in _taken(module):
+        if positional > POSITIONAL and module.parts[:2] not in FROZEN:
+            yield module.at(node, f"{node.name} has {positional} positional arguments")
+        if every > ARGUMENTS and (module.room, node.name) not in ASKS_MORE:
+            yield module.at(node, f"{node.name} has {every} arguments")
+
+
+def _taken(module: Module) -> Iterator[tuple[Function, int, int]]:
+    """Functions that are no verbs, how many positional arguments each has, and how many in all."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, Function) and not _is_verb(module, node):
+            names = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+            positional = len(names) - (names[:1] in (["self"], ["cls"]))
+            yield node, positional, positional + len(node.args.kwonlyargs)
+
+
+def _is_verb(module: Module, node: Function) -> bool:
+    return module.room == "cli" and any(VERBS.match(ast.unparse(one)) for one in node.decorator_list)
 
 
 def nothing_is_swallowed(module: Module) -> Iterator[str]:
@@ -215,6 +254,7 @@ RULES: tuple[Rule, ...] = (
     imports_are_written_out,
     file_is_short,
     functions_are_short,
+    arguments_are_few,
     nothing_is_swallowed,
     module_opens_with_what_it_knows,
     name_is_the_fields,
@@ -242,6 +282,12 @@ def test_every_exception_on_one_floor_is_used():
     assert ON_ONE_FLOOR.keys() <= used
 
 
+def test_every_exception_to_the_arguments_is_used():
+    taken = [(module, *found) for module in modules(SOURCE) for found in _taken(module)]
+    assert ASKS_MORE.keys() == {(m.room, node.name) for m, node, _, every in taken if every > ARGUMENTS}
+    assert FROZEN.keys() <= {m.parts[:2] for m, _, positional, _ in taken if positional > POSITIONAL}
+
+
 def plant(root: Path, name: str, body: str, opening: str = '"""Knows this."""\n') -> Path:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -249,7 +295,9 @@ def plant(root: Path, name: str, body: str, opening: str = '"""Knows this."""\n'
     return root
 
 
-LONG_FUNCTION = "def long():\n" + "    x = 1\n" * 60
+LONG_FUNCTION = "def long():\n" + "    x = 1\n" * 45
+METHOD = "class A:\n    def f(self, {}):\n        pass\n"
+VERB = "def train(a, b, c, d, e, f, g):\n    pass\n"
 PLANTED = [
     ("folders.py", "from xemplar.corpus import Corpus\n", "folders imports corpus, which is not above it"),
     ("images/grey.py", "import xemplar.vectors.exact\n", "images imports vectors"),
@@ -268,7 +316,15 @@ PLANTED = [
     ("vectors/a.py", "def f():\n    import pickle\n", "imports pickle"),
     ("server/a.py", "def f():\n    importlib.import_module('torch')\n", "calls import_module"),
     ("index.py", "x = 1\n" * 400, "index.py has 401 lines"),
-    ("index.py", LONG_FUNCTION, "long has 61 lines"),
+    ("index.py", LONG_FUNCTION, "long has 46 lines"),
+    ("index.py", "def f(a, b, /, c, d):\n    pass\n", "f has 4 positional arguments"),
+    ("index.py", "async def f(a, b, c, d):\n    pass\n", "f has 4 positional arguments"),
+    ("index.py", METHOD.format("a, b, c, d"), "f has 4 positional arguments"),
+    ("index.py", "def f(a, *, b, c, d, e, f, g):\n    pass\n", "f has 7 arguments"),
+    ("corpus/a.py", "def build_index(a, *, b, c, d, e, f, g):\n    pass\n", "build_index has 7 arguments"),
+    ("sources/a.py", "def f(a, b, c, d):\n    pass\n", "f has 4 positional arguments"),
+    ("cli.py", "@cache\ndef f(a, *, b, c, d, e, f, g):\n    pass\n", "f has 7 arguments"),
+    ("server/a.py", "@app.command()\ndef f(a, b, c, d):\n    pass\n", "f has 4 positional arguments"),
     ("index.py", "def f():\n    try:\n        pass\n    except:\n        pass\n", "bare except"),
     ("models/a.py", "def f(m):\n    m.load_state_dict({}, strict=False)\n", "strict=False"),
     ("models/a.py", "def f(m):\n    m.load_state_dict({}, False)\n", "strict=False"),
@@ -304,6 +360,13 @@ ALLOWED = [
     ("__main__.py", "from xemplar.cli import main\nmain()\n"),
     ("index.py", "def f(a, b):\n    return zip(a, b, strict=False)\n"),
     ("index.py", "x = 1\n" * 399),
+    ("index.py", "def long():\n" + "    x = 1\n" * 44),
+    ("index.py", METHOD.format("a, b, c, *, d, e, f")),
+    ("index.py", "class A:\n    @classmethod\n    def f(cls, a, b, c):\n        pass\n"),
+    ("index.py", "def build_index(a, *, b, c, d, e, f, g):\n    pass\n"),
+    ("sources/phantom/a.py", "def f(a, b, c, d):\n    pass\n"),
+    ("cli/verbs.py", "@app.command()\n" + VERB),
+    ("cli/ingest.py", "@_verb('table')\n" + VERB),
 ]  # fmt: skip
 
 
