@@ -6,6 +6,7 @@ import ast
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from xemplar.cli import main
 from xemplar.contracts import Arrival
 from xemplar.corpus import Corpus, IngestSettings, IngestSummary, check_corpus, ingest
 from xemplar.corpus.settings import publish_corpus, read_corpus_manifest
+from xemplar.corpus.writer import said_by
 from xemplar.images import PreviewSpec
 from xemplar.records import Rejected
 from xemplar.sources import dicom, mimic_cxr, table
@@ -107,6 +109,8 @@ def test_a_source_counts_what_it_cuts(name, tmp_path):
         (f"{MARK}, JANE\nF 70\nFINDINGS: Clear.", {"top": 2}),
         ("WET READ: 3:10 PM\n Big heart.\nFINDINGS: Clear.", {"wet read": 2}),
         ("FINDINGS: Clear.\n____________\nSomething about nothing.", {"unheaded": 1}),
+        (f"FINDINGS: Clear.\nElectronically signed by Jane {MARK}", {"signature": 1}),
+        ("WET READ: 3:10 PM\n Big heart.", {"wet read": 1}),
         ("FINDINGS: Clear.\n\nTECHNIQUE: PA.\n\nIMPRESSION: Normal.", {}),
         ("The lungs are clear.", {}),
     ],
@@ -196,6 +200,11 @@ def test_a_rejected_study_is_not_counted(tmp_path):
     found = table.studies(path, table.TableSettings(patient_column="patient"))
     done = ingest(found, tmp_path / "corpus", settings, key_salt=b"cut")
     assert (done.added, done.cut_studies, done.cut) == (1, 0, Counter())
+
+
+def test_a_study_is_the_same_however_its_lines_are_counted(tmp_path):
+    one = next(iter(of_table(tmp_path, REPORT)))
+    assert said_by(replace(one, cut={"labelled": 9})) == said_by(one)
 
 
 def test_each_segment_says_what_its_reports_lost(corpus):
