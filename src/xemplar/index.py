@@ -113,8 +113,7 @@ def build_index(
             "parts": list(parts),
             "engine": engine,
             "dim": encode.dim,
-            **_inputs(corpus, encoder),
-            "service": set(parts) == {"train", "val", "test"},
+            **_inputs(corpus, encoder, parts),
             "origins": origins or {},
             "counts": {kind: len(items) for kind, items in rows.items()},
             "files": _files(place),
@@ -124,11 +123,12 @@ def build_index(
     return open_index(folder, corpus, encoder)
 
 
-def _inputs(corpus: Corpus, encoder: Encoder) -> Json:
-    """What the manifest says of the corpus and the model."""
+def _inputs(corpus: Corpus, encoder: Encoder, parts: Sequence[Split]) -> Json:
+    """What the manifest says of the corpus, how much of it is held, and the model."""
     return {
         "domain": corpus.settings.domain,
         "texts": corpus.settings.texts,
+        "service": set(parts) == {"train", "val", "test"},
         "corpus": {"fingerprint": corpus.fingerprint, "generation": corpus.generation},
         "model": {"fingerprint": encoder.fingerprint},
     }
