@@ -18,7 +18,7 @@ from xemplar.contracts import Json
 from xemplar.corpus import schema
 from xemplar.corpus.tables import LANDMARKS_SHAPE, open_array, read_parquet
 from xemplar.errors import XemplarError
-from xemplar.findings import FINDINGS
+from xemplar.findings import FINDINGS, OTHER_FINDINGS
 from xemplar.records import SPLITS
 
 FOLDERS = ("studies", "sentences", "views", "previews", "landmarks")
@@ -156,7 +156,7 @@ class Tables:
 
 def _claims(said: str, claims: list[Json] | None) -> Iterator[str]:
     for claim in claims or ():
-        if claim["finding"] not in FINDINGS:
+        if claim["finding"] not in FINDINGS + OTHER_FINDINGS:
             yield f"{said}: a claim of {claim['finding']!r}, which this lexicon doesn't know"
         if claim["presence"] not in PRESENCES:
             yield f"{said}: a claim that is none of {', '.join(PRESENCES)}"

@@ -1,90 +1,80 @@
-"""Reads claims from one sentence: mentions, the cues whose scope they stand in, and their modifiers.
+"""Reads one sentence: what it mentions, and by which rule each mention is present, absent or uncertain.
 
-The scheme is NegEx's (Chapman et al. 2001) with CheXpert's observations and its reading of doubt (Irvin
-et al. 2019): a cue reaches from where it stands to the end of its clause. As in CheXpert "likely",
-"probable", "consistent with" and "suggesting" leave a finding present, and "A or B" makes both
-uncertain. Unlike CheXpert, "no new X" is absent with change "new".
-
-Knows nothing of what a finding looks like on a film, nor of any sentence but the one it is given.
+The scheme is NegEx's (Chapman et al. 2001): a cue reaches from where it stands to the next words that
+stop it. A profile's data file holds the words and the rules, in the order in which they are asked; the
+first that reaches a mention decides. Knows nothing of what a finding looks like on a film, nor of any
+sentence but the one it is given.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from xemplar.findings.lexicon import Lexicon, lexicon
-from xemplar.records import Claim, Presence
+from xemplar.findings.lexicon import Lexicon, Rule, Span
+from xemplar.records import Presence
 
-Span = tuple[str, int, int]
-
-_ENDS = frozenset(("ends", "turns"))
 _WORDS_ONLY = re.compile(r"\s+(?:(?!and\b|or\b|with\b)\w+\s+){0,2}\Z")
 _LIST_ONLY = re.compile(r"[\s,/&]*(?:and|or)?\s*(?:(?!with\b)\w+\s+){0,2}\Z")
-_BREAK = re.compile(r",|;|\band\b|\bor\b|/")
-_TRAILING_VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|remains?|appears?)(?:\s+(?:been|also|now|\w+ly))*\s*\Z"
-)
+BREAK = re.compile(r",|;|\band\b|\bor\b|/")
+_ENDS = frozenset(("ends", "turns"))
 
 
 @dataclass(slots=True)
-class _Mention:
-    """A finding or a structure in the sentence; `reach` is where its own words end."""
+class Mention:
+    """A finding or a structure in a sentence; `reach` is where its own words end.
+
+    `label` begins with "@" for a structure and with "?" for words that never make a finding certain.
+    `presence` is None until it is judged, and where nothing is said of a structure.
+    """
 
     label: str
     start: int
     end: int
     reach: int
     presence: Presence | None = "present"
+    rule: str = "stated"
     linked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class Scene:
     """One sentence, lower-cased, with everything that was recognised in it."""
 
     text: str
     words: Lexicon
-    mentions: Sequence[_Mention]
+    mentions: list[Mention]
     cues: Sequence[Span]
 
 
-def read_claims(sentence: str) -> tuple[Claim, ...]:
-    """The claims of one sentence in order of their mentions, no meaning twice.
-
-    `span` of a claim is its mention, for "heart size is normal" the words from structure to predicate.
-    A sentence that mentions no known finding has no claims; text in another language has none either.
-    """
-    words = lexicon()
+def read(sentence: str, words: Lexicon) -> Scene | None:
+    """What a sentence says by a profile's words, every mention judged; None where it mentions nothing."""
     text = _lowered(sentence)
-    mentions = [_Mention(label, start, end, end) for label, start, end in words.mentions.spans(text) if label]
+    if words.glance is not None and words.glance.search(text) is None:
+        return None
+    mentions = [
+        Mention(label, start, end, end)
+        for matcher in words.mentions
+        for label, start, end in matcher.spans(text)
+        if label
+    ]
     if not mentions:
-        return ()
-    scene = _Scene(text, words, mentions, words.cues.spans(text))
-    _judge_structures(scene)
-    mentions[:] = [mention for mention in mentions if mention.presence is not None]
+        return None
+    if len(words.mentions) > 1:
+        mentions.sort(key=lambda mention: (mention.start, mention.end))
+    scene = Scene(text, words, mentions, words.cues.spans(text))
+    if words.predicates is not None:
+        _judge_structures(scene, words.predicates.spans(text))
+        mentions[:] = [mention for mention in mentions if mention.presence is not None]
     for position, mention in enumerate(mentions):
         if not mention.label.startswith("@"):
-            mention.presence = _judged(scene, position)
-    _judge_alternatives(scene)
-    claims: dict[object, Claim] = {}
-    for position, mention in enumerate(mentions):
-        for claim in _claims(scene, position, mention):
-            claims.setdefault(claim.meaning, claim)
-    return tuple(claims.values())
-
-
-def summarise(claims: Iterable[Claim]) -> dict[str, Presence]:
-    """Finding -> what a report says of it on the whole: present before uncertain before absent."""
-    rank = {"absent": 0, "uncertain": 1, "present": 2}
-    summary: dict[str, Presence] = {}
-    for claim in claims:
-        known = summary.get(claim.finding)
-        if known is None or rank[claim.presence] > rank[known]:
-            summary[claim.finding] = claim.presence
-    return summary
+            _judge(scene, position)
+    mentions[:] = [mention for mention in mentions if mention.presence is not None]
+    if words.alternatives is not None:
+        _judge_alternatives(scene, words.alternatives)
+    return scene
 
 
 def _lowered(sentence: str) -> str:
@@ -95,68 +85,73 @@ def _lowered(sentence: str) -> str:
     return text
 
 
-# --- presence -----
+# --- rules -----
 
 
-def _judged(scene: _Scene, position: int) -> Presence:
-    """Presence of a mention by the cues before it, then by those after it."""
+def _judge(scene: Scene, position: int) -> None:
+    """The first rule with a cue that reaches the mention decides; without one it is stated."""
     mention = scene.mentions[position]
-    presence = _before(scene, position)
-    if presence != "absent":
-        presence = _after(scene, mention.end) or presence
-    if presence is None:
-        presence = "uncertain" if mention.label.startswith("?") else "present"
-    return presence
-
-
-def _before(scene: _Scene, position: int) -> Presence | None:
-    """What the nearest cue before a mention makes of it; a denial just before a doubt wins."""
-    start = scene.mentions[position].start
-    hedged: int | None = None
-    for kind, cue_start, cue_end in reversed(scene.cues):
-        if cue_end > start:
+    kinds = {kind for kind, _, _ in scene.cues}
+    for rule in scene.words.rules:
+        if rule.kinds.isdisjoint(kinds) and not rule.words:
             continue
-        if hedged is not None and hedged - cue_end > 20:
-            break
-        if kind in _ENDS:
-            break
-        if kind == "deny":
-            return "absent"
-        if hedged is None and (
-            kind == "hedge" or (kind == "hedge_next" and _is_next(scene, cue_end, position))
-        ):
-            hedged = cue_start
-    return None if hedged is None else "uncertain"
-
-
-def _is_next(scene: _Scene, cue_end: int, position: int) -> bool:
-    """Whether the mention is the first after the cue, with no break between."""
-    if position and scene.mentions[position - 1].start >= cue_end:
-        return False
-    return ";" not in scene.text[cue_end : scene.mentions[position].start]
-
-
-def _after(scene: _Scene, end: int) -> Presence | None:
-    """What a later cue says back on a mention, where no other verb stands between."""
-    for kind, cue_start, cue_end in scene.cues:
-        if cue_start < end:
+        if rule.labels and mention.label.lstrip("?") not in rule.labels:
             continue
-        if kind in _ENDS or scene.words.verbs.search(scene.text, end, cue_start):
-            break
-        if kind == "deny_after":
-            return "absent"
-        if kind == "hedge_after":
-            return "uncertain"
-        if kind == "hedge_next":
-            if not any(mention.start >= cue_end for mention in scene.mentions):
-                return "uncertain"
-            break
-        if kind in ("deny", "hedge"):
-            break
+        if rule.words is not None and not rule.words.search(scene.text, mention.start, mention.end):
+            continue
+        cue = _reaching(scene, position, rule)
+        if cue is not None:
+            mention.presence = None if rule.presence == "unsaid" else rule.presence
+            said = " ".join(scene.text[cue[1] : cue[2]].split())
+            mention.rule = f"{rule.name}: {said}" if said else rule.name
+            return
+    if mention.label.startswith("?"):
+        mention.presence, mention.rule = "uncertain", "doubtful word"
+
+
+def _reaching(scene: Scene, position: int, rule: Rule) -> Span | None:
+    """The nearest cue of a rule that reaches the mention, those before it first."""
+    mention = scene.mentions[position]
+    if not rule.kinds:
+        return ("", mention.start, mention.start)
+    if rule.reach != "back":
+        before = [cue for cue in reversed(scene.cues) if cue[2] <= mention.start]
+        cue = _nearest(before, rule)
+        if cue is not None and _is_open(scene, position, rule, cue[2]):
+            return cue
+    if rule.reach != "forward":
+        cue = _nearest([cue for cue in scene.cues if cue[1] >= mention.end], rule)
+        if cue is not None and _is_open_back(scene, mention, rule, cue):
+            return cue
     return None
 
 
-def _judge_alternatives(scene: _Scene) -> None:
+def _nearest(cues: Sequence[Span], rule: Rule) -> Span | None:
+    """The first of the rule's cues, unless one that stops it comes before."""
+    for cue in cues:
+        if cue[0] in rule.kinds:
+            return cue
+        if cue[0] in rule.stops:
+            return None
+    return None
+
+
+def _is_open(scene: Scene, position: int, rule: Rule, cue_end: int) -> bool:
+    """Whether nothing stands between a cue and the mention after it that the rule can't pass."""
+    start = scene.mentions[position].start
+    if rule.next_only and position and scene.mentions[position - 1].start >= cue_end:
+        return False
+    return rule.barrier is None or rule.barrier.search(scene.text, cue_end, start) is None
+
+
+def _is_open_back(scene: Scene, mention: Mention, rule: Rule, cue: Span) -> bool:
+    """The same for a cue after the mention; `next_only` asks that no mention follows the cue."""
+    if rule.next_only and any(other.start >= cue[2] for other in scene.mentions):
+        return False
+    return rule.barrier is None or rule.barrier.search(scene.text, mention.end, cue[1]) is None
+
+
+def _judge_alternatives(scene: Scene, alternatives: re.Pattern[str]) -> None:
     """For "A or B" and "A versus B": both uncertain where neither is denied."""
     for one, two in pairwise(scene.mentions):
         if one.label == two.label or "@" in (one.label[0], two.label[0]):
@@ -164,20 +159,18 @@ def _judge_alternatives(scene: _Scene) -> None:
         gap = scene.text[one.end : two.start]
         if len(gap) > 40 or "absent" in (one.presence, two.presence):
             continue
-        if scene.words.alternatives.search(gap) and not scene.words.verbs.search(gap):
-            one.presence = two.presence = "uncertain"
+        if alternatives.search(gap) and not scene.words.verbs.search(gap):
+            for mention in (one, two):
+                mention.presence, mention.rule = "uncertain", "alternatives"
 
 
 # --- structures: "heart size is normal", "clear lungs" -----
 
 
-def _judge_structures(scene: _Scene) -> None:
+def _judge_structures(scene: Scene, predicates: Sequence[Span]) -> None:
     """Give every structure the presence its predicate states; None where nothing is said of it."""
     structures = [mention for mention in scene.mentions if mention.label.startswith("@")]
-    if not structures:
-        return
-    predicates = scene.words.predicates.spans(scene.text)
-    previous: tuple[_Mention, Span] | None = None
+    previous: tuple[Mention, Span] | None = None
     for mention in structures:
         chosen = _adjacent(scene, mention, predicates)
         linked = chosen is not None
@@ -191,10 +184,12 @@ def _judge_structures(scene: _Scene) -> None:
         mention.linked = linked
         if chosen is not None:
             mention.reach = max(mention.end, chosen[2])
+            said = " ".join(scene.text[chosen[1] : chosen[2]].split())
+            mention.rule = f"{mention.label[1:]} {chosen[0]}: {said}"
             previous = (mention, chosen)
 
 
-def _relevant(scene: _Scene, mention: _Mention, kind: str) -> bool:
+def _relevant(scene: Scene, mention: Mention, kind: str) -> bool:
     structure = scene.words.structures[mention.label[1:]]
     return (
         kind in structure.normal
@@ -203,7 +198,7 @@ def _relevant(scene: _Scene, mention: _Mention, kind: str) -> bool:
     )
 
 
-def _adjacent(scene: _Scene, mention: _Mention, predicates: Sequence[Span]) -> Span | None:
+def _adjacent(scene: Scene, mention: Mention, predicates: Sequence[Span]) -> Span | None:
     """A predicate that stands before the structure as its adjective."""
     for predicate in reversed(predicates):
         if predicate[2] > mention.start or not _relevant(scene, mention, predicate[0]):
@@ -212,7 +207,7 @@ def _adjacent(scene: _Scene, mention: _Mention, predicates: Sequence[Span]) -> S
     return None
 
 
-def _following(scene: _Scene, mention: _Mention, predicates: Sequence[Span]) -> Span | None:
+def _following(scene: Scene, mention: Mention, predicates: Sequence[Span]) -> Span | None:
     """The first fitting predicate after the structure, within its clause and not about another one."""
     limit = min(
         (start for kind, start, _ in scene.cues if kind in _ENDS and start >= mention.end),
@@ -227,10 +222,11 @@ def _following(scene: _Scene, mention: _Mention, predicates: Sequence[Span]) -> 
     return None
 
 
-def _structure_presence(scene: _Scene, mention: _Mention, predicate: Span) -> Presence | None:
+def _structure_presence(scene: Scene, mention: Mention, predicate: Span) -> Presence | None:
     kind, start, _ = predicate
-    structure = scene.words.structures[mention.label[1:]]
-    if not structure.abnormal and scene.words.exceptions.search(scene.text):
+    words = scene.words
+    structure = words.structures[mention.label[1:]]
+    if not structure.abnormal and words.exceptions and words.exceptions.search(scene.text):
         return None
     if kind in structure.normal:
         return None if scene.text[:start].rstrip().endswith("not") else "absent"
@@ -240,87 +236,8 @@ def _structure_presence(scene: _Scene, mention: _Mention, predicate: Span) -> Pr
     for cue, _, cue_end in reversed(scene.cues):
         if cue_end > last or cue == "pseudo":
             continue
-        if cue in _ENDS or (cue_end <= first and _BREAK.search(scene.text, cue_end, first)):
+        if cue in _ENDS or (cue_end <= first and BREAK.search(scene.text, cue_end, first)):
             break
-        if cue in ("hedge", "hedge_next", "deny"):
+        if cue in ("hedge", "hedge_soft", "hedge_next", "deny"):
             return "absent" if cue == "deny" else "uncertain"
     return "present"
-
-
-# --- claims and their modifiers -----
-
-
-def _claims(scene: _Scene, position: int, mention: _Mention) -> Iterable[Claim]:
-    if mention.presence is None:
-        return
-    findings: tuple[str, ...] = (mention.label.lstrip("?"),)
-    if mention.label.startswith("@"):
-        findings = scene.words.structures[mention.label[1:]].findings
-    before, after = _windows(scene, position)
-    side, place, degree = (_modifier(scene, kind, before, after) for kind in ("side", "place", "degree"))
-    change = _change(scene, mention, before)
-    for finding in findings:
-        yield Claim(
-            finding=finding,
-            presence=mention.presence,
-            side=side,
-            place=place,
-            degree=degree,
-            change=change,
-            span=(mention.start, mention.reach),
-        )
-
-
-def _windows(scene: _Scene, position: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Where modifiers of a mention may stand: up to its own end, and from there on."""
-    mention = scene.mentions[position]
-    start = max((s for kind, s, _ in scene.cues if kind == "ends" and s < mention.start), default=0)
-    if position and scene.mentions[position - 1].reach > start:
-        start = min(scene.mentions[position - 1].reach, mention.start)
-        for found in _BREAK.finditer(scene.text, start, mention.start):
-            start = found.end()
-    end = min(
-        (s for kind, s, _ in scene.cues if kind in _ENDS and s >= mention.reach), default=len(scene.text)
-    )
-    if position + 1 < len(scene.mentions):
-        end = max(min(end, scene.mentions[position + 1].start), mention.end)
-    found_break = _BREAK.search(scene.text, mention.reach, max(end, mention.reach))
-    if found_break is not None:
-        end = found_break.start()
-    return (start, mention.end), (mention.end, max(end, mention.end))
-
-
-def _modifier(scene: _Scene, kind: str, before: tuple[int, int], after: tuple[int, int]) -> str | None:
-    """The last modifier before (or within) a mention, else the first one after it."""
-    matcher = scene.words.modifiers[kind]
-    found = None
-    for found in matcher.pattern.finditer(scene.text, *before):  # noqa: B007 - the last one is wanted
-        pass
-    if found is None:
-        found = matcher.pattern.search(scene.text, *after)
-    return None if found is None else matcher.label(found)
-
-
-def _change(scene: _Scene, mention: _Mention, before: tuple[int, int]) -> str | None:
-    """A change word before the mention, or one said of it by a later verb, over a list if need be."""
-    matcher = scene.words.modifiers["change"]
-    found = None
-    for found in matcher.pattern.finditer(scene.text, *before):  # noqa: B007 - the last one is wanted
-        pass
-    if found is not None:
-        return matcher.label(found)
-    end = min((s for kind, s, _ in scene.cues if kind in _ENDS and s >= mention.end), default=len(scene.text))
-    found = matcher.pattern.search(scene.text, mention.end, end)
-    if found is None:
-        return None
-    gap = scene.text[mention.end : found.start()]
-    verb = _TRAILING_VERB.search(gap)
-    if verb is None and (_BREAK.search(gap) or found.start() >= _next_start(scene, mention)):
-        return None
-    if scene.words.verbs.search(gap[: verb.start()] if verb else gap):
-        return None
-    return matcher.label(found)
-
-
-def _next_start(scene: _Scene, mention: _Mention) -> int:
-    return min((other.start for other in scene.mentions if other.start >= mention.end), default=1 << 30)

@@ -1,6 +1,6 @@
-"""The lexicon: the words of the findings engine, read once from `lexicon.toml` and compiled.
+"""The lexicon: the words and rules of a profile, read once from its data file and compiled.
 
-Knows the data file and nothing of how its words are used.
+Knows the data files and nothing of how their words are used.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, cast
+
+from xemplar.errors import XemplarError
+from xemplar.records import Presence
+
+Profile = Literal["default", "chexpert"]
+Reach = Literal["forward", "back", "either"]
+Span = tuple[str, int, int]
 
 FINDINGS: tuple[str, ...] = (
     "Cardiomegaly",
@@ -31,6 +38,27 @@ FINDINGS: tuple[str, ...] = (
 )
 """CheXpert's names; "No Finding" is not one of them."""
 
+OBSERVATIONS: tuple[str, ...] = (
+    "No Finding",
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Lesion",
+    "Lung Opacity",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+    "Support Devices",
+)
+"""The 14 observations in the order of CheXpert's tables."""
+
+PROFILES: Mapping[Profile, str] = {"default": "lexicon.toml", "chexpert": "chexpert.toml"}
+"""Profile -> its data file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
@@ -43,7 +71,7 @@ class Matcher:
         """The label of the list that matched."""
         return self.labels[(match.lastindex or 1) - 1]
 
-    def spans(self, text: str) -> list[tuple[str, int, int]]:
+    def spans(self, text: str) -> list[Span]:
         """Every match as (label, start, end), left to right, none overlapping."""
         labels = self.labels
         return [
@@ -54,83 +82,158 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Something that is looked at, and the predicates that make its findings absent or present."""
+    """Something that is looked at, and the predicates that make its findings absent or present.
+
+    An `implied` one says something of its findings without naming them: "the lungs are clear".
+    """
 
     findings: tuple[str, ...]
     normal: frozenset[str]
     abnormal: frozenset[str]
+    implied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What cues of some kinds make of a mention that they reach; the first rule that reaches decides."""
+
+    name: str
+    presence: Presence | Literal["unsaid"]
+    """ "unsaid": the mention claims nothing of this film."""
+    kinds: frozenset[str]
+    reach: Reach
+    stops: frozenset[str]
+    """Kinds of cues it can't pass on its way to the mention."""
+    barrier: re.Pattern[str] | None
+    """Words it can't pass."""
+    words: re.Pattern[str] | None
+    """What must stand within the mention, where a rule is for some words alone."""
+    labels: frozenset[str]
+    """The findings it is for; empty: all."""
+    next_only: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """The compiled lexicon; `version` is the SHA-256 of the data file."""
+    """A compiled profile; `version` is the SHA-256 of its data file."""
 
+    profile: Profile
     version: str
-    mentions: Matcher
+    mentions: tuple[Matcher, ...]
+    """Matchers whose mentions may overlap one another's."""
+    glance: re.Pattern[str] | None
+    """Found in every sentence that mentions something: whether the rest is worth looking for."""
     structures: Mapping[str, Structure]
-    predicates: Matcher
+    predicates: Matcher | None
     cues: Matcher
-    exceptions: re.Pattern[str]
-    alternatives: re.Pattern[str]
+    rules: tuple[Rule, ...]
+    exceptions: re.Pattern[str] | None
+    alternatives: re.Pattern[str] | None
     verbs: re.Pattern[str]
     modifiers: Mapping[str, Matcher]
+    passed: frozenset[str]
+    """Findings over which the modifiers of the next one reach."""
 
 
-def _compile(lists: Sequence[tuple[str, Sequence[str]]]) -> Matcher:
+def _compile(lists: Sequence[tuple[str, Sequence[str]]], *, whole: bool = True) -> Matcher:
+    """One matcher over lists; `whole` words, or anywhere within them."""
     groups = "|".join(f"({'|'.join(words)})" for _, words in lists)
-    groups = groups.replace(" ?", r"\s*").replace(" ", r"\s+")
-    pattern = re.compile(rf"(?<!\w)(?:{groups})(?!\w)")
+    groups = groups.replace(" ?", r"\s*").replace(" ", r"\s+") if whole else groups
+    # A comma or a semicolon stands right behind a word.
+    pattern = re.compile(rf"(?:(?<!\w)|(?=[,;]))(?:{groups})(?!\w)" if whole else groups)
     if pattern.groups != len(lists):
         raise ValueError("a lexicon entry has a capturing group")
     return Matcher(pattern, tuple(label for label, _ in lists))
 
 
-def _phrases(data: Mapping[str, Any], table: str) -> re.Pattern[str]:
-    return _compile([(table, data[table]["phrases"])]).pattern
+def _phrases(data: Mapping[str, Any], table: str) -> re.Pattern[str] | None:
+    return _compile([(table, data[table]["phrases"])]).pattern if table in data else None
 
 
-def _mentions(data: Mapping[str, Any]) -> Matcher:
-    """Not-mentions first, so that they win; then findings, their doubtful words, and structures."""
+def _mentions(data: Mapping[str, Any]) -> tuple[Matcher, ...]:
+    """Not-mentions first, so that they win; then findings, their doubtful words, and structures.
+
+    Where a profile looks within words, every finding has its own matcher, and a not-mention may be
+    of one finding alone.
+    """
+    if data.get("within_words"):
+        none = data["not_mentions"]
+        return tuple(
+            _compile([("", none.get(finding, ["(?!)"])), (finding, table["mentions"])], whole=False)
+            for finding, table in data["findings"].items()
+        )
     lists: list[tuple[str, Sequence[str]]] = [("", data["not_mentions"]["phrases"])]
-    for finding in FINDINGS:
-        lists.append((finding, data["findings"][finding]["mentions"]))
-        doubtful = data["findings"][finding].get("doubtful")
-        if doubtful:
-            lists.append((f"?{finding}", doubtful))
-    lists += [(f"@{name}", table["names"]) for name, table in data["structures"].items()]
-    return _compile(lists)
+    for finding, table in (*data["findings"].items(), *data.get("others", {}).items()):
+        lists.append((finding, table["mentions"]))
+        if table.get("doubtful"):
+            lists.append((f"?{finding}", table["doubtful"]))
+    lists += [(f"@{name}", table["names"]) for name, table in data.get("structures", {}).items()]
+    return (_compile(lists),)
+
+
+def _rule(table: Mapping[str, Any], barriers: Mapping[str, Sequence[str]]) -> Rule:
+    barrier = "|".join(phrase for name in table.get("barrier", ()) for phrase in barriers[name])
+    words = "|".join(table.get("words", ()))
+    return Rule(
+        name=table["name"],
+        presence=cast("Presence | Literal['unsaid']", table["presence"]),
+        kinds=frozenset(table["cues"]),
+        reach=cast("Reach", table["reach"]),
+        stops=frozenset(table.get("stops", ())),
+        barrier=re.compile(rf"(?<!\w)(?:{barrier})(?!\w)") if barrier else None,
+        words=re.compile(words) if words else None,
+        labels=frozenset(table.get("labels", ())),
+        next_only=bool(table.get("next_only", False)),
+    )
 
 
 @cache
-def _data() -> tuple[dict[str, Any], str]:
-    raw = files("xemplar.findings").joinpath("lexicon.toml").read_bytes()
+def _data(profile: Profile) -> tuple[dict[str, Any], str]:
+    if profile not in PROFILES:
+        raise XemplarError(f"the labeler has no profile {profile!r}", wanted=f"one of {', '.join(PROFILES)}")
+    raw = files("xemplar.findings").joinpath(PROFILES[profile]).read_bytes()
     return tomllib.loads(raw.decode("utf-8")), hashlib.sha256(raw).hexdigest()
 
 
-def lexicon_version() -> str:
-    """SHA-256 of the data file: changes whenever a word does."""
-    return _data()[1]
+def lexicon_version(profile: Profile = "default") -> str:
+    """SHA-256 of a profile's data file: changes whenever a word or rule does."""
+    return _data(profile)[1]
+
+
+def other_findings() -> tuple[str, ...]:
+    """The findings beyond CheXpert's that the default profile reads, as its data file names them."""
+    return tuple(_data("default")[0]["others"])
 
 
 @cache
-def lexicon() -> Lexicon:
-    """The lexicon, compiled at the first call."""
-    data, version = _data()
+def lexicon(profile: Profile = "default") -> Lexicon:
+    """A profile's lexicon, compiled at the first call."""
+    data, version = _data(profile)
+    glance = data.get("glance")
     return Lexicon(
+        profile=profile,
         version=version,
         mentions=_mentions(data),
+        glance=re.compile("|".join(glance)) if glance else None,
         structures={
             name: Structure(
-                tuple(table["findings"]), frozenset(table["normal"]), frozenset(table["abnormal"])
+                tuple(table["findings"]),
+                frozenset(table["normal"]),
+                frozenset(table["abnormal"]),
+                bool(table.get("implied", False)),
             )
-            for name, table in data["structures"].items()
+            for name, table in data.get("structures", {}).items()
         },
-        predicates=_compile(list(data["predicates"].items())),
+        predicates=_compile(list(data["predicates"].items())) if "predicates" in data else None,
         cues=_compile(list(data["cues"].items())),
+        rules=tuple(_rule(table, data.get("barriers", {})) for table in data["rules"]),
         exceptions=_phrases(data, "exceptions"),
         alternatives=_phrases(data, "alternatives"),
-        verbs=_phrases(data, "verbs"),
+        verbs=_compile([("verbs", data["barriers"]["verbs"])]).pattern,
         modifiers={
-            kind: _compile(list(data[kind].items())) for kind in ("side", "place", "degree", "change")
+            kind: _compile(list(data[kind].items()))
+            for kind in ("side", "place", "degree", "change")
+            if kind in data
         },
+        passed=frozenset(name for name, table in data.get("others", {}).items() if table.get("passed")),
     )
