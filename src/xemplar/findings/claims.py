@@ -1,0 +1,129 @@
+"""Mentions of a sentence -> its claims, with side, place, degree and change.
+
+Knows which modifiers may speak of which mention. Knows nothing of how a mention was judged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from xemplar.findings.engine import BREAK, Mention, Scene, read
+from xemplar.findings.lexicon import lexicon
+from xemplar.records import Claim, Presence
+
+_ENDS = frozenset(("ends", "turns"))
+_TRAILING_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|remains?|appears?)(?:\s+(?:been|also|now|\w+ly))*\s*\Z"
+)
+
+
+def read_claims(sentence: str) -> tuple[Claim, ...]:
+    """The claims of one sentence by the default profile, in order of their mentions, no meaning twice.
+
+    `span` of a claim is its mention, for "heart size is normal" the words from structure to predicate.
+    A sentence that mentions no known finding has no claims. It must be English: what language a text is
+    in is for the caller to know.
+    """
+    scene = read(sentence, lexicon("default"))
+    if scene is None:
+        return ()
+    claims: dict[object, Claim] = {}
+    for position in range(len(scene.mentions)):
+        for claim in claims_of(scene, position):
+            claims.setdefault(claim.meaning, claim)
+    return tuple(claims.values())
+
+
+def summarise(claims: Iterable[Claim]) -> dict[str, Presence]:
+    """Finding -> what a report says of it on the whole: present before uncertain before absent."""
+    rank = {"absent": 0, "uncertain": 1, "present": 2}
+    summary: dict[str, Presence] = {}
+    for claim in claims:
+        known = summary.get(claim.finding)
+        if known is None or rank[claim.presence] > rank[known]:
+            summary[claim.finding] = claim.presence
+    return summary
+
+
+def findings_of(scene: Scene, mention: Mention) -> tuple[str, ...]:
+    """The findings that a mention speaks of: several for a structure, else one."""
+    if mention.label.startswith("@"):
+        return scene.words.structures[mention.label[1:]].findings
+    return (mention.label.lstrip("?"),)
+
+
+def claims_of(scene: Scene, position: int) -> Iterator[Claim]:
+    """The claims that one mention of a scene makes."""
+    mention = scene.mentions[position]
+    if mention.presence is None:
+        return
+    before, after = _windows(scene, position)
+    side, place, degree = (_modifier(scene, kind, before, after) for kind in ("side", "place", "degree"))
+    change = _change(scene, mention, before)
+    for finding in findings_of(scene, mention):
+        yield Claim(
+            finding=finding,
+            presence=mention.presence,
+            side=side,
+            place=place,
+            degree=degree,
+            change=change,
+            span=(mention.start, mention.reach),
+        )
+
+
+def _windows(scene: Scene, position: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Where modifiers of a mention may stand: up to its own end, and from there on."""
+    mention = scene.mentions[position]
+    start = max((s for kind, s, _ in scene.cues if kind == "ends" and s < mention.start), default=0)
+    earlier = [one.reach for one in scene.mentions[:position] if one.label not in scene.words.passed]
+    if earlier and earlier[-1] > start:
+        start = min(earlier[-1], mention.start)
+        for found in BREAK.finditer(scene.text, start, mention.start):
+            start = found.end()
+    end = min(
+        (s for kind, s, _ in scene.cues if kind in _ENDS and s >= mention.reach), default=len(scene.text)
+    )
+    if position + 1 < len(scene.mentions):
+        end = max(min(end, scene.mentions[position + 1].start), mention.end)
+    found_break = BREAK.search(scene.text, mention.reach, max(end, mention.reach))
+    if found_break is not None:
+        end = found_break.start()
+    return (start, mention.end), (mention.end, max(end, mention.end))
+
+
+def _modifier(scene: Scene, kind: str, before: tuple[int, int], after: tuple[int, int]) -> str | None:
+    """The last modifier before (or within) a mention, else the first one after it."""
+    matcher = scene.words.modifiers[kind]
+    found = None
+    for found in matcher.pattern.finditer(scene.text, *before):  # noqa: B007 - the last one is wanted
+        pass
+    if found is None:
+        found = matcher.pattern.search(scene.text, *after)
+    return None if found is None else matcher.label(found)
+
+
+def _change(scene: Scene, mention: Mention, before: tuple[int, int]) -> str | None:
+    """A change word before the mention, or one said of it by a later verb, over a list if need be."""
+    matcher = scene.words.modifiers["change"]
+    found = None
+    for found in matcher.pattern.finditer(scene.text, *before):  # noqa: B007 - the last one is wanted
+        pass
+    if found is not None:
+        return matcher.label(found)
+    end = min((s for kind, s, _ in scene.cues if kind in _ENDS and s >= mention.end), default=len(scene.text))
+    found = matcher.pattern.search(scene.text, mention.end, end)
+    if found is None:
+        return None
+    gap = scene.text[mention.end : found.start()]
+    verb = _TRAILING_VERB.search(gap)
+    if verb is None and (BREAK.search(gap) or found.start() >= _next_start(scene, mention)):
+        return None
+    if scene.words.verbs.search(gap[: verb.start()] if verb else gap):
+        return None
+    return matcher.label(found)
+
+
+def _next_start(scene: Scene, mention: Mention) -> int:
+    return min((other.start for other in scene.mentions if other.start >= mention.end), default=1 << 30)
