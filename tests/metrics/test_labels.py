@@ -243,7 +243,33 @@ def test_an_unknown_finding_is_named_unless_others_may_be_there():
     assert (presence_table(rows, ignore_others=True).codes == NOT_MENTIONED).all()
 
 
-@pytest.mark.parametrize("value", [2, -3, 0.5])
+@pytest.mark.parametrize("values", [[["1"], ["one"]], [[1, 0], [1]], [[{}]]])
+def test_what_is_no_table_of_numbers_is_one_error(values):
+    with pytest.raises(XemplarError, match="no table of numbers"):
+        value_table(values, ("Edema",))
+
+
+def test_no_rows_are_an_empty_table():
+    assert value_table([], ("Edema", "Fracture")).codes.shape == (0, 2)
+
+
+def test_another_number_of_columns_is_refused():
+    with pytest.raises(XemplarError, match=r"shape \(1, 2\)"):
+        value_table([[1, 0]], ("Edema",))
+
+
+def test_a_misspelt_choice_is_refused(tables):
+    question = Question("mentioned")
+    counts = count_presences(*tables, question)
+    with pytest.raises(XemplarError, match="undefined='zeros'"):
+        label_scores(counts, question, undefined="zeros")
+    with pytest.raises(XemplarError, match="subset '15'; wanted 14, 13, 5, all"):
+        label_scores(counts, question, subset="15")
+    with pytest.raises(XemplarError, match="measure 'F1'"):
+        per_study(counts, "F1")
+
+
+@pytest.mark.parametrize("value", [2, -3, 0.5, float("inf")])
 def test_another_value_is_refused(value):
     with pytest.raises(XemplarError, match="wanted 1, 0, -1 or blank"):
         value_table([[value]], ("Edema",))
@@ -268,6 +294,12 @@ def test_an_empty_table_has_no_score():
     empty = presence_table([])
     question = Question("mentioned")
     assert all(np.isnan(one.value) for one in label_scores(count_presences(empty, empty, question), question))
+
+
+@pytest.mark.shared
+def test_the_observations_stand_in_chexperts_order(golden):
+    header = (golden / "labeler" / "labeled_reports.csv").read_text().splitlines()[0].split(",")
+    assert tuple(header[-14:]) == OBSERVATIONS
 
 
 @pytest.mark.shared

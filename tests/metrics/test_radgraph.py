@@ -95,6 +95,7 @@ def test_unequal_numbers_are_refused():
         {"tokens": None, "label": "OBS-DP", "relations": []},
         {"tokens": "effusion", "label": "OBS-DP", "relations": [["modify", "9"]]},
         {"tokens": "effusion", "label": "OBS-DP", "relations": ["modify"]},
+        {"tokens": "effusion", "label": "OBS-DP", "relations": [["modify", ["7"]]]},
         "effusion",
     ],
 )

@@ -12,7 +12,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.metrics.embedding import bert_scores, cosine, idf_weights
 from xemplar.metrics.labels import OBSERVATIONS
 from xemplar.metrics.radcliq import MAKERS
-from xemplar.models.scorers import CHEXBERT_ORDER, load_bertscore, load_chexbert
+from xemplar.models.scorers import CHEXBERT_ORDER, _Heads, load_bertscore, load_chexbert
 
 TEXTS = [
     "Small left pleural effusion.", "The heart is normal in size.  No pneumothorax.\nNo effusion.", "",
@@ -84,6 +84,34 @@ def test_labels_and_embeddings_are_those_of_each_text_by_itself(checkpoint, bert
         assert reading.labels.codes[row].tolist() == wanted
         seen |= set(wanted)
     assert len(seen) > 2
+
+
+@pytest.mark.parametrize(
+    ("head", "finding"),
+    [(0, "Enlarged Cardiomediastinum"), (2, "Lung Opacity"), (3, "Lung Lesion"), (4, "Edema"),
+     (7, "Atelectasis"), (12, "Support Devices"), (13, "No Finding")],
+)  # fmt: skip
+def test_each_head_speaks_of_its_own_finding(checkpoint, bert, head, finding):
+    """The order of CheXbert's constants, in which lung opacity stands before lung lesion."""
+
+    def only(held):
+        for place in range(14):
+            width = 2 if place == 13 else 4
+            held[f"module.linear_heads.{place}.weight"] = torch.zeros(width, 16)
+            held[f"module.linear_heads.{place}.bias"] = torch.eye(width)[int(place == head)]
+
+    labels = load_chexbert(checkpoint(only), bert[0])(TEXTS[:1]).labels
+    assert {name: int(code) for name, code in zip(labels.findings, labels.codes[0], strict=True)} == {
+        name: 1 if name == finding else -2 for name in OBSERVATIONS
+    }
+
+
+def test_at_its_published_size_it_has_the_227_weights_of_the_released_checkpoint():
+    with torch.device("meta"):
+        names = list(_Heads(BertModel(BertConfig())).state_dict())
+    assert len(names) == 227
+    assert {"bert.encoder.layer.11.output.LayerNorm.bias", "bert.pooler.dense.weight"} <= set(names)
+    assert {"linear_heads.0.weight", "linear_heads.13.bias"} <= set(names)
 
 
 def test_a_text_reads_the_same_in_any_company(checkpoint, bert):

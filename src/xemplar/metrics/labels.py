@@ -133,9 +133,14 @@ def value_table(
 ) -> LabelTable:
     """A table from CheXpert's numbers 1, 0, -1 and blank (NaN or None): (studies, findings).
 
-    The order of `findings` is that of the columns. Any other value raises XemplarError.
+    The order of `findings` is that of the columns. Any other value or shape raises XemplarError.
     """
-    numbers = np.array(values, dtype=np.float64).reshape(len(values), -1)
+    try:
+        numbers = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise XemplarError("labels that are no table of numbers", wanted="1, 0, -1 or blank") from error
+    if not len(numbers):
+        numbers = numbers.reshape(0, len(findings))
     codes = np.where(np.isnan(numbers), NOT_MENTIONED, numbers)
     if wrong := sorted(set(np.unique(numbers[~np.isnan(numbers)]).tolist()) - {1.0, 0.0, -1.0}):
         raise XemplarError(f"label {wrong[0]:g}", wanted="1, 0, -1 or blank")
@@ -232,6 +237,8 @@ def label_scores(
     and CXR-RePaiR do, and adds `[undefined=0]` to those keys. As in `clinical`, a finding that is in
     the truth and never predicted has precision 0, one that is only predicted has recall 0.
     """
+    if undefined not in ("left_out", "zero"):
+        raise XemplarError(f"undefined={undefined!r}", wanted="left_out or zero")
     if subset != "all":
         counts = only(counts, _subset(subset))
     scores = []
@@ -260,6 +267,8 @@ def finding_scores(counts: LabelCounts, question: Question) -> list[LabelScore]:
 
 def per_study(counts: LabelCounts, measure: str) -> NDArray[np.float64]:
     """(studies,) precision, recall or f1 of each study's findings; NaN where none is on either side."""
+    if measure not in _MEASURES:
+        raise XemplarError(f"measure {measure!r}", wanted=", ".join(_MEASURES))
     return _MEASURES[measure](counts.counts, average="micro")
 
 

@@ -136,7 +136,10 @@ def _is_entity(entity: object, entities: Mapping[str, Any]) -> bool:
     if not isinstance(tokens, str) or not isinstance(label, str) or not isinstance(relations, list | tuple):
         return False
     return all(
-        isinstance(one, list | tuple) and len(one) == 2 and isinstance(one[0], str) and one[1] in entities
+        isinstance(one, list | tuple)
+        and len(one) == 2
+        and all(isinstance(part, str) for part in one)
+        and one[1] in entities
         for one in relations
     )
 
