@@ -59,7 +59,9 @@ def claims_of(scene: Scene, position: int) -> Iterator[Claim]:
     if mention.presence is None:
         return
     before, after = _windows(scene, position)
-    side, place, degree = (_modifier(scene, kind, before, after) for kind in ("side", "place", "degree"))
+    side, place, degree = (
+        _modifier(scene, kind, before=before, after=after) for kind in ("side", "place", "degree")
+    )
     change = _change(scene, mention, before)
     for finding in findings_of(scene, mention):
         yield Claim(
@@ -93,7 +95,7 @@ def _windows(scene: Scene, position: int) -> tuple[tuple[int, int], tuple[int, i
     return (start, mention.end), (mention.end, max(end, mention.end))
 
 
-def _modifier(scene: Scene, kind: str, before: tuple[int, int], after: tuple[int, int]) -> str | None:
+def _modifier(scene: Scene, kind: str, *, before: tuple[int, int], after: tuple[int, int]) -> str | None:
     """The last modifier before (or within) a mention, else the first one after it."""
     matcher = scene.words.modifiers[kind]
     found = None

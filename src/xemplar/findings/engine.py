@@ -117,11 +117,11 @@ def _reaching(scene: Scene, position: int, rule: Rule) -> Span | None:
     if rule.reach != "back":
         before = [cue for cue in reversed(scene.cues) if cue[2] <= mention.start]
         cue = _nearest(before, rule)
-        if cue is not None and _is_open(scene, position, rule, cue[2]):
+        if cue is not None and _is_open(scene, position, rule, cue_end=cue[2]):
             return cue
     if rule.reach != "forward":
         cue = _nearest([cue for cue in scene.cues if cue[1] >= mention.end], rule)
-        if cue is not None and _is_open_back(scene, mention, rule, cue):
+        if cue is not None and _is_open_back(scene, mention, rule, cue=cue):
             return cue
     return None
 
@@ -136,7 +136,7 @@ def _nearest(cues: Sequence[Span], rule: Rule) -> Span | None:
     return None
 
 
-def _is_open(scene: Scene, position: int, rule: Rule, cue_end: int) -> bool:
+def _is_open(scene: Scene, position: int, rule: Rule, *, cue_end: int) -> bool:
     """Whether nothing stands between a cue and the mention after it that the rule can't pass."""
     start = scene.mentions[position].start
     if rule.next_only and position and scene.mentions[position - 1].start >= cue_end:
@@ -144,7 +144,7 @@ def _is_open(scene: Scene, position: int, rule: Rule, cue_end: int) -> bool:
     return rule.barrier is None or rule.barrier.search(scene.text, cue_end, start) is None
 
 
-def _is_open_back(scene: Scene, mention: Mention, rule: Rule, cue: Span) -> bool:
+def _is_open_back(scene: Scene, mention: Mention, rule: Rule, *, cue: Span) -> bool:
     """The same for a cue after the mention; `next_only` asks that no mention follows the cue."""
     if rule.next_only and any(other.start >= cue[2] for other in scene.mentions):
         return False
