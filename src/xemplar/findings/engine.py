@@ -178,8 +178,10 @@ def _judge_structures(scene: Scene, predicates: Sequence[Span]) -> None:
             chosen = _following(scene, mention, predicates)
         if chosen is None and previous is not None and previous[0].linked:
             gap = scene.text[previous[0].end : mention.start]
-            chosen = previous[1] if _LIST_ONLY.match(gap) else None
-            linked = chosen is not None
+            if _LIST_ONLY.match(gap):
+                linked = True
+                previous = (mention, previous[1])
+                chosen = previous[1] if _relevant(scene, mention, previous[1][0]) else None
         mention.presence = None if chosen is None else _structure_presence(scene, mention, chosen)
         mention.linked = linked
         if chosen is not None:

@@ -139,8 +139,8 @@ def _compile(lists: Sequence[tuple[str, Sequence[str]]], *, whole: bool = True) 
     """One matcher over lists; `whole` words, or anywhere within them."""
     groups = "|".join(f"({'|'.join(words)})" for _, words in lists)
     groups = groups.replace(" ?", r"\s*").replace(" ", r"\s+") if whole else groups
-    # A comma or a semicolon stands right behind a word.
-    pattern = re.compile(rf"(?:(?<!\w)|(?=[,;]))(?:{groups})(?!\w)" if whole else groups)
+    # A comma, a colon or a question mark stands right behind a word.
+    pattern = re.compile(rf"(?:(?<!\w)|(?=[,;:?]))(?:{groups})(?!\w)" if whole else groups)
     if pattern.groups != len(lists):
         raise ValueError("a lexicon entry has a capturing group")
     return Matcher(pattern, tuple(label for label, _ in lists))
