@@ -44,6 +44,26 @@ def test_without_stems_only_equal_words_match():
     assert score_of("lungs", "lung", stem=False).name != score_of("lungs", "lung").name
 
 
+@pytest.mark.parametrize(
+    ("prediction", "reference", "value"),
+    [
+        (
+            "is is lungs clearly heart lung is lung the lungs lungs cleared no",
+            "lung of is cleared is the of lung the",
+            0.29577859480591134,
+        ),
+        (
+            "cleared heart clearly of the the lung lung clear lungs clear",
+            "cleared clear heart lung lungs of cleared cleared heart clearly",
+            0.27289048473967686,
+        ),
+    ],
+)
+def test_the_search_is_the_programs_own(prediction, reference, value):
+    # What the program says where another beam, or another order of paths, finds another alignment.
+    assert score_of(prediction, reference).value == pytest.approx(value, abs=1e-12)
+
+
 def test_equal_texts_have_no_chunk_to_pay_for():
     score = score_of("the heart is the heart", "the heart is the heart")
     assert (score.value, score.sums[0, 6]) == (1, 0)

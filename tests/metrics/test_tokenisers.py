@@ -20,6 +20,8 @@ PTB = [
     ("-5 and +5 of 2-3", "-5 and +5 of 2-3"),
     ("left-sided T7-T8, T7/T8", "left-sided t7-t8 t7/t8"),
     ("a/b/c/d", "a/b/c / d"),
+    ("mild., 1.2-cm or 1.2-1.7 mm", "mild. 1.2-cm or 1.2-1 .7 mm"),
+    ("gonna \u20ac5 R&D a&b", "gon na $ 5 r&d a & b"),
     ("e.g. U.S. a.m.", "e.g. u.s. a.m."),
     ("Dr. Smith vs. Prof. Jones etc.", "dr. smith vs. prof. jones etc."),
     ("the CT. Next", "the ct. next"),

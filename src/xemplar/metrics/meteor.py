@@ -50,10 +50,11 @@ def meteor_es(pairs: Pairs, *, stem: bool = True) -> WordingScore:
     sums = np.empty((len(pairs), _STATISTICS))
     for row, (predicted, others) in enumerate(zip(pairs.predictions, pairs.references, strict=True)):
         words = normalised(predicted)
-        each = np.array([_statistics(words, normalised(other), stem=stem) for other in others])
-        sums[row] = each[meteor_from_sums(each).argmax()]
-    name = "METEOR-exact-stem" if stem else "METEOR-exact"
-    return WordingScore(name, pairs.tokeniser, meteor_from_sums(sums), sums, meteor_from_sums)
+        each = [_statistics(words, normalised(other), stem=stem) for other in others]
+        sums[row] = each[meteor_from_sums(np.array(each)).argmax()] if len(each) > 1 else each[0]
+    return WordingScore(
+        "meteor_es" if stem else "meteor_e", pairs.tokeniser, meteor_from_sums(sums), sums, meteor_from_sums
+    )
 
 
 def meteor_from_sums(sums: Floats) -> Floats:
@@ -102,7 +103,7 @@ def _statistics(words: Tokens, other: Tokens, *, stem: bool) -> tuple[int, ...]:
 # A path through the reference is (cost, prediction's words in use as bits, where the running chunk goes
 # on in the prediction or -1, its choices as a chain). Cost orders paths as the program does: more exact
 # matches, fewer chunks, less distance.
-_EXACT, _CHUNK = 1 << 40, 1 << 24
+_EXACT, _CHUNK = 1 << 48, 1 << 32
 _COST = itemgetter(0)
 _Chain = tuple["_Chain | None", int, int]
 _Path = tuple[int, int, int, "_Chain | None"]
@@ -131,8 +132,7 @@ def align(words: Tokens, other: Tokens, *, stem: bool = True) -> tuple[list[tupl
         if settled_place is None:
             paths = _branch(paths, words, other, there=there, places=candidates[there])
         else:
-            gain = _EXACT if settled_place >= 0 and words[settled_place] == other[there] else 0
-            paths = [_go_on(path, settled_place, abs(there - settled_place) - gain) for path in paths]
+            paths = [_go_on(path, settled_place) for path in paths]
     paths.sort(key=_COST)
     closed = [(cost + _CHUNK if end >= 0 else cost, chain) for cost, _, end, chain in paths]
     cost, chain = min(closed, key=_COST)
@@ -142,12 +142,14 @@ def align(words: Tokens, other: Tokens, *, stem: bool = True) -> tuple[list[tupl
     return matches, (cost // _CHUNK) % (_EXACT // _CHUNK)
 
 
-def _go_on(path: _Path, place: int, step: int) -> _Path:
-    """The path over a word that has but one place, or none (-1), for which it pays `step`."""
+def _go_on(path: _Path, place: int) -> _Path:
+    """The path over a word that has but one place, or none (-1).
+
+    What the match itself is worth is the same for all paths, and so left out.
+    """
     cost, used, end, chain = path
-    if place < 0:
-        return (cost + _CHUNK if end >= 0 else cost), used, -1, chain
-    return cost + (step if end in (place, -1) else step + _CHUNK), used, place + 1, chain
+    broken = end >= 0 and end != place
+    return (cost + _CHUNK if broken else cost), used, place + 1 if place >= 0 else -1, chain
 
 
 def _candidates(words: Tokens, other: Tokens, *, stem: bool) -> list[list[int]]:

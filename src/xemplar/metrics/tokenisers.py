@@ -48,7 +48,7 @@ def _any_of(words: str) -> str:
 
 _LETTER = r"[^\W\d_]"
 _WORD = r"[^\W_]+"
-_JOINED = rf"{_WORD}(?:(?:-|_+){_WORD})*"
+_JOINED = rf"{_WORD}(?:[-_]{_WORD})*"
 _END = r"(?![^\W_])"
 
 _PIECE = re.compile(
@@ -59,10 +59,12 @@ _PIECE = re.compile(
       | (?i:{_any_of(_SHORTENED_BEFORE_NUMBERS)})\.(?=\s?\d)
       | (?:{_LETTER}\.)+{_LETTER}\.?{_END} | Ph\.D\. | {_LETTER}\.(?!{_LETTER})
       | {_LETTER}[^\W_]*(?:\.{_LETTER}[^\W_]*)+                             # "clear.no", as if a host
+      | {_JOINED}\.(?=[,;:])
       )
     | (?P<parted>(?i:can(?=not)|gon(?=na)|wan(?=na)|got(?=ta)|gim(?=me)|lem(?=me)))
         (?P<rest>(?i:not|na|ta|me)){_END}
     | (?P<negated>{_LETTER}+?)(?P<nt>[nN]['\u2019][tT]){_END}
+    | (?P<range>\d++(?:[.,]\d++)++[^\W_]*+(?:-[^\W_]+)+)
     | (?P<number>(?:(?<![^\W_])[-+])?(?:\d+(?:[.,:]\d+)+|(?<![^\W_])\d+{_END}(?![-/]\w)|(?:[.,:]\d+)+))
     | (?P<word>
         [A-Z]+(?:&[A-Z]+)+ | (?i:o'clock|[dl]'{_LETTER}+|'n'|'\d\ds) | \#{_LETTER}[\w]*
@@ -83,8 +85,8 @@ def tokenise(text: str, name: TokeniserName = DEFAULT) -> Tokens:
       out): contractions parted ("can not", "there 's"), brackets kept as -lrb- and -rrb-.
     - `coco_raw`: split at white space, nothing else (RadEval's BLEU).
     - `lower_split`: lower-cased, split at white space.
-    - `r2gen`: R2Gen's cleaning of IU X-Ray reports, one " . " after each sentence; its vocabulary, which
-      turns rare words of the reference into <unk>, is not applied.
+    - `r2gen`: R2Gen's cleaning of IU X-Ray reports, a "." after each sentence. R2Gen then also turns
+      rare words into <unk> and cuts texts at 60 words, in the references too: that is not done here.
     - `cxr_report_metric`: CXR-Report-Metric's and ReXrank's: lower-cased, dots parted, split at blanks.
     - `rouge_score`: lower-cased runs of a to z and 0 to 9.
 

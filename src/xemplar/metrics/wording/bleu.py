@@ -6,6 +6,7 @@ smoothing are those of the programs named, so that the numbers compare with publ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -54,9 +55,7 @@ def bleu_from_sums(sums: Floats, *, order: Order) -> Floats:
     return np.asarray(np.where((sums[..., 8] > 0) & (sums[..., 9] > 0), score, 0.0))
 
 
-def bleu2_rexrank(
-    predictions: list[str] | tuple[str, ...], references: list[str] | tuple[str, ...]
-) -> WordingScore:
+def bleu2_rexrank(predictions: Sequence[str], references: Sequence[str | Sequence[str]]) -> WordingScore:
     """BLEU-2 as CXR-Report-Metric gives it to ReXrank's boards and to RadCliQ: the mean over reports.
 
     Splits texts in its own way (`cxr_report_metric`). Sentence BLEU with weights 1/2 and 1/2, where an
