@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.metrics.embedding import TokenVectors, bert_scores, cosine, idf_weights
+from xemplar.metrics.embedding import TokenVectors, bert_scores, cosine, idf_weights, joined
 
 
 def _text(vectors, ids=None, special=None):
@@ -65,7 +65,7 @@ def texts():
         marks = [True, *([False] * len(ids)), True]
         return _text(rng.normal(size=(len(ids) + 2, 6)) + 0.5, ids=[101, *ids, 102], special=marks)
 
-    return [draw(5, 6, 7), draw(5, 8), draw(9)], [draw(5, 7), draw(8, 8, 6), draw(6, 10)]
+    return [draw(5, 6, 7), draw(5, 8, 11), draw(9)], [draw(5, 7), draw(8, 8, 6), draw(6, 10)]
 
 
 def _plain(text):
@@ -137,6 +137,18 @@ def test_an_empty_reference_is_undefined_and_counted(texts):
     found = bert_scores(texts[0][:1], [silent])
     assert np.isnan(found.f1).all()
     assert (found.empty, found.undefined) == (0, 1)
+
+
+def test_runs_are_joined_in_order(texts):
+    silent, word = _text(np.eye(2, 6), special=[True, True]), texts[0][0]
+    runs = [
+        bert_scores([word, silent, silent], [silent, silent, word]),
+        bert_scores([silent, word], [word, texts[1][0]]),
+    ]
+    found = joined(runs)
+    assert found.f1 == pytest.approx([np.nan, np.nan, 0, 0, runs[1].f1[1]], nan_ok=True)
+    assert (found.undefined, found.empty) == (2, 2)
+    assert joined([]).f1.shape == (0,)
 
 
 def test_no_pairs_have_no_scores():

@@ -94,6 +94,12 @@ def test_a_key_names_measure_average_subset_and_policy(tables):
     assert "f1_present_micro_5[uncertain=present]" in keys
 
 
+def test_subsets_by_name():
+    assert [len(SUBSETS[name]) for name in ("14", "13", "5")] == [14, 13, 5]
+    assert set(SUBSETS["14"]) - set(SUBSETS["13"]) == {"No Finding"}
+    assert set(SUBSETS["5"]) < set(SUBSETS["13"])
+
+
 def test_no_policy_stands_in_a_key_where_none_applies(tables):
     question = Question("mentioned")
     keys = _by_key(label_scores(count_presences(*tables, question), question))

@@ -51,6 +51,13 @@ def test_a_relation_more_breaks_partial_and_complete_only():
     assert found.complete == pytest.approx(2 / 3)
 
 
+def test_a_relation_of_radcliq_knows_its_targets_label():
+    other = {**EFFUSION, "2": _entity("pleural", "OBS-DP")}
+    found = radgraph_f1(other, EFFUSION)
+    assert found.complete == pytest.approx(2 / 3)
+    assert found.relation == 0.0
+
+
 def test_letter_case_counts_but_for_tokens_of_a_relation():
     lower = {**EFFUSION, "1": _entity("left", "ANAT-DP", ["modify", "2"])}
     found = radgraph_f1(lower, EFFUSION)

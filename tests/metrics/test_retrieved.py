@@ -173,6 +173,14 @@ def test_a_query_that_says_nothing_counts_in_the_original_flat_hit_alone():
     assert theirs.skipped_no_query_label == ours.skipped_no_query_label == 1
 
 
+def test_f1_is_of_the_means_in_the_original_and_a_mean_here():
+    queries, bank = _table([[1, 1], [1, B]]), _table([[1, B], [1, 0]])
+    top = np.array([[0], [1]])  # precision 1 and 1/2, recall 1/2 and 1
+    theirs = retrieved_scores(queries, bank, top, k=1, flavour="txtrayalign").values
+    assert theirs["f1@1[txtrayalign]"] == pytest.approx(0.75)
+    assert retrieved_scores(queries, bank, top, k=1).values["f1@1"] == pytest.approx(2 / 3)
+
+
 def test_duplicates_repeat_labels_and_silence_is_none_here():
     rows = [[1, B], [B, B], [1, B], [B, B], [1, 0]]
     assert _scores([1, B], rows, "txtrayalign").duplicates.tolist() == [2.0]

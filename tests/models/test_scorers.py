@@ -10,9 +10,9 @@ from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.metrics.embedding import bert_scores, cosine, idf_weights
-from xemplar.metrics.labels import OBSERVATIONS
 from xemplar.metrics.radcliq import MAKERS
 from xemplar.models.scorers import CHEXBERT_ORDER, _Heads, load_bertscore, load_chexbert
+from xemplar.records import OBSERVATIONS
 
 TEXTS = [
     "Small left pleural effusion.", "The heart is normal in size.  No pneumothorax.\nNo effusion.", "",
@@ -207,6 +207,25 @@ def test_a_config_of_another_model_is_refused(checkpoint, bert, tmp_path):
     (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}))
     with pytest.raises(MismatchError, match="a config of roberta; wanted bert"):
         load_chexbert(checkpoint(), folder)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(checkpoint, bert, tmp_path, tokenizer):
+    tokenizer.save_pretrained(tmp_path)
+    BertConfig(vocab_size=len(tokenizer) - 1, **SIZES).save_pretrained(tmp_path)
+    path = checkpoint(lambda held: _shorten(held, "module.bert.embeddings.word_embeddings.weight"))
+    with pytest.raises(MismatchError, match=rf"{len(tokenizer)} tokens; wanted at most {len(tokenizer) - 1}"):
+        load_chexbert(path, tmp_path)
+
+
+def _shorten(held, name):
+    held[name] = held[name][:-1].clone()
+
+
+def test_a_config_with_a_wrong_value_is_one_error(checkpoint, bert, tmp_path):
+    values = json.loads((bert[0] / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**values, "hidden_size": "wide"}))
+    with pytest.raises(XemplarError, match="no config can be read"):
+        load_chexbert(checkpoint(), tmp_path)
 
 
 def test_a_folder_without_a_config_is_one_error(checkpoint, tmp_path):

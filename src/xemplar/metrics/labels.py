@@ -20,29 +20,12 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.metrics import clinical
 from xemplar.metrics.clinical import LabelCounts
 from xemplar.metrics.statistics import SumStatistic, ratio
+from xemplar.records import OBSERVATIONS
 
 PRESENT, ABSENT, UNCERTAIN, NOT_MENTIONED = 1, 0, -1, -2
 """CheXpert's numbers; its blank is -2 here, so that the larger of two readings is its study-level label."""
 
 CODES: Mapping[str, int] = {"present": PRESENT, "absent": ABSENT, "uncertain": UNCERTAIN}
-
-OBSERVATIONS: tuple[str, ...] = (
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-"""The 14 of CheXpert, in its order (Irvin et al., 2019). Other programs order them otherwise."""
 
 SUBSETS: Mapping[str, tuple[str, ...]] = {
     "14": OBSERVATIONS,
@@ -155,6 +138,8 @@ class Question:
     in both tables), "own" (a class of its own: neither) or "left_out" (cells whose truth is uncertain
     are not scored; a prediction can't take itself out of the score: where the truth is certain, an
     uncertain prediction is neither). About uncertain or mentioned no policy applies and none is given.
+    Published F1 of present findings is of either kind: "present" in f1chexbert, ORGan and WCL, "absent"
+    in R2Gen and CXR-RePaiR.
     """
 
     about: About = "present"

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -23,9 +24,10 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import file_sha256
 from xemplar.metrics import radcliq
 from xemplar.metrics.embedding import BertScores, TokenVectors, bert_scores, idf_weights, joined
-from xemplar.metrics.labels import ABSENT, NOT_MENTIONED, OBSERVATIONS, PRESENT, UNCERTAIN, LabelTable
+from xemplar.metrics.labels import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, LabelTable
 from xemplar.models.dual import _pretrained
 from xemplar.models.tokenizer import LENGTHS, load_tokenizer, padded_length
+from xemplar.records import OBSERVATIONS
 
 CHEXBERT_ORDER: tuple[str, ...] = (
     "Enlarged Cardiomediastinum",
@@ -97,6 +99,7 @@ class Chexbert:
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
         config = heads.bert.config
+        self.limit = _limit(config, tokenizer)
         published = (config.hidden_size, config.num_hidden_layers) == (768, 12)
         name = radcliq.MAKERS["semb_score"]
         self.maker = name if published else f"{name}-of-{config.num_hidden_layers}x{config.hidden_size}"
@@ -107,8 +110,8 @@ class Chexbert:
         dim = self.heads.bert.config.hidden_size
         vectors = np.zeros((len(cleaned), dim), np.float32)
         classes = np.zeros((len(cleaned), len(CHEXBERT_ORDER)), np.int64)
-        encoded = _encode(self.tokenizer, cleaned, _MAX_TOKENS)
-        for rows, output in _in_shapes(encoded, self.tokenizer, self.heads, limit=_MAX_TOKENS):
+        encoded = _encode(self.tokenizer, cleaned, self.limit)
+        for rows, output in _in_shapes(encoded, self.tokenizer, self.heads, limit=self.limit):
             vectors[rows], classes[rows] = output[:, :dim], output[:, dim:].astype(np.int64)
         return ChexbertReading(
             labels=LabelTable(CHEXBERT_ORDER, _CLASSES[classes]).of(OBSERVATIONS),
@@ -127,15 +130,15 @@ def load_chexbert(checkpoint: Path | str, bert: Path | str) -> Chexbert:
     checkpoint, bert = Path(checkpoint), _folder(bert)
     try:
         config = AutoConfig.from_pretrained(str(bert), local_files_only=True)
-    except (OSError, ValueError) as error:
+        if config.model_type != "bert":
+            raise MismatchError(f"a config of {config.model_type}", wanted="bert", where=str(bert))
+        heads = _Heads(BertModel(config))
+    except (OSError, ValueError, StrictDataclassError) as error:
         raise XemplarError(f"no config can be read ({type(error).__name__})", where=str(bert)) from error
-    if config.model_type != "bert":
-        raise MismatchError(f"a config of {config.model_type}", wanted="bert", where=str(bert))
-    heads = _Heads(BertModel(config))
     weights = _weights(checkpoint)
     _check_weights(weights, heads, checkpoint)
     heads.load_state_dict(weights)
-    return Chexbert(heads, _fast_tokenizer(bert), file_sha256(checkpoint))
+    return Chexbert(heads, _fast_tokenizer(bert, config), file_sha256(checkpoint))
 
 
 class BertScoreModel:
@@ -219,12 +222,13 @@ def load_bertscore(
     folder = _folder(folder)
     try:
         model = _pretrained(str(folder), {})
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise XemplarError(f"no model can be loaded ({type(error).__name__})", where=str(folder)) from error
     layers = int(model.config.num_hidden_layers)
     if not 0 <= layer <= layers:
         raise XemplarError(f"layer {layer}", wanted=f"0..{layers}", where=str(folder))
-    return BertScoreModel(model, _fast_tokenizer(folder), name=name, layer=layer, baseline=baseline)
+    tokenizer = _fast_tokenizer(folder, model.config)
+    return BertScoreModel(model, tokenizer, name=name, layer=layer, baseline=baseline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +321,16 @@ def _check_weights(weights: dict[str, Tensor], heads: _Heads, path: Path) -> Non
         )
 
 
-def _fast_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+def _fast_tokenizer(folder: Path, config: Any) -> PreTrainedTokenizerBase:  # noqa: ANN401
     tokenizer = load_tokenizer(folder)
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
         raise MismatchError("a tokenizer without padding or a fast form", wanted="both", where=str(folder))
+    if len(tokenizer) > config.vocab_size:
+        raise MismatchError(
+            f"a tokenizer of {len(tokenizer)} tokens",
+            wanted=f"at most {config.vocab_size}, the model's",
+            where=str(folder),
+        )
     return tokenizer
 
 
