@@ -8,7 +8,9 @@ shipped, and lift the score a little, so that this one is never to be printed as
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain as chained
 from operator import itemgetter
 
 import numpy as np
@@ -94,7 +96,7 @@ def _statistics(words: Tokens, other: Tokens, *, stem: bool) -> tuple[int, ...]:
             theirs[other[there] in _FUNCTION_WORDS] += 1
     if len(matches) == len(words) == len(other) and chunks == 1:
         chunks = 0
-    functions = [sum(word in _FUNCTION_WORDS for word in text) for text in (words, other)]
+    functions = [sum(map(_FUNCTION_WORDS.__contains__, text)) for text in (words, other)]
     return (*exact, *mine, *theirs, chunks, len(words), functions[0], len(other), functions[1])
 
 
@@ -128,28 +130,44 @@ def align(words: Tokens, other: Tokens, *, stem: bool = True) -> tuple[list[tupl
     ]
     matches = [(place, there) for there, place in enumerate(settled) if place is not None and place >= 0]
     paths: list[_Path] = [(0, 0, -1, None)]
-    for there, settled_place in enumerate(settled):
-        if settled_place is None:
+    for there, run in _runs(settled):
+        if run is None:
             paths = _branch(paths, words, other, there=there, places=candidates[there])
         else:
-            paths = [_go_on(path, settled_place) for path in paths]
+            place, cost, end = run
+            broken = cost + _CHUNK
+            paths = [
+                (before + (broken if goes >= 0 and goes != place else cost), used, end, chain)
+                for before, used, goes, chain in paths
+            ]
     paths.sort(key=_COST)
     closed = [(cost + _CHUNK if end >= 0 else cost, chain) for cost, _, end, chain in paths]
-    cost, chain = min(closed, key=_COST)
-    while chain is not None:
-        matches.append(chain[1:])
-        chain = chain[0]
-    return matches, (cost // _CHUNK) % (_EXACT // _CHUNK)
+    total, choices = min(closed, key=_COST)
+    while choices is not None:
+        matches.append(choices[1:])
+        choices = choices[0]
+    return matches, (total // _CHUNK) % (_EXACT // _CHUNK)
 
 
-def _go_on(path: _Path, place: int) -> _Path:
-    """The path over a word that has but one place, or none (-1).
+def _runs(settled: list[int | None]) -> Iterator[tuple[int, tuple[int, int, int] | None]]:
+    """Where a choice is open (None), and the runs of words between that have one place each, or none.
 
-    What the match itself is worth is the same for all paths, and so left out.
+    A run is its first place, what it costs from its second word on, and where it ends: the same for all
+    paths. What its matches are worth is the same too, and so left out.
     """
-    cost, used, end, chain = path
-    broken = end >= 0 and end != place
-    return (cost + _CHUNK if broken else cost), used, place + 1 if place >= 0 else -1, chain
+    there = 0
+    while there < len(settled):
+        start, first = there, settled[there]
+        there += 1
+        if first is None:
+            yield start, None
+            continue
+        cost, end = 0, first + 1 if first >= 0 else -1
+        while there < len(settled) and (place := settled[there]) is not None:
+            cost += _CHUNK if end >= 0 and end != place else 0
+            end = place + 1 if place >= 0 else -1
+            there += 1
+        yield start, (first, cost, end)
 
 
 def _candidates(words: Tokens, other: Tokens, *, stem: bool) -> list[list[int]]:
@@ -229,9 +247,9 @@ _LETTER = re.compile(f"[{_LETTERS}]")
 
 def normalised(tokens: Tokens) -> Tokens:
     """The words as METEOR's `-norm` parts them, lower-cased."""
-    words = [word for token in tokens for word in _parted(token)]
-    if not any(word[-1] == "." and len(word) > 1 for word in words):
-        return tuple(words)
+    words = tuple(chained.from_iterable(map(_parted, tokens)))
+    if not any([word[-1] == "." for word in words]):
+        return words
     following = [*words[1:], ""]
     return tuple(part for word, after in zip(words, following, strict=True) for part in _dot(word, after))
 
