@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
@@ -53,6 +54,24 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         temporary.unlink(missing_ok=True)
         raise _unwritable(path, error) from error
     sync_folder(path.parent)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A text file written bit by bit that takes the place of `path` once it is whole.
+
+    An interruption leaves what was there; what the machine refuses is told in one line.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with refusals_told(path):
+        try:
+            with temporary.open("w", encoding="utf-8", newline="") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def check_new(folder: Path, *, but: str) -> None:

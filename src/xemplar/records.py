@@ -30,6 +30,24 @@ TextKind = Literal["reports", "captions"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 DOMAINS: tuple[Domain, ...] = ("synthetic", "figures", "clinical")
+OBSERVATIONS: tuple[str, ...] = (
+    "No Finding",
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Lesion",
+    "Lung Opacity",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+    "Support Devices",
+)
+"""The 14 of CheXpert, in its tables' order (Irvin et al. 2019). Other programs order them otherwise."""
+
 UNVERIFIED = "Research use only. Not for diagnosis. Unverified draft."
 
 

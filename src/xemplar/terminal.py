@@ -114,6 +114,52 @@ def show_scores(summary: Json) -> None:
         _show_reliability(summary["drafts"]["reliability"])
 
 
+def show_text_scores(summary: Json) -> None:
+    """What scored texts reached: wording, the main label scores, findings; each beside its floors."""
+    _show_texts(summary)
+    _show_rows(summary["wording"])
+    main = [row for row in summary["labels"] if _is_main(row["measure"])]
+    if main:
+        say(f"\nlabels of {summary['labels_read']} studies")
+        _show_rows(main)
+        say("\neach finding")
+        _show_rows([row for row in summary["by finding"] if _is_main(row["measure"])])
+    for board in summary["anchors"]:
+        systems = ", ".join(f"{name} {value:.3f}" for name, value in board["systems"])
+        say(f"\npublished, {board['measure']} ({board['source']}; {board['note']}): {systems}")
+
+
+def show_comparison(summary: Json) -> None:
+    """Two systems under the headline scores, with the paired difference."""
+    _show_texts(summary)
+    one, other = summary["systems"]
+    say(f"\n{one}, {other}, and the first less the second")
+    for row in summary["rows"]:
+        if row["p_holm"] is not None:
+            values = "   ".join(_interval(row[which]) for which in ("first", "second", "difference"))
+            say(f"  {row['measure']:<44} {values}   p {row['p_holm']:.4f} (Holm)")
+
+
+def _show_texts(summary: Json) -> None:
+    unit = summary["resampling"]["of"]
+    say(f"[{summary['system']}]  {summary['studies']} studies; intervals resample {unit}")
+    for what, count in summary["counted"].items():
+        if count and what not in ("predictions", "references", "scored"):
+            say(f"  {count} {what}")
+    if left := summary.get("labels_left_out"):
+        say(f"  {left} references without labels: captions, or not English")
+
+
+def _is_main(measure: str) -> bool:
+    """F1 of what is present, an uncertain one counted as present: micro and macro, or of a finding."""
+    kind, _, policy = measure.partition("[")
+    return (
+        kind.startswith("f1_present_")
+        and policy == "uncertain=present]"
+        and not kind.startswith(("f1_present_samples", "f1_present_weighted"))
+    )
+
+
 def _show_rows(rows: Sequence[Json]) -> None:
     for row in rows:
         name = row["measure"] + (" (R@k in CLIP papers)" if row["measure"].startswith("success@") else "")

@@ -1,0 +1,110 @@
+"""A table of reports -> a table of labels, one column an observation, and the spans behind them.
+
+Knows tables and the findings engine; knows no score.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xemplar.errors import XemplarError
+from xemplar.findings import Labeler, Profile, ReportLabels, Said
+from xemplar.folders import replacing
+from xemplar.records import OBSERVATIONS
+from xemplar.report import is_english
+from xemplar.sources.rows import check_column, read_columns, read_rows
+
+
+@dataclass(slots=True)
+class Labelled:
+    """How many reports were read and how many, for which reason, have no labels."""
+
+    reports: int = 0
+    without_text: int = 0
+    not_english: int = 0
+    present: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OBSERVATIONS, 0))
+
+
+def label_table(
+    table: Path,
+    out: Path,
+    *,
+    key: str,
+    texts: Sequence[str],
+    profile: Profile = "default",
+    mentions: Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Labelled:
+    """Write `out`: the id and, for each of the 14 observations, 1, 0, -1 or blank; a row for every report.
+
+    `texts` are the columns that make up a report, in order. `mentions`, JSON lines, gets each mention: id,
+    observation, presence, the sentence, the rule, and its span in the report's sections joined by a blank
+    line. A report without text, or in another language than English, has blanks and is counted. Raises
+    XemplarError for a missing column, an id that is empty or stands twice, and a damaged row.
+    """
+    if not texts:
+        raise XemplarError("no column of texts", wanted="one column at least that holds the report")
+    if mentions is not None and mentions.resolve() == out.resolve():
+        raise XemplarError("labels and mentions into one file", wanted="two files", where=str(out))
+    columns = read_columns(table)
+    for column in (key, *texts):
+        check_column(table, column, columns)
+    counts, labeler = Labelled(), Labeler(profile)
+    with ExitStack() as files:
+        rows = csv.writer(files.enter_context(replacing(out)), lineterminator="\n")
+        spans = None if mentions is None else files.enter_context(replacing(mentions))
+        rows.writerow([key, *OBSERVATIONS])
+        for name, parts in _reports(table, key, texts):
+            found = _read(labeler, parts, counts)
+            values = found.row() if found is not None else [None] * len(OBSERVATIONS)
+            rows.writerow([name, *("" if value is None else value for value in values)])
+            if spans is not None and found is not None:
+                spans.writelines(_told(name, one) for one in found.mentions)
+            if on_progress is not None:
+                on_progress(counts.reports)
+    return counts
+
+
+def _told(name: str, one: Said) -> str:
+    """A mention as a line of JSON."""
+    told = {
+        "id": name, "observation": one.observation, "presence": one.presence, "start": one.span[0],
+        "end": one.span[1], "rule": one.rule, "implied": one.implied, "sentence": one.sentence,
+    }  # fmt: skip
+    return json.dumps(told, ensure_ascii=False) + "\n"
+
+
+def _read(labeler: Labeler, parts: Sequence[str], counts: Labelled) -> ReportLabels | None:
+    counts.reports += 1
+    written = [part for part in parts if part.strip()]
+    if not written:
+        counts.without_text += 1
+        return None
+    if not is_english(" ".join(written)):
+        counts.not_english += 1
+        return None
+    found = labeler.label(parts)
+    for name, presence in found.presences.items():
+        counts.present[name] += presence == "present"
+    return found
+
+
+def _reports(table: Path, key: str, texts: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Ids, each once, with the parts of the report; an empty part stays, so that spans can be found."""
+    seen: set[str] = set()
+    for row in read_rows(table):
+        where = f"{table.name}, row {row.number}"
+        if row.fault:
+            raise XemplarError(row.fault, where=where, remedy="mend the table")
+        name = row.values.get(key, "").strip()
+        if not name:
+            raise XemplarError(f"an empty {key!r}", wanted="an id in every row", where=where)
+        if name in seen:
+            raise XemplarError(f"{key!r} of an earlier row again", wanted="an id once", where=where)
+        seen.add(name)
+        yield name, [row.values.get(column, "") for column in texts]

@@ -1,0 +1,307 @@
+"""One run of texts, or two, scored beside their floors: the summary that a page is made of.
+
+Knows pairs, measures, intervals and the labeler that reads the texts; knows no archive and no page.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar import __version__
+from xemplar.contracts import Json
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.evaluation.texts.anchors import anchors_of
+from xemplar.evaluation.texts.floors import Pool, floor_texts
+from xemplar.evaluation.texts.measures import QUESTIONS, Family, label_families, wording_families
+from xemplar.evaluation.texts.pairs import Pairs
+from xemplar.findings import Labeler, Profile, lexicon_version
+from xemplar.metrics.labels import NOT_MENTIONED, PRESENT, UNCERTAIN, LabelTable, presence_table
+from xemplar.metrics.statistics import Resampler, holm
+from xemplar.metrics.tokenisers import DEFAULT, TokeniserName
+from xemplar.records import OBSERVATIONS, TextKind
+from xemplar.report import is_english
+
+Report = Callable[[str], None]
+"""Told the name of each stage as it begins."""
+
+Scored = dict[str, list[Family]]
+"""Families of each system, ours first."""
+
+HEADLINES = (
+    f"f1_present_micro_14{QUESTIONS[0].suffix}",
+    f"f1_present_macro_14{QUESTIONS[0].suffix}",
+    f"f1_present_micro_5{QUESTIONS[0].suffix}",
+    f"f1_present_macro_5{QUESTIONS[0].suffix}",
+)
+"""Of labels; of wording every score is one. Comparisons are adjusted for the number of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """How texts are scored; all of it stands in the summary."""
+
+    texts: TextKind = "reports"
+    """Captions have no labels."""
+    section: str = "not said"
+    """What of a report the references are: findings, impression, both."""
+    tokeniser: TokeniserName = DEFAULT
+    profile: Profile = "default"
+    replicates: int = 1000
+    seed: int = 0
+    floors: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextScores:
+    """The summary, JSON as it stands; the pairs; what each study got; the labels of both sides.
+
+    `read` (n,) says which studies have labels: those whose reference is English.
+    """
+
+    summary: Json
+    pairs: Pairs
+    per_study: dict[str, NDArray[np.generic]]
+    labels: tuple[LabelTable, LabelTable] | None
+    read: NDArray[np.bool_]
+
+
+def score_texts(
+    pairs: Pairs,
+    settings: TextSettings | None = None,
+    *,
+    system: str = "predictions",
+    pool: Pool | None = None,
+    on_stage: Report | None = None,
+) -> TextScores:
+    """Score predictions against references, with intervals by patient, beside floors on the same studies.
+
+    `pool` is what the floors draw from (default: the references of other patients). Labels are read from
+    English alone; other references have wording scores and are counted. Fewer than two patients raise
+    XemplarError.
+    """
+    settings, told = settings or TextSettings(), on_stage or (lambda stage: None)
+    run = _Run(pairs, settings)
+    told("floors")
+    floors = floor_texts(
+        pairs.references, pairs.clusters, pool or run.own_pool(), seed=settings.seed
+    ) if settings.floors else {}  # fmt: skip
+    told("scores")
+    families = {name: run.families(texts) for name, texts in {"ours": pairs.predictions, **floors}.items()}
+    told("intervals")
+    summary = {
+        **_heading(pairs, settings, system),
+        "labels_read": int(run.read.sum()),
+        "labels_left_out": int((~run.read).sum()),
+        "floors": {name: _told(texts) for name, texts in floors.items()},
+        **run.tables(families),
+    }
+    measures = [row["measure"] for row in summary["wording"]]
+    summary["anchors"] = anchors_of(pairs, section=settings.section, measures=measures)
+    per_study = {"id": np.array(pairs.ids), "cluster": pairs.clusters, **run.columns(families["ours"])}
+    labels = None if run.truth is None else (run.labels(pairs.predictions), run.truth)
+    return TextScores(_defined(summary), pairs, per_study, labels, run.read)
+
+
+def compare_texts(
+    first: Pairs, second: Pairs, settings: TextSettings | None = None, *, systems: tuple[str, str]
+) -> Json:
+    """Two systems on the same studies: both scores, the paired difference (first less second), p-values.
+
+    Patients are resampled, and their results change sides, whole. `p_holm` adjusts `p_randomised` for the
+    number of headline scores (wording, and those of HEADLINES) and is null for the others. Raises
+    MismatchError where ids or references differ.
+    """
+    settings = settings or TextSettings()
+    if first.ids != second.ids or first.references != second.references:
+        raise MismatchError(
+            f"{len(first)} and {len(second)} studies, which are not the same ones in the same order",
+            wanted="two systems over the same ids and references",
+        )
+    run = _Run(first, settings)
+    ones, others = run.families(first.predictions), run.families(second.predictions)
+    rows = [row for one, other in zip(ones, others, strict=True) for row in run.compared(one, other)]
+    # NaN, where a score is undefined, is no hypothesis.
+    heads = {str(row["measure"]): float(row["p_randomised"]) for row in rows if _is_head(row)}
+    adjusted = holm({name: p for name, p in heads.items() if p == p})
+    rows = [{**row, "p_holm": adjusted.get(str(row["measure"]))} for row in rows]
+    both = {name: _told(pairs.predictions) for name, pairs in zip(systems, (first, second), strict=True)}
+    heading = _heading(first, settings, " against ".join(systems))
+    return _defined({**heading, "systems": list(systems), "predicted": both, "rows": rows})
+
+
+def _is_head(row: Json) -> bool:
+    return row["group"] == "wording" or row["measure"] in HEADLINES
+
+
+class _Run:
+    """The references, read once, and how intervals over them are made."""
+
+    def __init__(self, pairs: Pairs, settings: TextSettings) -> None:
+        if len(set(pairs.clusters)) < 2:
+            raise XemplarError(
+                f"{len(pairs)} studies of a single patient", wanted="two patients at least, to resample them"
+            )
+        self.pairs, self.settings = pairs, settings
+        self._labeler = Labeler(settings.profile)
+        reports = settings.texts == "reports"
+        english = {text: is_english(text) for text in set(pairs.references)} if reports else {}
+        self.read = np.array([english.get(text, False) for text in pairs.references], np.bool_)
+        self.truth = self.labels(pairs.references) if self.read.any() else None
+        self._resamplers: dict[int, Resampler] = {}
+
+    def labels(self, texts: Sequence[str]) -> LabelTable:
+        """What the texts of the studies that are read say of the 14 observations."""
+        kept = [text for text, read in zip(texts, self.read, strict=True) if read]
+        found = {text: self._labeler.label(text).presences for text in set(kept)}
+        return presence_table([found[text] for text in kept], OBSERVATIONS)
+
+    def own_pool(self) -> Pool:
+        """The references; normal are those of which no observation is present or uncertain."""
+        normal = np.zeros(len(self.pairs), np.bool_)
+        if self.truth is not None:
+            sick = [name for name in OBSERVATIONS if name not in ("No Finding", "Support Devices")]
+            codes = self.truth.of(sick).codes
+            normal[self.read] = ((codes != PRESENT) & (codes != UNCERTAIN)).all(axis=1)
+            normal[self.read] &= (codes != NOT_MENTIONED).any(axis=1)
+        return Pool(self.pairs.references, self.pairs.clusters, normal)
+
+    def families(self, texts: tuple[str, ...]) -> list[Family]:
+        """All that is measured of a system's texts."""
+        found = list(wording_families(texts, self.pairs.references, self.settings.tokeniser))
+        if self.truth is not None:
+            found += label_families(self.labels(texts), self.truth)
+        return found
+
+    def resampler(self, family: Family) -> Resampler:
+        """Draws for as many studies as the family is over: all, or those that are read."""
+        size = len(family.sums)
+        if size not in self._resamplers:
+            clusters = self.pairs.clusters if size == len(self.pairs) else self.pairs.clusters[self.read]
+            self._resamplers[size] = Resampler(
+                clusters, seed=self.settings.seed, replicates=self.settings.replicates
+            )
+        return self._resamplers[size]
+
+    def tables(self, families: Scored) -> Json:
+        """Rows by group; floors and differences for wording and for what is said to be present."""
+        groups: dict[str, list[Json]] = {"wording": [], "labels": [], "by finding": []}
+        others = {name: found for name, found in families.items() if name != "ours"}
+        for place, mine in enumerate(families["ours"]):
+            resampler = self.resampler(mine)
+            found = resampler.intervals(mine.statistics, mine.sums)
+            beside = {name: rows[place] for name, rows in others.items() if _has_floors(mine)}
+            floors = {n: resampler.intervals(mine.statistics, one.sums) for n, one in beside.items()}
+            against = {
+                name: resampler.comparisons(mine.statistics, mine.sums, one.sums)
+                for name, one in beside.items()
+            }
+            for key, interval in found.items():
+                groups[mine.name].append(
+                    {
+                        "measure": key,
+                        "ours": asdict(interval),
+                        "chance": None,
+                        "floors": {name: asdict(rows[key]) for name, rows in floors.items()},
+                        "differences": {n: asdict(rows[key].difference) for n, rows in against.items()},
+                    }
+                )
+        return {**groups, "support": self._support()}
+
+    def compared(self, one: Family, other: Family) -> list[Json]:
+        """Both systems' scores of a family, with the paired difference and its p-values."""
+        resampler = self.resampler(one)
+        ours = resampler.intervals(one.statistics, one.sums)
+        theirs = resampler.intervals(other.statistics, other.sums)
+        found = resampler.comparisons(one.statistics, one.sums, other.sums)
+        return [
+            {
+                "measure": key,
+                "group": one.name,
+                "first": asdict(ours[key]),
+                "second": asdict(theirs[key]),
+                "difference": asdict(comparison.difference),
+                "p_bootstrap": comparison.p_bootstrap,
+                "p_randomised": comparison.p_randomised,
+            }
+            for key, comparison in found.items()
+        ]
+
+    def _support(self) -> Json:
+        if self.truth is None:
+            return {}
+        codes = self.truth.codes
+        return {
+            name: {"present": int((column == PRESENT).sum()), "uncertain": int((column == UNCERTAIN).sum()),
+                   "absent": int((column == 0).sum()), "not mentioned": int((column == NOT_MENTIONED).sum())}
+            for name, column in zip(self.truth.findings, codes.T, strict=True)
+        }  # fmt: skip
+
+    def columns(self, families: Sequence[Family]) -> dict[str, NDArray[np.generic]]:
+        """What each study got; NaN where it has no such score."""
+        found: dict[str, NDArray[np.generic]] = {}
+        for family in families:
+            for key, values in family.per_study.items():
+                column = np.full(len(self.pairs), np.nan)
+                column[... if len(values) == len(self.pairs) else self.read] = values
+                found[key] = column
+        return found
+
+
+def _has_floors(family: Family) -> bool:
+    first = next(iter(family.statistics))
+    return family.name == "wording" or "_present_" in first
+
+
+def _heading(pairs: Pairs, settings: TextSettings, system: str) -> Json:
+    keys = Counter(pairs.reference_keys)
+    return {
+        "kind": "texts",
+        "system": system,
+        "studies": len(pairs),
+        "resampling": {
+            "of": "patients" if pairs.by_patient else "studies (patients unknown)",
+            "clusters": len(set(pairs.clusters)),
+            "replicates": settings.replicates,
+            "seed": settings.seed,
+            "level": 0.95,
+        },
+        "settings": asdict(settings),
+        "lexicon": lexicon_version(settings.profile)[:16],
+        "counted": dict(pairs.counted),
+        "references": {
+            "distinct": len(keys),
+            "with an equal one elsewhere": sum(count for count in keys.values() if count > 1),
+        },
+        "predictions": _told(pairs.predictions),
+        "equal to their reference": sum(
+            one == other for one, other in zip(pairs.predictions, pairs.references, strict=True)
+        ),
+        "fingerprint": pairs.fingerprint,
+        "versions": {"xemplar": __version__, "python": platform.python_version(), "numpy": np.__version__},
+    }
+
+
+def _told(texts: Sequence[str]) -> Json:
+    """How many of a system's texts differ, and how many are empty."""
+    return {"distinct": len(set(texts)), "empty": sum(not text for text in texts)}
+
+
+def _defined(value: Mapping[str, object]) -> Json:
+    """The same with null for what is undefined, since JSON has no NaN."""
+    return {name: _or_null(one) for name, one in value.items()}
+
+
+def _or_null(value: object) -> object:
+    if isinstance(value, dict):
+        return _defined(value)
+    if isinstance(value, list | tuple):
+        return [_or_null(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
