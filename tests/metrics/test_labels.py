@@ -11,7 +11,6 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.metrics.labels import (
     ABSENT,
     NOT_MENTIONED,
-    OBSERVATIONS,
     PRESENT,
     SUBSETS,
     UNCERTAIN,
@@ -29,6 +28,7 @@ from xemplar.metrics.labels import (
     presence_table,
     value_table,
 )
+from xemplar.records import OBSERVATIONS
 
 PEERS = {
     "f1": sklearn.f1_score,
