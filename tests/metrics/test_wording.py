@@ -234,6 +234,10 @@ def test_an_empty_one_among_several_references_does_no_harm():
     pairs = pair_texts(["a b c d", "x"], [["", "a b c d"], ["x"]], tokeniser="coco_raw")
     assert pairs.empty_references == 0
     assert bleu(pairs)[3].per_pair[0] == pytest.approx(1)
+    # The empty one is nearest in length.
+    pairs = pair_texts(["a", "x"], [["", "a b c"], ["x"]], tokeniser="coco_raw")
+    assert bleu(pairs)[0].per_pair[0] == pytest.approx(1)
+    assert 0 < rouge_l(pairs).per_pair[0] < 1
 
 
 def test_the_tokeniser_is_part_of_the_name():

@@ -51,8 +51,9 @@ def bleu_from_sums(sums: Floats, *, order: Order) -> Floats:
     """(..., 10) sums of `bleu` -> (...) BLEU of that order."""
     precision = np.prod((sums[..., :order] + _TINY) / (sums[..., 4 : 4 + order] + _SMALL), axis=-1)
     score = precision ** (1 / order) * _brevity((sums[..., 8] + _TINY) / (sums[..., 9] + _SMALL))
-    # The constants would give the wordless a little: they get nothing.
-    return np.asarray(np.where((sums[..., 8] > 0) & (sums[..., 9] > 0), score, 0.0))
+    # The constants would give a little to the wordless: they get nothing.
+    wordless = (sums[..., 8] == 0) | ((sums[..., 9] == 0) & (sums[..., 0] == 0))
+    return np.asarray(np.where(wordless, 0.0, score))
 
 
 def bleu2_rexrank(predictions: Sequence[str], references: Sequence[str | Sequence[str]]) -> WordingScore:
