@@ -214,6 +214,7 @@ def _branch(
 
 @lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
+    # Of Snowball before its version 3, which parts "later" from "lateral": the program's is older.
     return str(_stemmer().stemWord(word))
 
 
