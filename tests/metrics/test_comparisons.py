@@ -252,3 +252,19 @@ def test_runs_over_other_units_are_refused():
 def test_units_of_another_number_are_refused():
     with pytest.raises(XemplarError, match=r"units of shape \(3, 2\) for clusters of shape \(2,\)"):
         Resampler(["a", "b"], seed=0).interval(ratio, np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("clusters", [["a", None], [1.0, float("nan")]])
+def test_units_of_nobody_are_refused(clusters):
+    with pytest.raises(XemplarError, match="1 units of an unknown cluster"):
+        Resampler(clusters, seed=0)
+
+
+def test_infinite_sums_are_refused():
+    with pytest.raises(XemplarError, match="an infinite number"):
+        Resampler(["a", "b"], seed=0).interval(ratio, np.array([[np.inf, 1.0], [1.0, 1.0]]))
+
+
+def test_a_negative_seed_is_refused():
+    with pytest.raises(XemplarError, match="seed -1"):
+        Resampler(["a", "b"], seed=-1)

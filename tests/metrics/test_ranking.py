@@ -293,9 +293,9 @@ def test_an_unknown_measure_is_refused(name):
         per_query(np.zeros((1, 2)), np.zeros((1, 2), dtype=bool), (name,))
 
 
-@pytest.mark.parametrize("grade", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("grade", [-1.0, np.nan, np.inf, 1e-60, 1e60])
 def test_a_grade_that_is_none_is_refused(grade):
-    with pytest.raises(XemplarError, match="grades of query 1 negative, infinite or NaN"):
+    with pytest.raises(XemplarError, match="grades of query 1 negative, NaN or out of range"):
         per_query(np.zeros((2, 1)), np.array([[0.0], [grade]]))
 
 

@@ -139,13 +139,15 @@ def _falling(scores: Scores) -> NDArray[np.uint32]:
 
 
 def _grades(relevance: Relevance, out: NDArray[np.bool_] | None, first: int) -> NDArray[np.float32]:
-    grades = np.ascontiguousarray(relevance, dtype=np.float32)
+    with np.errstate(over="ignore", under="ignore"):
+        grades = np.ascontiguousarray(relevance, dtype=np.float32)
     if relevance.dtype != np.bool_:
-        bad = ~(grades >= 0) | np.isinf(grades)
+        # What single precision turns into 0 would be a right item lost.
+        bad = ~(grades >= 0) | np.isinf(grades) | ((grades == 0) & (relevance != 0))
         if bad.any():
             raise XemplarError(
-                f"grades of query {first + int(np.argmax(bad.any(axis=1)))} negative, infinite or NaN",
-                wanted="grades from 0 on",
+                f"grades of query {first + int(np.argmax(bad.any(axis=1)))} negative, NaN or out of range",
+                wanted="grades from 0 on, in single precision",
             )
         grades = grades + np.float32(0)  # minus zero is zero
     return grades if out is None else np.where(out, np.float32(0), grades)

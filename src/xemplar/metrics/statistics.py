@@ -113,8 +113,8 @@ class Resampler:
     """
 
     def __init__(self, clusters: Clusters, *, seed: int, replicates: int = 1000, level: float = 0.95) -> None:
-        if replicates < 1:
-            raise XemplarError(f"{replicates} replicates", wanted="one at least")
+        if replicates < 1 or seed < 0:
+            raise XemplarError(f"{replicates} replicates, seed {seed}", wanted="1 and 0 at least")
         if not 0 < level < 1:
             raise XemplarError(f"level {level}", wanted="a coverage between 0 and 1")
         self.seed, self.replicates, self.level = seed, replicates, level
@@ -246,6 +246,8 @@ class Resampler:
     def _within(self, units: Numbers) -> NDArray[np.float64]:
         """(n, ...) -> (clusters, ...): added up within clusters, in the order of the units."""
         numbers = self._units(units)
+        if np.isinf(numbers).any():
+            raise XemplarError("an infinite number among the units", wanted="numbers that can be summed")
         total = np.zeros((self.clusters, *numbers.shape[1:]), dtype=np.float64)
         np.add.at(total, self._codes, numbers)
         return total
@@ -359,6 +361,9 @@ def _numbered(clusters: Clusters) -> tuple[NDArray[np.int64], int]:
     names = np.asarray(clusters)
     if names.ndim != 1:
         raise XemplarError(f"clusters of shape {names.shape}", wanted="one cluster for each unit")
+    unknown = sum(name is None or name != name for name in names)
+    if unknown:
+        raise XemplarError(f"{unknown} units of an unknown cluster", wanted="the patient of each unit")
     if not len(names):
         raise XemplarError("no unit to resample", wanted="units of two clusters at least")
     unique, codes = np.unique(names, return_inverse=True)
