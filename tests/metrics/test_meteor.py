@@ -145,6 +145,8 @@ def brute_force(words, other):
         ("wait... what", "wait ... what"),
         ("1,000 a,b", "1,000 a , b"),
         ("Heart (big)", "heart ( big )"),
+        ("Effusion. No mass. or", "effusion . no mass. or"),
+        ("Dr. Smith, No. 5 No. Five", "dr. smith , no. 5 no . five"),
     ],
 )
 def test_words_are_parted_as_by_the_program(tokens, words):

@@ -242,7 +242,13 @@ _PARTED = (
     (re.compile(rf"([{_LETTERS}])'([{_LETTERS}])"), r"\1 '\2"),
     (re.compile(r"(\d)'(s)"), r"\1 '\2"),
 )
-_KEEP_DOT = frozenset(("v", "vs", "i.e", "e.g", "rev"))
+_TITLES = (
+    "Adj Adm Adv Bart Bldg Brig Bros Capt Cmdr Col Comdr Con Corp Cpl Dr DR Drs Ens Gen Gov Hon Hosp Hr Insp "
+    "Lt Maj Messrs Mlle MM Mme Mr MR Mrs MRS Ms MS Msgr Nos Nr Op Ord Pfc Ph Prof Pvt Rep Reps Res rev Rev "
+    "Rt Sen Sens Sfc Sgt Sr St Supt Surg v vs i.e e.g"
+)
+_KEEP_DOT = frozenset((*_TITLES.split(), *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+_KEEP_DOT_BEFORE_NUMBER = frozenset(("Art", "No", "pp"))
 _LETTER = re.compile(f"[{_LETTERS}]")
 
 
@@ -250,9 +256,11 @@ def normalised(tokens: Tokens) -> Tokens:
     """The words as METEOR's `-norm` parts them, lower-cased."""
     words = tuple(chained.from_iterable(map(_parted, tokens)))
     if not any([word[-1] == "." for word in words]):
-        return words
+        return tuple(map(str.lower, words))
     following = [*words[1:], ""]
-    return tuple(part for word, after in zip(words, following, strict=True) for part in _dot(word, after))
+    return tuple(
+        part.lower() for word, after in zip(words, following, strict=True) for part in _dot(word, after)
+    )
 
 
 @lru_cache(maxsize=1 << 16)
@@ -260,7 +268,7 @@ def _parted(token: str) -> Tokens:
     text = f" {token} "
     for pattern, parted in _PARTED:
         text = pattern.sub(parted, text)
-    return tuple(text.lower().split())
+    return tuple(text.split())
 
 
 def _dot(word: str, after: str) -> Tokens:
@@ -271,5 +279,7 @@ def _dot(word: str, after: str) -> Tokens:
     if "." in stem and _LETTER.search(stem):
         return (word.replace(".", ""),)
     if stem in _KEEP_DOT or "a" <= after[:1] <= "z":
+        return (word,)
+    if stem in _KEEP_DOT_BEFORE_NUMBER and "0" <= after[:1] <= "9":
         return (word,)
     return (stem, ".")
