@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 from xemplar.errors import XemplarError
 from xemplar.findings.claims import findings_of
-from xemplar.findings.cleaning import cut, cut_cleaned
+from xemplar.findings.cleaning import Cut, cut, cut_cleaned
 from xemplar.findings.engine import Scene, read
 from xemplar.findings.lexicon import OBSERVATIONS, Profile, lexicon
 from xemplar.records import Presence
@@ -25,6 +25,7 @@ REMEMBERED = 20_000
 
 _NO_FINDING = "No Finding"
 _DEVICES = "Support Devices"
+_BETWEEN = "\n\n"
 _FAILURE = ("chf", "heart failure")
 
 
@@ -71,6 +72,15 @@ class _Read:
     implied: bool
     words: str
 
+    def stated(self, profile: Profile) -> list[tuple[str, Presence]]:
+        """What it adds to the labels; to the original, a failing heart may be a large one."""
+        if self.implied:
+            return []
+        stated = [(name, self.presence) for name in self.observations if name != _NO_FINDING]
+        if profile == "chexpert" and self.words in _FAILURE and self.presence != "absent":
+            stated.append(("Cardiomegaly", "uncertain"))
+        return stated
+
 
 class Labeler:
     """Labels reports by one profile, and keeps the readings of the sentences it met last.
@@ -90,27 +100,34 @@ class Labeler:
         self._read = lru_cache(maxsize=remembered)(reading) if remembered else reading
 
     def label(self, report: str | Mapping[str, str] | Sequence[str]) -> ReportLabels:
-        """The labels of a report: a text, or its sections, which are joined by a line break."""
-        text = _joined(report)
+        """The labels of a report: a text, or its sections, no sentence of which runs into the next."""
+        sections = _sections(report)
+        text = _BETWEEN.join(sections)
         said: list[Said] = []
+        stated: list[tuple[str, Presence]] = []
         vetoed = False
-        extra: list[tuple[str, Presence]] = []
-        for part in cut_cleaned(text) if self.profile == "chexpert" else cut(text):
+        for at, part in self._sentences(sections):
             for one in self._read(part.text):
-                span = part.span(one.start, one.end)
-                vetoed |= one.presence != "absent" and not one.implied and one.observations != (_DEVICES,)
-                if self.profile == "chexpert" and one.words in _FAILURE and one.presence != "absent":
-                    extra.append(("Cardiomegaly", "uncertain"))
+                start, end = part.span(one.start, one.end)
+                vetoed |= one.presence != "absent" and one.observations != (_DEVICES,)
+                stated += one.stated(self.profile)
                 said += [
-                    Said(name, one.presence, span, part.text.strip(), one.rule, one.implied)
+                    Said(name, one.presence, (at + start, at + end), part.text.strip(), one.rule, one.implied)
                     for name in one.observations
                     if name != _NO_FINDING
                 ]
-        stated = [(one.observation, one.presence) for one in said if not one.implied] + extra
         presences = _added_up(stated, self.profile)
         if not vetoed and (self.profile == "chexpert" or any(map(str.isalpha, text))):
             presences[_NO_FINDING] = "present"
         return ReportLabels(self.profile, presences, tuple(said), text)
+
+    def _sentences(self, sections: Sequence[str]) -> Iterator[tuple[int, Cut]]:
+        """Every sentence, and where its section begins in the whole text."""
+        at = 0
+        for section in sections:
+            for part in cut_cleaned(section) if self.profile == "chexpert" else cut(section):
+                yield at, part
+            at += len(section) + len(_BETWEEN)
 
 
 def label_report(
@@ -118,7 +135,7 @@ def label_report(
 ) -> ReportLabels:
     """The 14 labels of an English report, and the mentions behind them.
 
-    `report` is a text, or its sections in order (a mapping's values), joined by a line break. Profile
+    `report` is a text, or its sections in order (a mapping's values), joined by a blank line. Profile
     "default" reads as well as we can; "chexpert" as chexpert-labeler does (Irvin et al. 2019), errors
     of its parser aside. Raises XemplarError for what is no text, and for an unknown profile.
     """
@@ -130,14 +147,17 @@ def _labeler(profile: Profile) -> Labeler:
     return Labeler(profile)
 
 
-def _joined(report: str | Mapping[str, str] | Sequence[str]) -> str:
+def _sections(report: str | Mapping[str, str] | Sequence[str]) -> list[str]:
     if isinstance(report, str):
-        return report
+        return [report]
+    sectioned: object = report
+    if isinstance(sectioned, bytes) or not isinstance(sectioned, (Mapping, Sequence)):
+        raise XemplarError(f"a report is {type(report).__name__}", wanted="text or sections")
     parts = list(report.values()) if isinstance(report, Mapping) else list(report)
     for part in parts:
         if not isinstance(part, str):
             raise XemplarError(f"a report's section is {type(part).__name__}", wanted="text")
-    return "\n\n".join(parts)
+    return parts
 
 
 def _mentions(scene: Scene) -> Iterator[_Read]:
@@ -150,7 +170,9 @@ def _mentions(scene: Scene) -> Iterator[_Read]:
                 start=mention.start,
                 end=mention.reach,
                 rule=mention.rule,
-                implied=structure and scene.words.structures[mention.label[1:]].implied,
+                implied=structure
+                and mention.presence == "absent"
+                and scene.words.structures[mention.label[1:]].implied,
                 words=scene.text[mention.start : mention.end],
             )
 
