@@ -201,7 +201,7 @@ def test_draws_leave_the_global_generator_alone(runs):
     assert (np.random.get_state()[1] == before).all()
 
 
-def test_tosses_are_not_the_draws_over_again(runs):
+def test_tosses_are_fair_and_have_nothing_to_do_with_the_draws(runs):
     draws = Resampler(runs[0], seed=7, replicates=400)
     together = np.corrcoef(draws._weights.ravel(), draws._sides.ravel())[0, 1]
     assert abs(together) < 0.03

@@ -323,6 +323,14 @@ def test_trec_order_ranks_nothing_that_was_not_retrieved():
     assert {name: values.tolist() for name, values in found.items()} == {"rank": [4.0], "recall@3": [0.0]}
 
 
+def test_trec_order_misses_what_was_not_retrieved():
+    scores, right = np.array([[0.5, 0.3, -np.inf]]), np.array([[True, False, True]])
+    found = per_query(
+        scores, right, ("recall@3", "average_precision", "ndcg"), ties="trec", item_names=["a", "b", "c"]
+    )
+    assert [float(values[0]) for values in found.values()] == [0.5, 0.5, 1 / (1 + 1 / np.log2(3))]
+
+
 OF_TREC = {
     "map": "average_precision",
     "map_cut_10": "average_precision@10",
