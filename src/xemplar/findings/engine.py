@@ -20,6 +20,7 @@ _WORDS_ONLY = re.compile(r"\s+(?:(?!and\b|or\b|with\b)\w+\s+){0,2}\Z")
 _LIST_ONLY = re.compile(r"[\s,/&]*(?:and|or)?\s*(?:(?!with\b)\w+\s+){0,2}\Z")
 BREAK = re.compile(r",|;|\band\b|\bor\b|/")
 _ENDS = frozenset(("ends", "turns"))
+_NO_CUES = frozenset(("pseudo", "no_change"))
 
 
 @dataclass(slots=True)
@@ -159,6 +160,8 @@ def _judge_alternatives(scene: Scene, alternatives: re.Pattern[str]) -> None:
         gap = scene.text[one.end : two.start]
         if len(gap) > 40 or "absent" in (one.presence, two.presence):
             continue
+        if any(kind == "no_change" and end <= one.start <= end + 40 for kind, _, end in scene.cues):
+            continue  # "no change in the effusion or atelectasis"
         if alternatives.search(gap) and not scene.words.verbs.search(gap):
             for mention in (one, two):
                 mention.presence, mention.rule = "uncertain", "alternatives"
@@ -236,7 +239,7 @@ def _structure_presence(scene: Scene, mention: Mention, predicate: Span) -> Pres
         return "uncertain"
     first, last = min(mention.start, start), max(mention.start, start)
     for cue, _, cue_end in reversed(scene.cues):
-        if cue_end > last or cue == "pseudo":
+        if cue_end > last or cue in _NO_CUES:
             continue
         if cue in _ENDS or (cue_end <= first and BREAK.search(scene.text, cue_end, first)):
             break
