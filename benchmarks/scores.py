@@ -3,8 +3,9 @@
 Processor time on one thread, the median of three runs; arrays are drawn, their making is not timed. The
 peers: scikit-learn's ranking scores on the whole matrix; trec_eval's C code through pytrec_eval and ranx on
 a part of it, since they want a dictionary entry for every score (its making is not timed either, though
-somebody must); scipy's bootstrap for one score. pytrec_eval-terrier and ranx are looked for in the Python
-that --peers names, and left out with a word where it has none.
+somebody must); scipy's bootstrap for one score. The few ties among scores in single precision set the
+answers of scikit-learn and ranx apart from ours; without ties scikit-learn's are equal. pytrec_eval-terrier
+and ranx are looked for in the Python that --peers names, and left out with a word where it has none.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/scores.py [--peers python] [--out docs/results/scores.json]
 """
