@@ -11,10 +11,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_TITLES = r"(?<!\bdr)(?<!\bmr)(?<!\bmrs)(?<!\bms)(?<!\bvs)(?<!\bst)(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)"
 _STOP = re.compile(
-    rf"[.!?]+(?=[\s\"')]|\Z)(?<!\b\d\.)(?<!\b\d\d\.)|{_TITLES}(?<=[a-z)]{{2}})\.(?=[A-Z\d])|\n\s*\n|\n\s*(?=\d{{1,2}}[.)]|[-*]\s)",
-    re.IGNORECASE | re.ASCII,
+    r"(?=[.!?\n])(?:[.!?]+(?=[\s\"')]|\Z)(?<!\b\d\.)(?<!\b\d\d\.)"
+    r"|\.(?<=[A-Za-z)]{2}\.)(?=[A-Z\d])"
+    r"|\n\s*(?:\n|(?=\d{1,2}[.)]|[-*]\s)))"
 )
 _TITLE = re.compile(r"(?:\A|[\s(])(?:dr|mr|mrs|ms|vs|st|e\.g|i\.e|approx)\.\Z", re.IGNORECASE)
 _CLEAN = re.compile(r"and/or|(?<=[a-z])/(?=[a-z])|\.(?:\s*\.)+\s*|[.,](?!\s)|\s{2,}|[\t\n\r\f\v]")

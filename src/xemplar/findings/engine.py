@@ -218,9 +218,10 @@ def _following(scene: Scene, mention: Mention, predicates: Sequence[Span]) -> Sp
         (start for kind, start, _ in scene.cues if kind in _ENDS and start >= mention.end),
         default=len(scene.text),
     )
-    for other in scene.mentions:
-        if other.start >= mention.end and scene.words.verbs.search(scene.text, mention.end, other.start):
-            limit = min(limit, other.start)
+    verb = scene.words.verbs.search(scene.text, mention.end)
+    if verb is not None:
+        behind = (other.start for other in scene.mentions if other.start >= verb.end())
+        limit = min(limit, next(behind, limit))
     for predicate in predicates:
         if mention.end <= predicate[1] < limit and _relevant(scene, mention, predicate[0]):
             return predicate
