@@ -37,7 +37,7 @@ from xemplar.models.tokenizer import load_tokenizer, tokenize, train_wordpiece
 from xemplar.report import text_key
 from xemplar.training import state
 from xemplar.training.augment import augment
-from xemplar.training.losses import info_nce
+from xemplar.training.objectives.contrastive import info_nce
 from xemplar.training.recipe import Recipe
 from xemplar.training.sampling import Batch, Pair, Sampler, Texts, hold_back, pairs_of
 

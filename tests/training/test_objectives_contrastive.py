@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from xemplar.training.losses import info_nce
+from xemplar.training.objectives.contrastive import info_nce
 
 SCALE = torch.tensor(7.0)
 
