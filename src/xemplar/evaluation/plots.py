@@ -75,13 +75,13 @@ def draw_plots(evaluation: Evaluation) -> list[Plot]:
     """The plots that an evaluation allows: ranks always, the others where drafts were scored."""
     title = f"{evaluation.summary['title']} ({evaluation.summary['split']})"
     curves = rank_curves(evaluation)
-    plots = [_plot("ranks", _ranks_alt(curves), lambda theme: _draw_ranks(theme, title, curves))]
+    plots = [draw_twice("ranks", _ranks_alt(curves), lambda theme: _draw_ranks(theme, title, curves))]
     drafted = evaluation.summary["drafts"]
     if drafted and drafted["by_finding"]:
         rows = sorted(drafted["by_finding"], key=lambda row: (row["ours"]["value"], row["measure"]))
         counts = present_counts(evaluation)
         plots.append(
-            _plot(
+            draw_twice(
                 "findings",
                 _findings_alt(rows),
                 lambda theme: _draw_findings(theme, title, rows, counts=counts),
@@ -90,7 +90,7 @@ def draw_plots(evaluation: Evaluation) -> list[Plot]:
     if drafted and drafted["reliability"]:
         found = drafted["reliability"]
         plots.append(
-            _plot("reliability", _reliability_alt(found), lambda t: _draw_reliability(t, title, found))
+            draw_twice("reliability", _reliability_alt(found), lambda t: _draw_reliability(t, title, found))
         )
     return plots
 
@@ -143,7 +143,8 @@ def present_counts(evaluation: Evaluation) -> Counter[str]:
     return Counter(name for truth in truths for name, said in truth.items() if said == "present")
 
 
-def _plot(name: str, alt: str, draw: Callable[[Theme], Figure]) -> Plot:
+def draw_twice(name: str, alt: str, draw: Callable[[Theme], Figure]) -> Plot:
+    """A plot on light paper and on dark."""
     light, dark = (_png(draw(theme)) for theme in THEMES)
     return Plot(name, alt, light, dark)
 
@@ -154,7 +155,7 @@ def _png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _canvas(theme: Theme, size: tuple[float, float], *, heading: str, title: str) -> tuple[Figure, Axes]:
+def canvas(theme: Theme, size: tuple[float, float], *, heading: str, title: str) -> tuple[Figure, Axes]:
     """A figure with one pair of axes, headed by what is shown and of whom."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -174,7 +175,7 @@ def _canvas(theme: Theme, size: tuple[float, float], *, heading: str, title: str
 
 def _draw_ranks(theme: Theme, title: str, curves: list[Curve]) -> Figure:
     heading = "Image to text: share of films whose own report is among the first k"
-    figure, axes = _canvas(theme, (7.6, 4.1), heading=heading, title=title)
+    figure, axes = canvas(theme, (7.6, 4.1), heading=heading, title=title)
     looks = {
         "ours": (theme.ours, "-", 2.2),
         LINEAR: (theme.floor, "--", 1.6),
@@ -201,7 +202,7 @@ def _draw_ranks(theme: Theme, title: str, curves: list[Curve]) -> Figure:
 
 def _draw_findings(theme: Theme, title: str, rows: list[Json], *, counts: Counter[str]) -> Figure:
     height = 1.3 + 0.36 * len(rows)
-    figure, axes = _canvas(theme, (7.6, height), heading="Drafts: F1 of each finding", title=title)
+    figure, axes = canvas(theme, (7.6, height), heading="Drafts: F1 of each finding", title=title)
     marks = (("ours", "o", theme.ours, theme.ours, 0.12), (LINEAR, "D", theme.floor, theme.paper, -0.16))
     for name, shape, colour, face, offset in marks:
         held = [
@@ -238,7 +239,7 @@ def _draw_findings(theme: Theme, title: str, rows: list[Json], *, counts: Counte
 
 def _draw_reliability(theme: Theme, title: str, found: Json) -> Figure:
     heading = "Drafts: share of findings that are there, by the probability they were given"
-    figure, axes = _canvas(theme, (7.6, 4.6), heading=heading, title=title)
+    figure, axes = canvas(theme, (7.6, 4.6), heading=heading, title=title)
     axes.plot([0, 1], [0, 1], ":", color=theme.faint, linewidth=1.2, label="as often as said")
     bins = [row for row in found["bins"] if None not in row["observed"].values()]
     at, values = [row["predicted"] for row in bins], [row["observed"]["value"] for row in bins]
