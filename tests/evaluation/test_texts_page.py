@@ -1,0 +1,475 @@
+"""The pages of scored and of compared texts: self-contained, safe to open, and true to what was scored."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markupsafe import escape
+from PIL import Image
+
+from xemplar.contracts import Json
+from xemplar.errors import XemplarError
+from xemplar.evaluation.texts.comparison import Own, parted, tally, write_comparison_page
+from xemplar.evaluation.texts.marked import compared, judge, pieces, read_text
+from xemplar.evaluation.texts.measures import QUESTIONS
+from xemplar.evaluation.texts.names import label_key, titled
+from xemplar.evaluation.texts.page import (
+    PER_STUDY,
+    headlines,
+    how_chosen,
+    pick_studies,
+    probability,
+    standing,
+    write_texts_page,
+)
+from xemplar.evaluation.texts.pairs import Pairs, pair_up
+from xemplar.evaluation.texts.plots import difference_plot, finding_plot
+from xemplar.evaluation.texts.run import TextScores, TextSettings, compare_texts, score_texts
+from xemplar.findings import OBSERVATIONS, Labeler
+
+SCRIPT = "<script>alert('no')</script> & a & b"
+VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
+REPORTS = (
+    "The heart is enlarged. There is a small left pleural effusion.",
+    "The heart is normal in size. The lungs are clear. No pneumothorax.",
+    "There is a right lower lobe opacity. Possible pneumonia.",
+    "No pleural effusion or pneumothorax. The lungs are clear.",
+    "Bibasilar atelectasis. The heart is normal in size.",
+    "There is mild pulmonary edema. The heart is enlarged.",
+    "A nodule in the left upper lobe. No pleural effusion.",
+    "There is an old rib fracture. The lungs are clear.",
+)
+SETTINGS = TextSettings(section="findings", replicates=25)
+FRENCH = "Le coeur est de taille normale et il n'y a pas de pneumothorax dans les poumons."
+
+
+@dataclass
+class Made:
+    """Scores and their page."""
+
+    scores: TextScores
+    page: Path
+    html: str
+
+
+class Outline(HTMLParser):
+    """Collects tags, attributes and visible text, and what was left open or closed twice."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        self.faults += [f"{tag} left open" for tag in self.open]
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+    @property
+    def words(self) -> str:
+        """The visible text, its white space evened out."""
+        return " ".join(self.text.split())
+
+
+def _references() -> dict[str, str]:
+    found = {f"study {number}": text for number, text in enumerate(REPORTS * 2)}
+    found["study 3"] += f" {SCRIPT}"
+    return found
+
+
+def _predictions(shift: int) -> dict[str, str]:
+    """Every third text is another study's."""
+    texts = list(_references().values())
+    return {
+        name: texts[(row + shift) % len(texts)] if row % 3 == 0 else text
+        for row, (name, text) in enumerate(_references().items())
+    }
+
+
+def _scored(folder: Path, pairs: Pairs, settings: TextSettings, cases: int = 6) -> Made:
+    scores = score_texts(pairs, settings, system=f"ours {SCRIPT} $x$")
+    page = write_texts_page(scores, folder, cases=cases)
+    return Made(scores, page, page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory) -> Made:
+    predictions = _predictions(3) | {"nobody's": "The lungs are clear."}
+    del predictions["study 0"]
+    references = _references() | {"french": FRENCH, "empty": ""}
+    return _scored(tmp_path_factory.mktemp("labelled"), pair_up(predictions, references), SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def captions(tmp_path_factory) -> Made:
+    settings = replace(SETTINGS, texts="captions", floors=False)
+    return _scored(tmp_path_factory.mktemp("captions"), pair_up(_predictions(3), _references()), settings)
+
+
+@pytest.fixture(scope="module")
+def rivals() -> tuple[Pairs, Pairs, Json]:
+    first, second = pair_up(_predictions(3), _references()), pair_up(_predictions(5), _references())
+    systems = (f"first {SCRIPT}", "second")
+    return first, second, compare_texts(first, second, SETTINGS, systems=systems)
+
+
+@pytest.fixture(scope="module")
+def comparison(rivals, tmp_path_factory) -> str:
+    first, second, summary = rivals
+    folder = tmp_path_factory.mktemp("comparison")
+    return write_comparison_page(summary, first, second, folder=folder).read_text(encoding="utf-8")
+
+
+@pytest.fixture(params=["labelled", "captions", "comparison"])
+def html(request) -> str:
+    found = request.getfixturevalue(request.param)
+    return found if isinstance(found, str) else found.html
+
+
+def _says(html: str, words: str) -> bool:
+    return words in Outline(html).words
+
+
+# what holds of every page
+
+
+def test_every_tag_is_closed_where_it_should_be(html):
+    assert Outline(html).faults == []
+
+
+def test_nothing_outside_the_file_is_asked_for(html):
+    for tag, attributes in Outline(html).tags:
+        assert tag not in {"script", "link", "iframe", "object", "embed", "base"}
+        for name in ("src", "href", "srcset", "action", "poster"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:image/"))
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_texts_and_names_are_shown_and_never_run(html):
+    assert SCRIPT not in html
+    assert str(escape(SCRIPT)) in html
+
+
+def test_links_within_the_page_lead_somewhere(html):
+    tags = Outline(html).tags
+    marks = {attributes["id"] for _, attributes in tags if "id" in attributes}
+    assert {a["href"][1:] for tag, a in tags if tag == "a"} <= marks
+
+
+def test_it_says_that_nothing_is_verified(html):
+    assert _says(html, "Research use only. Not for diagnosis.")
+
+
+# scored texts
+
+
+def test_every_wording_score_is_printed(labelled):
+    text = Outline(labelled.html).text
+    for row in labelled.scores.summary["wording"]:
+        assert f"{row['ours']['value']:.3f}" in text
+        assert titled(row["measure"])[0] in text
+        for floor in row["floors"].values():
+            assert f"{floor['value']:.3f}" in text
+
+
+def test_what_was_not_as_expected_is_counted(labelled):
+    for words in (
+        "1 prediction without a reference: left out",
+        "2 references without a prediction: scored as empty texts",
+        "1 empty reference: left out",
+        "1 reference not in English: it has wording scores and no labels",
+    ):
+        assert _says(labelled.html.replace("</b><span>", "</b> <span>"), words)
+
+
+def test_that_nothing_was_left_out_is_said_only_where_it_is_so(labelled, captions):
+    assert not _says(labelled.html, "nothing was left out")
+    assert _says(captions.html, "nothing was left out")
+
+
+def test_captions_have_no_labels(captions):
+    assert "CheXpert" not in captions.html
+    assert all("F1" not in head.name for head in headlines(captions.scores.summary))
+
+
+def test_the_settings_can_be_read_back_from_the_page(labelled):
+    written = re.search(r"settings = (TextSettings\(.*\))", Outline(labelled.html).text)
+    assert eval(written[1], {"TextSettings": TextSettings}) == SETTINGS
+
+
+def test_a_scale_holds_ours_its_interval_and_every_floor(labelled):
+    for head in headlines(labelled.scores.summary):
+        assert set(head.places) == {"ours", "low", "high", *head.score["floors"]}
+        for name, place in head.places.items():
+            value = head.score["ours"]["value" if name == "ours" else name] if name in (
+                "ours", "low", "high") else head.score["floors"][name]["value"]  # fmt: skip
+            assert place == pytest.approx(100 * value / head.top)
+
+
+def test_the_main_scores_are_the_agreed_ones(labelled):
+    keys = [head.score["measure"].partition("[")[0] for head in headlines(labelled.scores.summary)]
+    assert keys == [
+        "f1_present_micro_14", "f1_present_macro_14", "f1_present_micro_5", "f1_present_macro_5",
+        "BLEU-4", "ROUGE-L", "CIDEr-D", "meteor_es",
+    ]  # fmt: skip
+
+
+def test_published_scores_are_shown_only_where_there_are_some(labelled, tmp_path):
+    assert "Published scores" not in labelled.html
+    board = {
+        "name": "a board", "source": "somewhere", "measure": "BLEU-2 (ReXrank)[cxr_report_metric]",
+        "note": "a mean", "systems": [["worst", 0.01], ["<best>", 0.99]],
+    }  # fmt: skip
+    summary = copy.deepcopy(labelled.scores.summary) | {"anchors": [board]}
+    html = write_texts_page(replace(labelled.scores, summary=summary), tmp_path, cases=0).read_text()
+    assert _says(html, "<best>")
+    assert headlines(summary)[-1].score["measure"] == board["measure"]
+
+
+def test_a_board_puts_ours_and_the_floors_in_their_places(labelled):
+    row = next(r for r in labelled.scores.summary["wording"] if r["measure"].startswith("BLEU-2 (ReXrank)"))
+    same = row["ours"]["value"]
+    board = {"measure": row["measure"], "systems": [["low", 0.0], ["equal", same], ["high", 1.0]]}
+    places = standing(board, labelled.scores.summary)
+    values = [place.value for place in places]
+    assert values == sorted(values, reverse=True)
+    names = [place.name for place in places if place.kind != "floor"]
+    assert names == ["high", "equal", labelled.scores.summary["system"], "low"]
+    assert {place.name for place in places if place.kind == "floor"} == set(row["floors"])
+
+
+def test_the_same_scores_make_the_same_page(labelled, tmp_path):
+    assert write_texts_page(labelled.scores, tmp_path).read_text() == labelled.html
+
+
+def test_a_place_that_cannot_be_written_is_named(labelled, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(XemplarError, match="cannot be written"):
+        write_texts_page(labelled.scores, tmp_path / "file", cases=0)
+
+
+def test_the_plot_lies_beside_the_page_and_says_what_it_shows(labelled):
+    found = sorted(path.name for path in (labelled.page.parent / "plots").iterdir())
+    assert found == ["findings-dark.png", "findings.png"]
+    for name in found:
+        with Image.open(labelled.page.parent / "plots" / name) as picture:
+            assert min(picture.size) > 300
+    alt = next(a["alt"] for tag, a in Outline(labelled.html).tags if tag == "img")
+    row = next(
+        r for r in labelled.scores.summary["by finding"] if r["measure"].startswith("f1_present_edema[")
+    )
+    assert f"Edema {row['ours']['value']:.2f}" in alt
+
+
+def test_without_labels_there_is_no_plot_of_findings(captions):
+    assert finding_plot(captions.scores.summary) is None
+    assert list((captions.page.parent / "plots").iterdir()) == []
+
+
+# which studies are shown
+
+
+def test_lowest_middle_and_highest_are_shown_by_rule(labelled):
+    scores = labelled.scores
+    values = np.asarray(scores.per_study[PER_STUDY], np.float64)
+    known = [row for row in range(len(values)) if np.isfinite(values[row])]
+    known.sort(key=lambda row: (values[row], sha256(scores.pairs.ids[row].encode()).hexdigest()))
+    picks = pick_studies(scores, 6)
+    assert [pick.row for pick in picks[:2]] == known[:2]
+    assert [pick.row for pick in picks[4:]] == known[-2:]
+    at = [known.index(pick.row) for pick in picks[2:4]]
+    assert abs(sum(at) / 2 - (len(known) - 1) / 2) <= 0.5
+    assert [pick.group for pick in picks] == ["lowest"] * 2 + ["middle"] * 2 + ["highest"] * 2
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 1000])
+def test_no_study_is_shown_twice_and_a_failure_always(labelled, count):
+    picks = pick_studies(labelled.scores, count)
+    known = np.isfinite(np.asarray(labelled.scores.per_study[PER_STUDY], np.float64)).sum()
+    assert len({pick.row for pick in picks}) == len(picks) == min(count, known)
+    assert not picks or picks[0].group == "lowest"
+
+
+def test_the_shown_studies_and_the_rule_stand_on_the_page(labelled):
+    picks = pick_studies(labelled.scores, 6)
+    assert _says(labelled.html, " ".join(how_chosen(labelled.scores, picks).split()))
+    assert len(re.findall("<article", labelled.html)) == 6
+    for pick in picks:
+        assert f">{labelled.scores.pairs.ids[pick.row]}</h3>" in labelled.html
+
+
+def test_captions_are_chosen_by_their_words(captions):
+    values = captions.scores.per_study["ROUGE-L[ptb_like]"]
+    assert pick_studies(captions.scores, 1)[0].value == values.min()
+
+
+# marks in the texts
+
+
+def _marks(prediction: str, reference: str) -> dict[str, tuple[str, str | None]]:
+    labeler = Labeler()
+    own, other = read_text(labeler, prediction), read_text(labeler, reference)
+    found = pieces(own, [judge(own, other, alone="not in the reference")])
+    return {piece.text: (piece.signs, piece.kind) for piece in found if piece.kind}
+
+
+def test_a_finding_of_both_agrees():
+    assert _marks("There is a pleural effusion.", "Small pleural effusion.") == {
+        "pleural effusion": ("✓", "hit")
+    }  # fmt: skip
+
+
+def test_presence_against_absence_contradicts():
+    assert _marks("No pleural effusion.", "Small pleural effusion.")["pleural effusion"] == ("✗", "miss")
+
+
+def test_what_one_side_alone_says_is_graver_where_it_is_present():
+    assert _marks("There is a pneumothorax.", "Small pleural effusion.")["pneumothorax"] == ("+", "miss")
+    assert _marks("No pneumothorax.", "Small pleural effusion.")["pneumothorax"] == ("+", "open")
+
+
+def test_uncertain_counts_as_present():
+    assert _marks("Possible pneumonia.", "There is pneumonia.")["pneumonia"] == ("✓", "hit")
+    assert _marks("Possible pneumonia.", "No pneumonia.")["pneumonia"] == ("✗", "miss")
+
+
+def test_a_mention_that_another_one_outweighs_is_not_judged():
+    marks = [
+        (piece.text, piece.signs)
+        for piece in _both("No pleural effusion on the right. There is a pleural effusion on the left.")
+        if piece.kind
+    ]
+    assert marks == [("pleural effusion", "·"), ("pleural effusion", "✓")]
+
+
+def _both(text: str) -> tuple:
+    own = read_text(Labeler(), text)
+    return pieces(own, [judge(own, own, alone="missed")])
+
+
+@pytest.mark.parametrize("text", [*REPORTS, "", SCRIPT, "No pneumothorax,\n\nlungs are clear", FRENCH])
+def test_the_pieces_of_a_text_are_the_text(text):
+    assert "".join(piece.text for piece in _both(text)) == text
+
+
+def test_a_table_of_a_study_tells_what_each_side_says():
+    labeler = Labeler()
+    truth = read_text(labeler, "There is a pneumothorax. The lungs are clear.")
+    said = read_text(labeler, "No pneumothorax. The heart is enlarged.")
+    rows = {row.observation: row for row in compared(truth, [said])}
+    assert (rows["Pneumothorax"].reference, rows["Pneumothorax"].said) == ("present", ("absent",))
+    assert rows["Pneumothorax"].judged[0].verdict == "contradicts"
+    assert rows["Cardiomegaly"].judged[0].verdict == "not in the reference"
+    assert rows["Lung Opacity"].reference == "absent, implied"
+    assert rows["Lung Opacity"].judged[0].verdict == "missed"
+    assert "Fracture" not in rows
+
+
+def test_labels_marked_in_the_texts_are_the_labels_that_were_scored(labelled):
+    truth = labelled.scores.labels[1]
+    rows = np.flatnonzero(labelled.scores.read)
+    labeler = Labeler()
+    for place, row in enumerate(rows):
+        reading = read_text(labeler, labelled.scores.pairs.references[row])
+        said = {name for name in reading.says if name not in reading.implied}
+        assert said == {n for n, code in zip(truth.findings, truth.codes[place], strict=True) if code != -2}
+
+
+# names and numbers
+
+
+def test_no_two_measures_of_a_summary_have_one_name(labelled):
+    rows = [row["measure"] for group in ("wording", "labels") for row in labelled.scores.summary[group]]
+    assert len({titled(key) for key in rows}) == len(rows)
+
+
+def test_every_key_that_the_page_asks_for_is_one_of_the_summary(labelled):
+    known = {row["measure"] for row in labelled.scores.summary["by finding"]}
+    for question in QUESTIONS:
+        assert {label_key("f1", question, name) for name in OBSERVATIONS} <= known
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(None, "–"), (0.0, "< 0.001"), (0.0004, "< 0.001"), (0.0005, "0.001"), (1.0, "1.000")]
+)
+def test_a_probability_is_never_nought(value, told):
+    assert probability(value) == told
+
+
+# compared texts
+
+
+def test_main_scores_of_a_comparison_have_their_differences(rivals, comparison):
+    heads = [row for row in rivals[2]["rows"] if row["p_holm"] is not None]
+    assert len(heads) == 12
+    text = Outline(comparison).text
+    for row in heads:
+        for system in ("first", "second"):
+            assert f"{row[system]['value']:.3f}" in text
+        assert f"{abs(row['difference']['value']):.3f}" in text
+    told = tally(heads)
+    assert told["better"] + told["worse"] + told["not told apart"] == 12
+
+
+def test_a_difference_is_told_apart_only_where_its_interval_excludes_zero():
+    ends = [(0.1, 0.2), (-0.2, -0.1), (-0.1, 0.2), (0.0, 0.2)]
+    rows = [
+        {"difference": {"value": (low + high) / 2, "low": low, "high": high}, "p_holm": p}
+        for (low, high), p in zip(ends, (0.01, 0.05, 0.2, 0.9), strict=True)
+    ]
+    assert tally(rows) == {"better": 1, "worse": 1, "not told apart": 2, "holm": 1}
+
+
+def test_the_studies_on_which_two_systems_part_most_are_shown():
+    ids = tuple("abcdef")
+    first = np.array([1.0, 0.2, 0.5, np.nan, 0.0, 0.9])
+    second = np.array([0.0, 0.1, 0.5, 0.9, 0.7, 0.0])
+    own = Own("a score", (first, second), np.ones(6, np.bool_))
+    assert parted(own, ids, 4) == [(0, 0), (5, 0), (4, 1)]
+    assert parted(own, ids, 1) == [(0, 0)]
+    assert parted(own, ids, 0) == []
+
+
+def test_two_systems_that_are_one_part_nowhere(tmp_path):
+    pairs = pair_up(_predictions(3), _references())
+    settings = replace(SETTINGS, texts="captions")
+    summary = compare_texts(pairs, pairs, settings, systems=("one", "the same"))
+    html = write_comparison_page(summary, pairs, pairs, folder=tmp_path).read_text()
+    assert "<article" not in html
+    assert _says(html, "both systems got the same on every one")
+
+
+def test_a_plot_of_differences_needs_some():
+    assert difference_plot("differences", "Main scores", ("a", "b"), rows=[]) is None
+
+
+def test_in_a_comparison_the_reference_bears_a_sign_for_each_system():
+    labeler = Labeler()
+    truth = read_text(labeler, "There is a pneumothorax.")
+    said = [read_text(labeler, "There is a pneumothorax."), read_text(labeler, "No pneumothorax.")]
+    found = [
+        piece for piece in pieces(truth, [judge(truth, one, alone="missed") for one in said]) if piece.kind
+    ]
+    assert [(piece.signs, piece.kind) for piece in found] == [("✓✗", "open")]
+    assert found[0].told == "Pneumothorax present: agrees | contradicts"
