@@ -16,6 +16,7 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PreTrainedConfig
 
 from xemplar.errors import MismatchError, XemplarError
+from xemplar.models.blocks import first_token, masked_mean, projection
 from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
 
 MAX_SCALE = 100.0
@@ -44,8 +45,12 @@ class DualEncoder(nn.Module):
         self.image_tower = image.to(memory_format=torch.channels_last)
         self.text_tower = text
         positions = 1 if config.image.pool == "cls" else config.image.grid**2
-        self.image_projection = _projection(image_dim * positions, config.dim, config.image.dropout)
-        self.text_projection = _projection(text_dim, config.dim, config.text.dropout)
+        self.image_projection = projection(
+            config.projection, image_dim * positions, config.dim, dropout=config.image.dropout
+        )
+        self.text_projection = projection(
+            config.projection, text_dim, config.dim, dropout=config.text.dropout
+        )
         self.log_scale = nn.Parameter(torch.tensor(math.log(1.0 / config.temperature)))
         self.register_buffer("mean", _channels(config.image.mean), persistent=False)
         self.register_buffer("std", _channels(config.image.std), persistent=False)
@@ -71,11 +76,7 @@ class DualEncoder(nn.Module):
     def text_vectors(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """(n, length) token ids and attention mask -> (n, dim), rows of length 1."""
         hidden = self.text_tower(input_ids=tokens, attention_mask=mask).last_hidden_state
-        if self.config.text.pool == "cls":
-            pooled = hidden[:, 0]
-        else:
-            weights = mask.unsqueeze(-1).to(hidden.dtype)
-            pooled = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+        pooled = first_token(hidden) if self.config.text.pool == "cls" else masked_mean(hidden, mask)
         return functional.normalize(self.text_projection(pooled).float(), dim=-1)
 
 
@@ -161,10 +162,6 @@ def _pool_image(hidden: Tensor, tower: ImageTower) -> Tensor:
         hidden = hidden[:, -side * side :].transpose(1, 2).reshape(len(hidden), -1, side, side)
     pool = functional.adaptive_max_pool2d if tower.pool == "max" else functional.adaptive_avg_pool2d
     return pool(hidden, tower.grid).flatten(1)
-
-
-def _projection(width: int, dim: int, dropout: float) -> nn.Module:
-    return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, dim, bias=False))
 
 
 def _channels(values: tuple[float, ...]) -> Tensor:
