@@ -84,6 +84,30 @@ def test_your_own_data_and_its_python(films, capsys):
     assert capsys.readouterr().out.strip()
 
 
+def test_any_systems_reports(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said = ["Clear lungs.", "Small left pleural effusion.", "The heart is enlarged.", "No pneumothorax."]
+    with Path("reports.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [["uid", "findings", "impression"], *([n, t, t] for n, t in enumerate(said))]
+        )
+    for name, shift in (("pairs", 0), ("other", 1)):
+        rows = [[n, said[n - shift], text] for n, text in enumerate(said)]
+        with Path(f"{name}.csv").open("w", newline="") as stream:
+            csv.writer(stream).writerows([["id", "prediction", "reference"], *rows])
+    assert run_lines(blocks("sh")[2]) == ["label", "score", "compare"]
+    assert Path("scored/report.html").is_file() and Path("compared/report.html").is_file()
+
+
+def test_the_labelers_figures_are_the_committed_ones():
+    ours = json.loads((README.parent / "docs/results/labeler.json").read_text())["default"]["frozen"]
+    low, high = ours["ours"]["micro_interval"]
+    found = (ours["reports"], ours["ours"]["micro"], low, high, ours["original_on_findings"]["micro"])
+    told = "On {:,} reports .* micro-F1 of {:.2f} \\[{:.2f}, {:.2f}\\]; .* {:.2f} \\(".format(*found)
+    text = README.read_text(encoding="utf-8").replace(" .", " 0.").replace("[.", "[0.")
+    assert re.search(told.replace(" .*", " .*"), text)
+
+
 @pytest.mark.shared
 def test_the_figures_commands(tmp_path, monkeypatch):
     if not os.environ.get("XEMPLAR_DATA"):
@@ -96,7 +120,7 @@ def test_the_figures_commands(tmp_path, monkeypatch):
         rows = list(csv.reader(stream))
     with Path("roco/metadata.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows[:120])
-    assert run_lines(blocks("sh")[2])[-1] == "draft"
+    assert run_lines(blocks("sh")[3])[-1] == "draft"
 
 
 @pytest.mark.parametrize("name", ["demo", "figures"])

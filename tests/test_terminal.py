@@ -37,7 +37,7 @@ def test_scores_tell_whether_the_probabilities_hold(capsys):
     drafts = {"drafts": 3, "truth": "labels", "scores": [], "by_finding": [], "reliability": held}
     show_scores(
         {
-            "title": "t", "split": "test", "resampling": {"of": "patients"}, "drafts": drafts,
+            "title": "t", "split": "test", "resampling": {"of": "patients"}, "drafts": drafts, "words": None,
             "retrieval": {"tables": []}, "left_out": {"near_duplicates": 2},
         }
     )  # fmt: skip

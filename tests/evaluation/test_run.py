@@ -56,6 +56,7 @@ def evaluation(archive):
         "retrieval scores",
         "drafts",
         "draft scores",
+        "wording",
     ]
     return made
 
@@ -367,3 +368,31 @@ def test_where_all_are_left_out_it_is_said(archive, monkeypatch):
     monkeypatch.setitem(archive.corpus.__dict__, "copies", twins)
     with pytest.raises(XemplarError, match=r"0 patient or group in test, \d+ studies left out whose films"):
         evaluate(archive, replicates=5)
+
+
+# --- the words of drafts -----
+
+
+def test_words_are_scored_for_every_study_that_has_a_text(evaluation):
+    written = [study for study in evaluation.studies if study.text]
+    assert evaluation.summary["words"]["studies"] == len(written)
+    assert evaluation.words.pairs.references == tuple(study.text for study in written)
+
+
+def test_floors_of_words_draw_from_the_training_part_alone(archive, evaluation, monkeypatch):
+    seen = {}
+
+    def kept(references, clusters, pool, **given):
+        seen["pool"] = pool
+        return {}
+
+    monkeypatch.setattr("xemplar.evaluation.texts.run.floor_texts", kept)
+    evaluate(archive, replicates=5)
+    train = {study.text for study in archive.corpus.part("train") if study.text}
+    assert set(seen["pool"].texts) == train and 0 < seen["pool"].normal.sum() < len(seen["pool"].texts)
+
+
+def test_what_a_draft_says_is_its_lines(evaluation):
+    said = {study.study_id: draft for study, draft in zip(evaluation.studies, evaluation.drafts, strict=True)}
+    for name, text in zip(evaluation.words.pairs.ids, evaluation.words.pairs.predictions, strict=True):
+        assert text == " ".join(line.text for line in said[name].lines)

@@ -20,6 +20,7 @@ from xemplar.cli.options import (
     parts_of,
     refuse,
 )
+from xemplar.cli.texts import texts_app
 
 app = typer.Typer(
     name="xemplar",
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(texts_app)
 
 
 @app.command()
@@ -191,8 +193,9 @@ def evaluate(
     """Score an archive on a split it has not seen, beside its floors, and write a report to look at."""
     from xemplar.archive import open_archive
     from xemplar.evaluation.page import write_page
+    from xemplar.evaluation.run import WORDS, save_evaluation
     from xemplar.evaluation.run import evaluate as run
-    from xemplar.evaluation.run import save_evaluation
+    from xemplar.evaluation.texts.page import write_texts_page
     from xemplar.terminal import say, say_json, show_scores, tell
 
     archive = open_archive(index, calibration=calibration)
@@ -202,6 +205,8 @@ def evaluate(
     )
     save_evaluation(result, out)
     page = write_page(result, archive, out)
+    if result.words is not None:
+        write_texts_page(result.words, out / WORDS)
     if as_json:
         say_json(result.summary)
     else:

@@ -29,11 +29,17 @@ from xemplar.evaluation.drafted import hold_drafts, score_drafts
 from xemplar.evaluation.floors import fit_floor
 from xemplar.evaluation.galleries import make_gallery, rank_columns, score_gallery
 from xemplar.evaluation.scores import Resampling
+from xemplar.evaluation.texts.folder import save_texts
+from xemplar.evaluation.texts.run import TextScores
+from xemplar.evaluation.words import in_short, score_words
 from xemplar.folders import refusals_told, write_atomic
 from xemplar.records import Draft, Film, Split, Study
 
 Report = Callable[[str], None]
 """Told the name of each stage as it begins."""
+
+WORDS = "words"
+"""Folder within the report for the drafts' words: its own summary, pairs, scores and page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Evaluation:
     studies: tuple[Study, ...]
     drafts: tuple[Draft, ...]
     per_study: dict[str, NDArray[np.generic]]
+    words: TextScores | None = None
+    """The drafts' words against those really written."""
 
 
 def evaluate(
@@ -59,14 +67,14 @@ def evaluate(
 ) -> Evaluation:
     """Score an archive on one split of its corpus.
 
-    Drafts come from the archive's own index; retrieval is ranked in a temporary gallery of the
-    evaluated studies alone. Intervals resample patients (groups, or studies, where no one said who
-    the patients are). A study of which a film, or nearly, is in another split as well is left out
-    and counted. Refuses an index that holds an evaluated study or its patient.
+    Drafts come from the archive's own index; retrieval is ranked in a temporary gallery of the evaluated
+    studies alone. Intervals resample patients (groups or studies, where patients are unknown). A study of
+    which a film, or nearly, is in another split as well is left out and counted. Refuses an index that
+    holds an evaluated study or its patient.
     """
     told = on_stage or (lambda stage: None)
     studies, copies = _evaluated(archive, split, told)
-    resampling = Resampling(np.array([study.facets["cluster"] for study in studies]), replicates, seed)
+    resampling = Resampling(_clusters(studies), replicates, seed)
     told("linear floor")
     floor = fit_floor(archive.corpus, seed)
     told("gallery")
@@ -75,25 +83,34 @@ def evaluate(
     gallery = make_gallery(archive, studies, vectors=vectors, floor=floor)
     told("retrieval scores")
     reports = archive.corpus.settings.texts == "reports"
-    ranked = resampling.of(np.array([bool(study.text) for study in studies], np.bool_))
-    retrieval = score_gallery(gallery, ranked, reports=reports)
+    ranked = np.array([bool(study.text) for study in studies], np.bool_)
+    retrieval = score_gallery(gallery, resampling.of(ranked), reports=reports)
     told("drafts")
     drafts = tuple(archive.draft_many(films, vectors=vectors))
     told("draft scores")
     drafted = hold_drafts(archive, studies, drafts, floor=floor) if reports else None
+    told("wording")
+    words = score_words(archive.corpus, studies, drafts, resampling=resampling)
     summary = {
-        **_heading(archive, studies, split),
-        "left_out": {"near_duplicates": copies},
+        **_heading(archive, studies, split, left_out=copies),
         "resampling": {"of": _unit(studies), "replicates": replicates, "seed": seed, "level": 0.95},
         "linear_floor_strength": floor.strength,
         "retrieval": retrieval,
         "drafts": score_drafts(drafted, archive, vectors=vectors, resampling=resampling) if drafted else None,
+        "words": in_short(words),
+        **_lines(drafts),
+    }
+    columns = (
+        _columns(studies, drafts) | rank_columns(gallery, studies) | (drafted.columns() if drafted else {})
+    )
+    return Evaluation(_defined(summary), studies, drafts, columns, words)
+
+
+def _lines(drafts: Sequence[Draft]) -> Json:
+    return {
         "lines_per_draft": float(np.mean([len(draft.lines) for draft in drafts])),
         "silent_drafts": sum(not draft.lines for draft in drafts),
     }
-    columns = {**_columns(studies, drafts), **rank_columns(gallery, studies)}
-    columns |= drafted.columns() if drafted else {}
-    return Evaluation(_defined(summary), studies, drafts, columns)
 
 
 def _evaluated(archive: Archive, split: Split, told: Report) -> tuple[tuple[Study, ...], int]:
@@ -107,16 +124,20 @@ def _evaluated(archive: Archive, split: Split, told: Report) -> tuple[tuple[Stud
     return studies, copies
 
 
+def _clusters(studies: Sequence[Study]) -> NDArray[np.str_]:
+    return np.array([study.facets["cluster"] for study in studies])
+
+
 def _columns(studies: Sequence[Study], drafts: Sequence[Draft]) -> dict[str, NDArray[np.generic]]:
     return {
         "study_id": np.array([study.study_id for study in studies]),
-        "cluster": np.array([study.facets["cluster"] for study in studies]),
+        "cluster": _clusters(studies),
         "lines": np.array([len(draft.lines) for draft in drafts]),
     }
 
 
 def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write summary.json, scores.parquet and drafts.jsonl; the page is made from the same."""
+    """Write summary.json, scores.parquet, drafts.jsonl and words/; the pages are made from the same."""
     rows = [
         json.dumps(as_dict(draft), ensure_ascii=False, allow_nan=False) + "\n" for draft in evaluation.drafts
     ]
@@ -128,6 +149,8 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
         write_atomic(folder / "drafts.jsonl", "".join(rows).encode())
         write_atomic(folder / "scores.parquet", scores.getvalue())
         write_atomic(folder / "summary.json", (summary + "\n").encode())
+    if (words := evaluation.words) is not None:
+        save_texts(folder / WORDS, words.summary, words.pairs, per_study=words.per_study)
 
 
 def _defined(summary: Json) -> Json:
@@ -180,7 +203,7 @@ def _check_drafts(archive: Archive) -> None:
         )  # fmt: skip
 
 
-def _heading(archive: Archive, studies: Sequence[Study], split: Split) -> Json:
+def _heading(archive: Archive, studies: Sequence[Study], split: Split, *, left_out: int) -> Json:
     corpus, manifest = archive.corpus, archive.index.manifest
     return {
         "title": describe_part(corpus.settings.provenance, studies),
@@ -188,6 +211,7 @@ def _heading(archive: Archive, studies: Sequence[Study], split: Split) -> Json:
         "texts": corpus.settings.texts,
         "split": split,
         "studies": len(studies),
+        "left_out": {"near_duplicates": left_out},
         "corpus": {
             "source": corpus.settings.source,
             "title": corpus.title,

@@ -18,23 +18,22 @@ from numpy.typing import NDArray
 from xemplar.contracts import Json
 from xemplar.evaluation.texts.pairs import Columns, Pairs, read_pairs
 from xemplar.folders import refusals_told, write_atomic
+from xemplar.sources.rows import read_columns
 
 PAIRS = "pairs.jsonl"
-COLUMNS = Columns(cluster="cluster")
-"""Of `pairs.jsonl`: an id, whose study it is, what was predicted and what was written."""
+CLUSTER = "cluster"
+"""Column of `pairs.jsonl`, beside id, prediction and reference, where patients are known."""
 
 
 def save_texts(
-    folder: Path, summary: Json, pairs: Pairs, per_study: Mapping[str, NDArray[np.generic]]
+    folder: Path, summary: Json, pairs: Pairs, *, per_study: Mapping[str, NDArray[np.generic]]
 ) -> None:
     """Write summary.json, scores.parquet and pairs.jsonl; the last holds the texts themselves."""
-    rows = [
-        json.dumps({"id": name, "cluster": str(cluster), "prediction": prediction, "reference": reference},
-                   ensure_ascii=False) + "\n"
-        for name, cluster, prediction, reference in zip(
-            pairs.ids, pairs.clusters, pairs.predictions, pairs.references, strict=True
-        )
-    ]  # fmt: skip
+    rows = []
+    for row, name in enumerate(pairs.ids):
+        one = {"id": name, "prediction": pairs.predictions[row], "reference": pairs.references[row]}
+        known = {CLUSTER: str(pairs.clusters[row])} if pairs.by_patient else {}
+        rows.append(json.dumps({**one, **known}, ensure_ascii=False) + "\n")
     scores = io.BytesIO()
     pq.write_table(pa.table(dict(per_study)), scores)
     told = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
@@ -48,7 +47,8 @@ def save_texts(
 def read_run(path: Path, columns: Columns, *, references: Path | None = None) -> Pairs:
     """A table of predictions, or the report folder of a run scored before."""
     if path.is_dir():
-        return read_pairs(path / PAIRS, COLUMNS)
+        known = read_columns(path / PAIRS)
+        return read_pairs(path / PAIRS, Columns(cluster=CLUSTER if CLUSTER in known else None))
     return read_pairs(path, columns, references=references)
 
 

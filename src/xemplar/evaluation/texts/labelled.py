@@ -20,6 +20,14 @@ from xemplar.report import is_english
 from xemplar.sources.rows import check_column, read_columns, read_rows
 
 
+@dataclass(frozen=True, slots=True)
+class ReportColumns:
+    """Which column holds the ids, and which make up a report, in order."""
+
+    id: str = "id"
+    texts: tuple[str, ...] = ("text",)
+
+
 @dataclass(slots=True)
 class Labelled:
     """How many reports were read and how many, for which reason, have no labels."""
@@ -34,32 +42,31 @@ def label_table(
     table: Path,
     out: Path,
     *,
-    key: str,
-    texts: Sequence[str],
+    columns: ReportColumns,
     profile: Profile = "default",
     mentions: Path | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Labelled:
     """Write `out`: the id and, for each of the 14 observations, 1, 0, -1 or blank; a row for every report.
 
-    `texts` are the columns that make up a report, in order. `mentions`, JSON lines, gets each mention: id,
-    observation, presence, the sentence, the rule, and its span in the report's sections joined by a blank
-    line. A report without text, or in another language than English, has blanks and is counted. Raises
-    XemplarError for a missing column, an id that is empty or stands twice, and a damaged row.
+    `mentions`, JSON lines, gets each mention: id, observation, presence, the sentence, the rule, and its span
+    in the report's sections joined by a blank line. A report without text, or in another language than
+    English, has blanks and is counted. Raises XemplarError for a missing column, an id that is empty or
+    stands twice, and a damaged row.
     """
-    if not texts:
+    if not columns.texts:
         raise XemplarError("no column of texts", wanted="one column at least that holds the report")
     if mentions is not None and mentions.resolve() == out.resolve():
         raise XemplarError("labels and mentions into one file", wanted="two files", where=str(out))
-    columns = read_columns(table)
-    for column in (key, *texts):
-        check_column(table, column, columns)
+    known = read_columns(table)
+    for column in (columns.id, *columns.texts):
+        check_column(table, column, known)
     counts, labeler = Labelled(), Labeler(profile)
     with ExitStack() as files:
         rows = csv.writer(files.enter_context(replacing(out)), lineterminator="\n")
         spans = None if mentions is None else files.enter_context(replacing(mentions))
-        rows.writerow([key, *OBSERVATIONS])
-        for name, parts in _reports(table, key, texts):
+        rows.writerow([columns.id, *OBSERVATIONS])
+        for name, parts in _reports(table, columns):
             found = _read(labeler, parts, counts)
             values = found.row() if found is not None else [None] * len(OBSERVATIONS)
             rows.writerow([name, *("" if value is None else value for value in values)])
@@ -94,17 +101,17 @@ def _read(labeler: Labeler, parts: Sequence[str], counts: Labelled) -> ReportLab
     return found
 
 
-def _reports(table: Path, key: str, texts: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+def _reports(table: Path, columns: ReportColumns) -> Iterator[tuple[str, list[str]]]:
     """Ids, each once, with the parts of the report; an empty part stays, so that spans can be found."""
     seen: set[str] = set()
     for row in read_rows(table):
         where = f"{table.name}, row {row.number}"
         if row.fault:
             raise XemplarError(row.fault, where=where, remedy="mend the table")
-        name = row.values.get(key, "").strip()
+        name = row.values.get(columns.id, "").strip()
         if not name:
-            raise XemplarError(f"an empty {key!r}", wanted="an id in every row", where=where)
+            raise XemplarError(f"an empty {columns.id!r}", wanted="an id in every row", where=where)
         if name in seen:
-            raise XemplarError(f"{key!r} of an earlier row again", wanted="an id once", where=where)
+            raise XemplarError(f"{columns.id!r} of an earlier row again", wanted="an id once", where=where)
         seen.add(name)
-        yield name, [row.values.get(column, "") for column in texts]
+        yield name, [row.values.get(column, "") for column in columns.texts]
