@@ -83,8 +83,7 @@ def evaluate(
     gallery = make_gallery(archive, studies, vectors=vectors, floor=floor)
     told("retrieval scores")
     reports = archive.corpus.settings.texts == "reports"
-    ranked = np.array([bool(study.text) for study in studies], np.bool_)
-    retrieval = score_gallery(gallery, resampling.of(ranked), reports=reports)
+    retrieval = score_gallery(gallery, resampling.of(_written(studies)), reports=reports)
     told("drafts")
     drafts = tuple(archive.draft_many(films, vectors=vectors))
     told("draft scores")
@@ -100,9 +99,8 @@ def evaluate(
         "words": in_short(words),
         **_lines(drafts),
     }
-    columns = (
-        _columns(studies, drafts) | rank_columns(gallery, studies) | (drafted.columns() if drafted else {})
-    )
+    columns = _columns(studies, drafts) | rank_columns(gallery, studies)
+    columns |= drafted.columns() if drafted else {}
     return Evaluation(_defined(summary), studies, drafts, columns, words)
 
 
@@ -122,6 +120,10 @@ def _evaluated(archive: Archive, split: Split, told: Report) -> tuple[tuple[Stud
     studies, copies = archive.corpus.held_apart(asked)
     _check_enough(studies, copies, split)
     return studies, copies
+
+
+def _written(studies: Sequence[Study]) -> NDArray[np.bool_]:
+    return np.array([bool(study.text) for study in studies], np.bool_)
 
 
 def _clusters(studies: Sequence[Study]) -> NDArray[np.str_]:
