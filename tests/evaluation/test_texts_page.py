@@ -247,6 +247,16 @@ def test_published_scores_are_shown_only_where_there_are_some(labelled, tmp_path
     assert headlines(summary)[-1].score["measure"] == board["measure"]
 
 
+def test_labels_stand_beside_the_floors_for_the_first_question_alone(labelled):
+    part = labelled.html.split("F1 of what is present, beside the floors")[1].split("</table>")[0]
+    assert part.count('<th scope="row">') == 12
+    assert "uncertain counts as absent" not in part
+
+
+def test_a_name_is_not_spelt_otherwise(labelled):
+    assert "h1::first-letter { text-transform: none; }" in labelled.html
+
+
 def test_a_board_puts_ours_and_the_floors_in_their_places(labelled):
     row = next(r for r in labelled.scores.summary["wording"] if r["measure"].startswith("BLEU-2 (ReXrank)"))
     same = row["ours"]["value"]
@@ -449,6 +459,16 @@ def test_the_studies_on_which_two_systems_part_most_are_shown():
     assert parted(own, ids, 4) == [(0, 0), (5, 0), (4, 1)]
     assert parted(own, ids, 1) == [(0, 0)]
     assert parted(own, ids, 0) == []
+
+
+def test_studies_that_only_one_of_two_systems_has_are_counted(rivals, comparison, tmp_path):
+    first, second, summary = rivals
+    told = write_comparison_page(
+        summary | {"left_out": 7}, first, second, folder=tmp_path, cases=0
+    ).read_text()
+    assert "<b>7</b><span>studies that only one of the two has: left out" in told
+    assert not _says(told, "nothing was left out")
+    assert _says(comparison, "nothing was left out")
 
 
 def test_two_systems_that_are_one_part_nowhere(tmp_path):

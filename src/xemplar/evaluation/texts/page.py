@@ -113,7 +113,7 @@ def write_texts_page(scores: TextScores, folder: Path, *, cases: int = 6) -> Pat
         headlines=headlines(summary),
         boards=[(board, standing(board, summary)) for board in summary["anchors"]],
         questions=[(asked(one), _label_rows(summary, one)) for one in QUESTIONS],
-        floored=[row for row in summary["labels"] if row["floors"] and row["measure"].startswith("f1_")],
+        floored=_floored(summary),
         findings={m: finding_rows(summary, m) for m in MEASURES},
         other_findings=_other_findings(summary),
         floor_marks=FLOOR_MARKS,
@@ -215,6 +215,15 @@ def _label_rows(summary: Json, question: Question) -> list[tuple[str, list[Json]
                 name = titled(keys[0])[0]
                 found.append((name, [known[key]["ours"] for key in keys]))
     return found
+
+
+def _floored(summary: Json) -> list[Json]:
+    """F1 rows of the first question, which alone of the labels' scores a page shows beside the floors."""
+    known = by_key(summary["labels"])
+    keys = [
+        label_key("f1", QUESTIONS[0], average, subset=subset) for subset in SUBSETS for average in AVERAGES
+    ]
+    return [known[key] for key in keys if key in known and known[key]["floors"]]
 
 
 def _other_findings(summary: Json) -> list[tuple[str, list[Json]]]:
