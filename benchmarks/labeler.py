@@ -21,6 +21,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ GOLD = {
 POSITIVES = 10
 REPLICATES = 2000
 ORIGINAL = Path("labeler", "chexpert_labeler_on_iu_findings.csv")
+BEGINS, ENDS = "<!-- measured -->", "<!-- /measured -->"
 Json = dict[str, Any]
 Rows = Mapping[str, Mapping[str, str]]
 
@@ -54,6 +56,7 @@ def main() -> None:
     wanted = argparse.ArgumentParser(description=__doc__)
     wanted.add_argument("--half", choices=("tuning", "frozen"), default="tuning")
     wanted.add_argument("--out", type=Path, default=Path("docs/results/labeler.json"))
+    wanted.add_argument("--page", type=Path, help="a page whose table is written anew")
     args = wanted.parse_args()
     tables = read_tables(Path(os.environ["XEMPLAR_DATA"]) / "iu_reports", Path(os.environ["XEMPLAR_GOLDEN"]))
     before = json.loads(args.out.read_text()) if args.out.exists() else {}
@@ -75,6 +78,10 @@ def main() -> None:
                 result[profile][part] = before[profile][part]
     show(result)
     args.out.write_text(json.dumps(result, indent=1) + "\n")
+    if args.page:
+        before_it, _, rest = args.page.read_text(encoding="utf-8").partition(BEGINS)
+        behind = rest.partition(ENDS)[2]
+        args.page.write_text(f"{before_it}{BEGINS}\n{table(result)}\n{ENDS}{behind}", encoding="utf-8")
 
 
 def earlier(before: Json) -> list[Json]:
@@ -169,6 +176,7 @@ def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(2 * sums[..., 0], below, out=np.zeros_like(below), where=below > 0)
 
 
+@lru_cache(maxsize=4)
 def drawn(texts: int) -> NDArray[np.float64]:
     """(replicates, texts): how often each text is drawn."""
     return np.random.default_rng(20).multinomial(texts, np.full(texts, 1 / texts), REPLICATES).astype(float)
@@ -179,7 +187,7 @@ def scores(said: NDArray[np.bool_], truth: NDArray[np.bool_], clusters: NDArray[
     sums = counts(said, truth, clusters)
     total = sums.sum(axis=0)
     often = truth.sum(axis=0) >= POSITIVES
-    again = np.einsum("rt,tfk->rfk", drawn(len(sums)), sums)
+    again = (drawn(len(sums)) @ sums.reshape(len(sums), -1)).reshape(REPLICATES, *sums.shape[1:])
     return {
         "micro": round(float(f1(total.sum(axis=0))), 4),
         "micro_interval": _interval(f1(again.sum(axis=1))),
@@ -271,6 +279,55 @@ def _rate(labeler: Labeler, texts: Sequence[Sequence[str]]) -> int:
     for text in texts:
         labeler.label(text)
     return round(len(texts) / (time.process_time() - start))
+
+
+def table(result: Json) -> str:
+    """What was measured, as the page shows it."""
+    human = result["default"]
+    head = "".join(f" {half}: positives | precision | recall | F1 | original F1 |" for half in human)
+    rows = [f"| finding |{head}", "|---|" + "---|" * (5 * len(human))]
+    for name in GOLD:
+        cells = ""
+        for scored in human.values():
+            one, other = (scored[who]["findings"][name] for who in ("ours", "original_on_findings"))
+            cells += f" {one['positives']} | {one['precision']:.2f} | {one['recall']:.2f} |"
+            cells += f" {one['f1']:.2f} ({one['interval'][0]:.2f} to {one['interval'][1]:.2f}) |"
+            cells += f" {other['f1']:.2f} |"
+        rows.append(f"| {name} |{cells}")
+    for kind in ("micro", "macro"):
+        cells = ""
+        for scored in human.values():
+            ours, other = scored["ours"], scored["original_on_findings"]
+            low, high = ours[f"{kind}_interval"]
+            cells += f" | | | **{ours[kind]:.3f}** ({low:.3f} to {high:.3f}) | {other[kind]:.3f} |"
+        rows.append(f"| {kind} |{cells}")
+    return "\n".join([*rows, "", *_sentences(result)])
+
+
+def _sentences(result: Json) -> list[str]:
+    said = []
+    for half, scored in result["default"].items():
+        gain, part = scored["ours_less_original"], scored["reports_with_findings"]
+        said.append(
+            f"- {half} half, {scored['reports']} reports of {scored['texts']} texts: micro-F1 less the "
+            f"original's {gain['micro']:+.3f} ({gain['lower']:+.3f} to {gain['upper']:+.3f}); on the "
+            f"{part['reports']} with a findings section {part['ours_less_original']['micro']:+.3f} "
+            f"({part['ours_less_original']['lower']:+.3f} to {part['ours_less_original']['upper']:+.3f}); "
+            f"with uncertain counted as absent ours is {scored['ours_uncertain_as_absent']['micro']:.3f}"
+        )
+    for half, scored in result["chexpert"].items():
+        said.append(
+            f"- `chexpert` beside the original's table, {half}: {scored['cell_accuracy']:.4f} of cells in "
+            f"{scored['reports']} reports, mention F1 {scored['mention_f1']:.4f}, "
+            f"{scored['reports_alike']:.1%} of reports alike in all 14"
+        )
+    for profile, rates in result["speed"].items():
+        said.append(
+            f"- `{profile}`: {rates['remembering']:,} reports a second on one core, "
+            f"{rates['reading_each_sentence']:,} where every sentence is read anew"
+        )
+    times = "once" if result["frozen_scorings"] == 1 else f"{result['frozen_scorings']} times"
+    return [*said, f"- the frozen half was scored {times}; nothing was tuned on what it showed"]
 
 
 def show(result: Json) -> None:

@@ -1,6 +1,7 @@
 """What the findings engine promises: who is mentioned, present or not, where, how much, and since when."""
 
 import hashlib
+import time
 from importlib.resources import files
 
 import pytest
@@ -288,3 +289,89 @@ def test_never_contradicts_what_was_drawn():
         compared += len(pairs)
         assert not opposite & set(pairs)
     assert compared > 400
+
+
+# --- what is right rather than usual -----
+
+RIGHT = [
+    ("No pleural effusions or pneumothorax.", {"Pleural Effusion": "absent", "Pneumothorax": "absent"}),
+    ("Resolved interstitial edema.", {"Edema": "absent"}),
+    ("Nearly resolved pneumothorax.", {"Pneumothorax": "present"}),
+    ("Near complete resolution of the edema.", {"Edema": "present"}),
+    ("The effusion has not resolved.", {"Pleural Effusion": "present"}),
+    ("Not without effusion.", {"Pleural Effusion": "present"}),
+    ("It is not the case that there is no pneumothorax.", {"Pneumothorax": "present"}),
+    ("A pneumothorax is not excluded.", {"Pneumothorax": "uncertain"}),
+    ("Follow-up to exclude pneumonia.", {}),
+    ("Correlate clinically for pneumonia.", {}),
+    ("History of pneumonia.", {}),
+    ("Cannot exclude pneumonia.", {"Pneumonia": "uncertain"}),
+    ("Atelectasis is favored over pneumonia.", {"Atelectasis": "present", "Pneumonia": "absent"}),
+    ("Small left effusion?", {"Pleural Effusion": "uncertain"}),
+    ("Pleural effusion: none.", {"Pleural Effusion": "absent"}),
+    ("Cardiomegaly: no change.", {"Cardiomegaly": "present"}),
+    ("No change in the effusion or atelectasis.", {"Pleural Effusion": "present", "Atelectasis": "present"}),
+    ("New effusion not seen on the prior.", {"Pleural Effusion": "present"}),
+    ("The effusion seen on the prior is gone.", {"Pleural Effusion": "absent"}),
+    ("Clear lungs except for atelectasis.", {"Atelectasis": "present"}),
+    ("No abnormality other than cardiomegaly.", {"Cardiomegaly": "present"}),
+    ("No effusion; mild edema.", {"Pleural Effusion": "absent", "Edema": "present"}),
+    ("No XXXX consolidation.", {"Consolidation": "absent"}),
+    ("___ effusion without pneumothorax.", {"Pleural Effusion": "present", "Pneumothorax": "absent"}),
+    ("No new or enlarging effusion.", {"Pleural Effusion": "absent"}),
+    ("Normal heart, lungs, mediastinum.", {"Cardiomegaly": "absent", "Enlarged Cardiomediastinum": "absent"}),
+    ("Heart size is increased.", {"Cardiomegaly": "present"}),
+    ("Prominence of the cardiac silhouette.", {"Cardiomegaly": "uncertain"}),
+    ("Kerley B-lines.", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sentence", "wanted"), RIGHT, ids=[row[0] for row in RIGHT])
+def test_right_rather_than_usual(sentence, wanted):
+    heard = said(sentence)
+    assert {name: heard[name] for name in heard if name in wanted or not wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("sentence", "finding"),
+    [
+        ("Thoracic dextroscoliosis.", "Scoliosis"),
+        ("Mild rightward curvature of the thoracic spine.", "Scoliosis"),
+        ("Moderate hiatal hernia.", "Hernia"),
+        ("Emphysematous changes.", "Emphysema"),
+        ("Hyperexpanded lungs.", "Hyperinflation"),
+        ("Flattened hemidiaphragms.", "Hyperinflation"),
+        ("Old granulomatous disease.", "Granuloma"),
+        ("Calcified nodule.", "Calcification"),
+        ("Atherosclerotic aorta.", "Atherosclerosis"),
+        ("Tortuous aorta.", "Tortuous Aorta"),
+        ("Degenerative changes of the spine.", "Degenerative Change"),
+        ("Elevated right hemidiaphragm.", "Elevated Diaphragm"),
+        ("Low lung volumes.", "Low Lung Volumes"),
+        ("Central vascular congestion.", "Vascular Congestion"),
+        ("Congestive heart failure.", "Heart Failure"),
+        ("Diffuse osteopenia.", "Osteopenia"),
+        ("Subcutaneous emphysema.", "Subcutaneous Emphysema"),
+    ],
+)
+def test_beyond_the_fourteen(sentence, finding):
+    assert finding in findings.OTHER_FINDINGS
+    assert {(claim.finding, claim.presence) for claim in read_claims(sentence)} >= {(finding, "present")}
+    denied = read_claims(f"No {sentence.lower()}")
+    assert {claim.presence for claim in denied if claim.finding == finding} == {"absent"}
+
+
+@pytest.mark.parametrize(
+    "device",
+    ["sternotomy XXXX", "coronary stent", "surgical clips", "port-a-cath", "XXXX-a-XXXX", "IVC filter",
+     "cervical spine fusion", "bone anchor", "tracheostomy", "pulse generator"],
+)  # fmt: skip
+def test_more_devices(device):
+    assert said(f"{device} noted.") == {"Support Devices": "present"}
+
+
+@pytest.mark.parametrize("unit", ["heart, ", "no effusion ", "effusion or ", "not completely ", "1. ", "( "])
+def test_a_long_sentence_takes_no_longer_than_it_should(unit):
+    start = time.process_time()
+    read_claims(unit * 400)
+    assert time.process_time() - start < 2

@@ -5,6 +5,7 @@ Rules were tuned on one half of the reports; what is promised of accuracy is pro
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xemplar.findings import OBSERVATIONS, Labeler, label_report
+from xemplar.findings import OBSERVATIONS, PROFILES, Labeler, label_report, lexicon_version
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -102,3 +103,14 @@ def test_a_half_is_of_texts(benchmark):
     halves = [set(benchmark.chosen(reports, half)) for half in ("tuning", "frozen")]
     assert halves[0] | halves[1] == set(reports) and not halves[0] & halves[1]
     assert all((str(2 * i) in half) == (str(2 * i + 1) in half) for i in range(40) for half in halves)
+
+
+def test_the_page_shows_what_was_measured(benchmark):
+    docs = BENCHMARKS.parent / "docs"
+    result = json.loads((docs / "results" / "labeler.json").read_text())
+    assert benchmark.table(result) in (docs / "findings.md").read_text(encoding="utf-8")
+
+
+def test_the_measured_lexicons_are_these():
+    result = json.loads((BENCHMARKS.parent / "docs" / "results" / "labeler.json").read_text())
+    assert result["lexicons"] == {profile: lexicon_version(profile) for profile in PROFILES}

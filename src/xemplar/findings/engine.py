@@ -53,8 +53,6 @@ class Scene:
 def read(sentence: str, words: Lexicon) -> Scene | None:
     """What a sentence says by a profile's words, every mention judged; None where it mentions nothing."""
     text = _lowered(sentence)
-    if words.glance is not None and words.glance.search(text) is None:
-        return None
     mentions = [
         Mention(label, start, end, end)
         for matcher in words.mentions

@@ -121,8 +121,6 @@ class Lexicon:
     version: str
     mentions: tuple[Matcher, ...]
     """Matchers whose mentions may overlap one another's."""
-    glance: re.Pattern[str] | None
-    """Found in every sentence that mentions something: whether the rest is worth looking for."""
     structures: Mapping[str, Structure]
     predicates: Matcher | None
     cues: Matcher
@@ -209,12 +207,10 @@ def other_findings() -> tuple[str, ...]:
 def lexicon(profile: Profile = "default") -> Lexicon:
     """A profile's lexicon, compiled at the first call."""
     data, version = _data(profile)
-    glance = data.get("glance")
     return Lexicon(
         profile=profile,
         version=version,
         mentions=_mentions(data),
-        glance=re.compile("|".join(glance)) if glance else None,
         structures={
             name: Structure(
                 tuple(table["findings"]),
