@@ -398,7 +398,3 @@ def test_two_systems_that_are_one_part_nowhere(tmp_path):
     html = write_comparison_page(summary, pairs, pairs, folder=tmp_path).read_text()
     assert "<article" not in html
     assert _says(html, "both systems got the same on every one")
-
-
-def test_a_plot_of_differences_needs_some():
-    assert difference_plot("differences", "Main scores", ("a", "b"), rows=[]) is None
