@@ -9,6 +9,7 @@ import typer
 
 from xemplar.cli.corpus import corpus_app
 from xemplar.cli.ingest import ingest_app, ingest_phantom
+from xemplar.cli.models import model_app
 from xemplar.cli.options import (
     Calibration,
     CorpusFolder,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(corpus_app, name="corpus")
+app.add_typer(model_app, name="model")
 app.add_typer(texts_app)
 
 

@@ -21,12 +21,19 @@ from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, sync_below
 from xemplar.images import model_input
+from xemplar.models.checkpoints.folder import open_towers
+from xemplar.models.checkpoints.table import VECTORS, VectorTable, open_table
+from xemplar.models.checkpoints.write import is_exported, read_exported
 from xemplar.models.config import ModelConfig
 from xemplar.models.dual import DualEncoder
+from xemplar.models.imported import Towers
 from xemplar.models.tokenizer import load_tokenizer, padded_length, tokenize
 from xemplar.records import Domain, Image, Vectors
 
 VERSION = 1
+DUAL = "dual"
+"""The architecture of a manifest that names none: a dual encoder of ours."""
+
 IMAGE_BATCH = 16
 TEXT_BATCH = 32
 """Every forward pass has one of a few fixed shapes, padded, so that an item's vector is the same
@@ -34,18 +41,24 @@ whatever it is encoded with."""
 
 
 class TorchEncoder:
-    """An `Encoder` over a dual encoder: previews and texts to unit float32 rows.
+    """An `Encoder` over a dual encoder, ours or imported: previews and texts to unit float32 rows.
 
-    `domain` is that of the corpus it was trained on; `preview` the fingerprint of the previews.
+    `domain` is that of the corpus it was trained on; `preview` the fingerprint of the previews, None for
+    an imported one, which takes any.
     """
 
-    def __init__(self, model: DualEncoder, tokenizer: PreTrainedTokenizerBase, manifest: Json) -> None:
+    def __init__(
+        self, model: DualEncoder | Towers, tokenizer: PreTrainedTokenizerBase, manifest: Json
+    ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.manifest = manifest
         self.domain: Domain | None = manifest["domain"]
         self.preview: str | None = manifest["preview_fingerprint"]
         self.dim = model.config.dim
+        settings = (
+            [manifest["config"]] if isinstance(model, Towers) else []
+        )  # ours are in a file of their own
         self.fingerprint = fingerprint(
             [
                 manifest["files"],
@@ -53,20 +66,23 @@ class TorchEncoder:
                 model.config.precision,
                 IMAGE_BATCH,
                 TEXT_BATCH,
+                *settings,
             ]
         )
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Previews -> (n, dim)."""
-        size = self.model.config.image.input_size
-        inputs = np.zeros((len(images), 1, size, size), np.float32)
+        size, channels = self.model.config.image.input_size, 3 if isinstance(self.model, Towers) else 1
+        inputs = np.zeros((len(images), channels, size, size), np.float32)
         for place, image in enumerate(images):
-            inputs[place, 0] = model_input(image, size)
+            inputs[place] = self._input(image)
         return self._in_batches(len(images), IMAGE_BATCH, lambda at: self._images(inputs[at]))
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> (n, dim); texts of one padded length share batches."""
         limit = self.model.config.text.max_tokens
+        if isinstance(self.model, Towers):
+            texts = self.model.config.text.cleaned(texts)
         tokens, mask = tokenize(self.tokenizer, texts, limit) if texts else (torch.empty(0), torch.empty(0))
         lengths = np.array([padded_length(int(row.sum()), limit) for row in mask], np.int64)
         vectors = np.zeros((len(texts), self.dim), np.float32)
@@ -75,6 +91,12 @@ class TorchEncoder:
             part = (tokens[rows, :length], mask[rows, :length])
             vectors[rows] = self._in_batches(len(rows), TEXT_BATCH, partial(self._texts, *part))
         return vectors
+
+    def _input(self, image: Image) -> NDArray[np.float32]:
+        """(channels, size, size)."""
+        if isinstance(self.model, Towers):
+            return self.model.config.image.prepare(image)
+        return model_input(image, self.model.config.image.input_size)[None]
 
     def _images(self, batch: NDArray[np.float32]) -> Tensor:
         padded = np.zeros((IMAGE_BATCH, *batch.shape[1:]), np.float32)
@@ -149,9 +171,16 @@ def load_weights(path: Path, model: DualEncoder) -> None:
     model.load_state_dict(weights)
 
 
-def open_model(folder: Path | str) -> TorchEncoder:
-    """Open a model folder as an encoder; a file that is not the one listed is refused."""
+def open_model(folder: Path | str) -> TorchEncoder | VectorTable:
+    """Open a model folder as an encoder; a file that is not the one listed is refused.
+
+    `architecture` in its manifest says whose it is; without one it is a dual encoder of ours. A folder
+    that `xemplar model export` wrote opens, too.
+    """
     folder = Path(folder)
+    if is_exported(folder):
+        manifest, place = read_exported(folder)
+        return _open_dual(manifest, weights=place["weights.safetensors"], tokenizer=folder)
     manifest = read_manifest(folder, "model.json", kind="model", version=VERSION)
     for name, entry in manifest["files"].items():
         path = folder / name
@@ -159,6 +188,15 @@ def open_model(folder: Path | str) -> TorchEncoder:
             raise MismatchError(
                 f"{name} is missing or changed", wanted="the file its model.json lists", where=str(folder)
             )
+    architecture = manifest.get("architecture", DUAL)
+    if architecture == VECTORS:
+        return open_table(folder, manifest)
+    if architecture != DUAL:
+        return TorchEncoder(open_towers(folder, manifest), load_tokenizer(folder / "tokenizer"), manifest)
+    return _open_dual(manifest, weights=folder / "weights.safetensors", tokenizer=folder / "tokenizer")
+
+
+def _open_dual(manifest: Json, *, weights: Path, tokenizer: Path) -> TorchEncoder:
     model = DualEncoder(ModelConfig.model_validate(manifest["config"]), load_pretrained=False)
-    load_weights(folder / "weights.safetensors", model)
-    return TorchEncoder(model, load_tokenizer(folder / "tokenizer"), manifest)
+    load_weights(weights, model)
+    return TorchEncoder(model, load_tokenizer(tokenizer), manifest)

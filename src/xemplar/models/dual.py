@@ -17,6 +17,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.blocks import first_token, masked_mean, projection
+from xemplar.models.checkpoints.huggingface import resized
 from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
 
 MAX_SCALE = 100.0
@@ -86,6 +87,8 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
     try:
         if tower.pretrained is not None and load_pretrained:
             model = _pretrained(tower.pretrained, extra)
+            if isinstance(tower, ImageTower):
+                model = resized(model, tower.input_size)
         else:
             values = dict(tower.config or {})
             kind = values.pop("model_type", None)

@@ -1,0 +1,1 @@
+"""Other people's checkpoints, kept as model folders of ours; and ours written for others."""

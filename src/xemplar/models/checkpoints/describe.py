@@ -1,0 +1,56 @@
+"""What a model is, in a few facts for people and scripts.
+
+Knows opened models and their manifests; prints nothing.
+"""
+
+from __future__ import annotations
+
+from xemplar.contracts import Json
+from xemplar.models.checkpoint import DUAL, TorchEncoder
+from xemplar.models.checkpoints.table import VectorTable
+from xemplar.models.imported import Towers
+
+KINDS = {
+    DUAL: "dual encoder of this program",
+    "openai-clip": "CLIP, imported from OpenAI's layout",
+    "huggingface": "CLIP or SigLIP, imported from a Hugging Face folder",
+    "open-clip": "ViT and BERT, imported from open_clip's layout",
+    "vectors": "table of vectors that another model made",
+}
+
+
+def describe(model: TorchEncoder | VectorTable) -> Json:
+    """Kind, sizes, domain, fingerprint, what it was trained on; how films go in, or how many vectors."""
+    manifest = model.manifest
+    kind = manifest.get("architecture", DUAL)
+    facts: Json = {
+        "kind": KINDS.get(kind, kind),
+        "architecture": kind,
+        "dim": model.dim,
+        "domain": model.domain,
+        "fingerprint": model.fingerprint,
+        "previews": model.preview or "any",
+        "trained_on": manifest.get("trained_on", {}).get("title"),
+        "licence": manifest.get("licence"),
+    }
+    if isinstance(model, VectorTable):
+        counts = {name: f"{count['found']} of {count['of']}" for name, count in manifest["coverage"].items()}
+        return {**facts, "maker": model.maker, "vectors": len(model.vectors), "coverage": counts}
+    network, config = model.model, model.model.config
+    count = sum(one.numel() for one in network.parameters())
+    facts |= {"parameters": count, "precision": config.precision, "text_tokens": config.text.max_tokens}
+    if isinstance(network, Towers):
+        return {
+            **facts,
+            "image": network.config.image.model_dump(mode="json"),
+            "sizes": network.config.sizes,
+            "imported_from": manifest["imported"]["name"],
+        }
+    towers = {side: (getattr(config, side).config or {}).get("model_type") for side in ("image", "text")}
+    return {
+        **facts,
+        "towers": towers,
+        "input_size": config.image.input_size,
+        "recipe": manifest.get("recipe"),
+        "validation": manifest.get("validation"),
+    }
