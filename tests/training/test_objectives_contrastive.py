@@ -1,12 +1,23 @@
-"""The contrastive loss against torch's own and against a loop that follows its definition."""
+"""Contrastive losses against torch's own, loops over their definition, and the ancestors' numbers."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy, gelu, layer_norm, linear, normalize
 
-from xemplar.training.objectives.contrastive import info_nce
+from xemplar.errors import XemplarError
+from xemplar.training.objectives.contrastive import (
+    check_vectors,
+    clamp_scale,
+    equal_keys,
+    info_nce,
+    medclip_loss,
+    sigmoid_loss,
+    similarity_targets,
+    soft_target_loss,
+)
 
 SCALE = torch.tensor(7.0)
 
@@ -104,3 +115,259 @@ def test_gradients_are_right():
     assert torch.autograd.gradcheck(
         lambda a, b, s: info_nce(a, b, positives, scale=s), (images, texts, scale)
     )
+
+
+def test_numbers_in_place_of_bools_share_the_target():
+    """Twice as right draws twice as much."""
+    pull = _pull([[2.0, 1.0], [0.0, 1.0]])
+    logits = torch.zeros(2, 2, requires_grad=True)
+    to_text = cross_entropy(logits, torch.tensor([[2 / 3, 1 / 3], [0.0, 1.0]]))
+    to_image = cross_entropy(logits.T, torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
+    ((to_text + to_image) / 2).backward()
+    torch.testing.assert_close(pull, logits.grad)
+
+
+# --- bad input --------------------
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_vectors_that_arent_finite_are_named_by_row(value):
+    texts = rows(5, 1)
+    texts[3, 2] = value
+    with pytest.raises(XemplarError, match=r"texts of the batch are not finite in row 3 \(1 of 5\)"):
+        info_nce(rows(5, 0), texts, torch.eye(5, dtype=torch.bool), scale=SCALE)
+
+
+def test_of_many_bad_rows_the_first_are_named():
+    images = torch.full((9, 2), math.nan)
+    images[0] = 1.0
+    with pytest.raises(XemplarError, match=r"row 1, 2, 3, 4, 5 \.\.\. \(8 of 9\)"):
+        check_vectors(images=images)
+
+
+def test_large_finite_vectors_are_no_error():
+    check_vectors(images=torch.full((4, 4), 3e38))
+
+
+def test_all_texts_equal_leave_images_nothing_to_tell_apart():
+    """Every text is right for every image: at equal vectors nothing is pulled or pushed."""
+    images = rows(3, 0).requires_grad_()
+    texts = rows(1, 1).expand(3, -1)
+    loss = info_nce(images, texts, torch.ones(3, 3, dtype=torch.bool), scale=SCALE)
+    loss.backward()
+    assert math.isfinite(float(loss.detach())) and torch.isfinite(images.grad).all()
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 0.5])
+def test_at_its_bounds_a_temperature_gives_finite_losses_and_gradients(temperature):
+    images = rows(6, 2).float().requires_grad_()
+    scale = torch.tensor(1 / temperature, requires_grad=True)
+    info_nce(images, rows(6, 3).float(), torch.eye(6, dtype=torch.bool), scale=scale).backward()
+    assert torch.isfinite(images.grad).all() and torch.isfinite(scale.grad)
+
+
+def test_a_scale_is_put_back_between_its_bounds():
+    for value, kept in ((9.0, 4.6), (-9.0, -4.6), (1.0, 1.0)):
+        scale = torch.nn.Parameter(torch.tensor(value))
+        clamp_scale(scale, low=-4.6, high=4.6)
+        assert scale.item() == pytest.approx(kept)
+
+
+def test_equal_keys_are_found_between_any_two_lists():
+    found = equal_keys(["a", "b", "a"], ["b", "a"])
+    assert found.tolist() == [[False, True], [True, False], [False, True]]
+
+
+def test_sets_of_claims_are_keys_too():
+    claims = [frozenset({("Edema", "present", None)}), frozenset()]
+    assert equal_keys(claims, claims).tolist() == [[True, False], [False, True]]
+
+
+# --- SigLIP --------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sigmoid_loss_follows_its_definition(seed):
+    right = torch.rand(4, 7, generator=torch.Generator().manual_seed(seed)) < 0.3
+    images, texts = rows(4, seed), rows(7, seed + 9)
+    total = 0.0
+    for i in range(4):
+        for j in range(7):
+            logit = 10.0 * float(images[i] @ texts[j]) - 10.0
+            total += math.log1p(math.exp(-logit if right[i, j] else logit))
+    found = sigmoid_loss(images, texts, right, scale=torch.tensor(10.0), bias=torch.tensor(-10.0))
+    assert float(found) == pytest.approx(total / 4)
+
+
+def test_sigmoid_loss_has_right_gradients():
+    images, texts = rows(3, 8).requires_grad_(), rows(4, 9).requires_grad_()
+    scale = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
+    bias = torch.tensor(-2.0, dtype=torch.float64, requires_grad=True)
+    right = torch.eye(3, 4, dtype=torch.bool)
+    assert torch.autograd.gradcheck(
+        lambda a, b, s, c: sigmoid_loss(a, b, right, scale=s, bias=c), (images, texts, scale, bias)
+    )
+
+
+def test_sigmoid_loss_of_one_pair_still_says_that_it_is_right():
+    one = rows(1, 0)
+    loss = sigmoid_loss(one, one, torch.ones(1, 1, dtype=torch.bool), scale=SCALE, bias=torch.tensor(0.0))
+    assert float(loss) == pytest.approx(math.log1p(math.exp(-7.0)))
+
+
+# --- soft targets: MedCLIP --------------------
+
+
+def test_soft_targets_sum_to_one_and_bear_no_gradient():
+    images, texts = rows(5, 0).requires_grad_(), rows(5, 1)
+    targets = similarity_targets(images, texts, temperature=2.0)
+    torch.testing.assert_close(targets.sum(1), torch.ones(5, dtype=torch.float64))
+    assert not targets.requires_grad
+
+
+def test_soft_target_loss_follows_its_definition():
+    images, texts = rows(4, 0), rows(4, 1)
+    wanted, temperature = 0.0, 2.0
+    for a, b in ((images, texts), (texts, images)):
+        for i in range(4):
+            alike = [
+                math.exp(float(images[i] @ images[j] + texts[i] @ texts[j]) / 2 * temperature)
+                for j in range(4)
+            ]
+            logits = [math.exp(float(a[i] @ b[j]) / temperature) for j in range(4)]
+            wanted -= sum(
+                x / sum(alike) * math.log(y / sum(logits)) for x, y in zip(alike, logits, strict=True)
+            )
+    found = soft_target_loss(images, texts, temperature=temperature)
+    assert float(found) == pytest.approx(wanted / 8)
+
+
+def test_soft_targets_of_one_pair_have_nothing_to_learn_from():
+    assert float(soft_target_loss(rows(1, 0), rows(1, 1))) == pytest.approx(0.0)
+
+
+def _medclip(golden):
+    """Every case of the folder: its arrays, and the image and text heads' weights."""
+    from safetensors.torch import load_file
+
+    for folder in sorted((golden / "medclip_soft_targets").glob("case*")):
+        with np.load(folder / "data.npz") as file:
+            data = {name: torch.from_numpy(file[name]) for name in file.files}
+        yield data, load_file(folder / "projection_heads.safetensors")
+
+
+def _head(features, weights, name):
+    def of(layer):
+        return weights[f"{name}.{layer}.weight"], weights[f"{name}.{layer}.bias"]
+
+    projected = linear(features, *of("projection"))
+    width = projected.shape[1]
+    return layer_norm(linear(gelu(projected), *of("fc")) + projected, [width], *of("layer_norm"))
+
+
+@pytest.mark.shared
+def test_medclips_loss_and_gradients_are_theirs(golden):
+    for data, weights in _medclip(golden):
+        for value in weights.values():
+            value.requires_grad_()
+        images = _head(data["image_features"], weights, "image_projection")
+        texts = _head(data["text_features"], weights, "text_projection")
+        loss = medclip_loss(images, texts, temperature=float(data["temperature"]))
+        loss.backward()
+        torch.testing.assert_close(loss, data["loss"], rtol=1e-4, atol=1e-4)
+        for name in (name for name in data if name.startswith("grad.")):
+            found = weights[name.removeprefix("grad.")].grad
+            torch.testing.assert_close(found, data[name], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.shared
+def test_medclips_targets_by_row_are_ours_and_by_column_dont_sum_to_one(golden):
+    for data, _ in _medclip(golden):
+        temperature = float(data["temperature"])
+        images, texts = data["image_embeddings"], data["text_embeddings"]
+        targets = similarity_targets(images, texts, temperature=temperature)
+        torch.testing.assert_close(targets, data["targets"], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(targets.sum(0), data["targets_T_row_sums"], rtol=1e-4, atol=1e-4)
+        right = (cross_entropy(data["logits"], targets) + cross_entropy(data["logits"].T, targets)) / 2
+        found = soft_target_loss(images, texts, temperature=temperature)
+        torch.testing.assert_close(found, right, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.shared
+def test_the_right_soft_targets_give_another_number_where_theirs_arent_one_hot(golden):
+    seen = 0
+    for data, _ in _medclip(golden):
+        if float((data["targets_T_row_sums"] - 1).abs().max()) < 1e-2:
+            continue
+        images, texts = data["image_embeddings"], data["text_embeddings"]
+        right = float(soft_target_loss(images, texts, temperature=float(data["temperature"])))
+        assert abs(right - float(data["loss"])) > 1e-5
+        if float(data["loss"]) == pytest.approx(2.165609, abs=1e-6):
+            assert right == pytest.approx(2.165371, abs=1e-5)
+        seen += 1
+    assert seen
+
+
+# --- TxtRayAlign's InfoNCE --------------------
+
+
+@pytest.mark.shared
+def test_txtrayaligns_loss_is_ours(golden):
+    files = sorted((golden / "txtrayalign_metrics").glob("infonce_*.npz"))
+    assert len(files) >= 3
+    for path in files:
+        with np.load(path) as data:
+            images, texts = torch.from_numpy(data["I_n"]), torch.from_numpy(data["T_n"])
+            scale = torch.from_numpy(data["logit_scale_before"]).exp()
+            found = info_nce(images, texts, torch.eye(len(images), dtype=torch.bool), scale=scale)
+            assert float(found) == pytest.approx(float(data["val_loss"]), rel=1e-4)
+            torch.testing.assert_close(
+                scale * images @ texts.T, torch.from_numpy(data["logits"]), rtol=1e-4, atol=1e-4
+            )
+
+
+@pytest.mark.shared
+def test_a_step_in_micro_batches_has_txtrayaligns_encoder_gradients_and_the_true_one_of_its_scale(golden):
+    """Theirs of the scale is too large by twice the number of micro-batches; both are pinned."""
+    pinned = {"infonce_full": 10.554, "infonce_microbatch4": 21.108}
+    for name, theirs in pinned.items():
+        with np.load(golden / "txtrayalign_metrics" / f"{name}.npz") as file:
+            data = {key: torch.from_numpy(file[key]) for key in file.files}
+        size = int(data["minibatch_size"])
+        found = _cached_step(data, size)
+        for key in ("img.weight", "img.bias", "txt.weight", "txt.bias"):
+            torch.testing.assert_close(found[key], data[f"grad.{key}"], rtol=1e-4, atol=1e-4)
+        assert float(data["grad.logit_scale"]) == pytest.approx(theirs, abs=1e-3)
+        assert float(found["logit_scale"]) == pytest.approx(5.277, abs=1e-3)
+        parts = len(data["x_image"]) // size
+        assert float(found["logit_scale"]) == pytest.approx(
+            float(data["grad.logit_scale"]) / (2 * parts), rel=1e-4
+        )
+
+
+def _cached_step(data, size):
+    """Gradients by vectors first, then encoder by encoder and micro-batch by micro-batch."""
+    names = ("img.weight", "img.bias", "txt.weight", "txt.bias")
+    weights = {name: data[f"student.{name}"].clone().requires_grad_() for name in names}
+    log_scale = data["logit_scale_before"].clone().requires_grad_()
+
+    def encode(kind, x):
+        return normalize(linear(x, weights[f"{kind}.weight"], weights[f"{kind}.bias"]), dim=1)
+
+    inputs = {"img": data["x_image"], "txt": data["x_text"]}
+    cached = {kind: encode(kind, x).detach().requires_grad_() for kind, x in inputs.items()}
+    right = torch.eye(len(data["x_image"]), dtype=torch.bool)
+    info_nce(cached["img"], cached["txt"], right, scale=log_scale.exp()).backward()
+    for kind, x in inputs.items():
+        for part, grad in zip(x.split(size), cached[kind].grad.split(size), strict=True):
+            encode(kind, part).backward(grad)
+    return {**{name: value.grad for name, value in weights.items()}, "logit_scale": log_scale.grad}
+
+
+@pytest.mark.shared
+def test_txtrayalign_clamps_its_scale_after_the_step(golden):
+    with np.load(golden / "txtrayalign_metrics" / "infonce_clamp.npz") as data:
+        before, after = float(data["logit_scale_before"]), float(data["logit_scale_after"])
+        scale = torch.tensor(before - float(data["lr"]) * float(data["grad.logit_scale"]))
+    clamp_scale(scale, low=-math.log(100), high=math.log(100))
+    assert scale.item() == pytest.approx(after, abs=1e-6)
