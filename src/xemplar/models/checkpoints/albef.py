@@ -176,7 +176,13 @@ def _config(weights: Weights, pairs: bool, *, heads: Heads | None, where: str) -
         _text_sizes(shapes, "text_encoder." if pairs else "text_encoder.bert."),
     )
     if heads is None:
-        heads = Heads(image["width"] // HEAD_WIDTH or 1, text["width"] // HEAD_WIDTH or 1)
+        if image["width"] % HEAD_WIDTH or text["width"] % HEAD_WIDTH:
+            raise MismatchError(
+                f"towers {image['width']} and {text['width']} wide, and nothing says how many heads",
+                wanted=f"multiples of {HEAD_WIDTH}, as published, or the number of heads",
+                where=where,
+            )
+        heads = Heads(image["width"] // HEAD_WIDTH, text["width"] // HEAD_WIDTH)
     values = {
         "image": {**image, "heads": heads.image},
         "text": {**text, "heads": heads.text},
