@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
@@ -146,14 +146,14 @@ def save_model(
     publish(folder, "model.json", manifest)
 
 
-def save_weights(path: Path, model: DualEncoder) -> None:
+def save_weights(path: Path, model: nn.Module) -> None:
     """All parameters and buffers, as safetensors, swapped in atomically."""
     temporary = path.with_name(f".{path.name}.tmp")
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, temporary)
     temporary.replace(path)
 
 
-def load_weights(path: Path, model: DualEncoder) -> None:
+def load_weights(path: Path, model: nn.Module) -> None:
     """Read weights back; every missing, unexpected or misshapen name is an error."""
     try:
         weights = load_file(path)

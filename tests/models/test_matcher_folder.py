@@ -1,0 +1,90 @@
+"""A matcher's folder is what was saved, or it is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.models.checkpoints.albef import albef_tokenizer
+from xemplar.models.config import MatcherConfig
+from xemplar.models.matcher import MatcherNet
+from xemplar.models.matcher_folder import open_matcher, save_matcher
+from xemplar.models.matching import TorchMatcher
+from xemplar.models.preprocessing import Preprocessing
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "small", "left", "effusion", "##s"]
+FACTS = {"domain": "synthetic", "preview_fingerprint": "abc"}
+TEXTS = ["no effusions", "small left effusion", ""]
+PREPARED = Preprocessing(input_size=16, mean=(0.4,), std=(0.3,))
+
+
+@pytest.fixture(scope="module")
+def net():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MatcherNet(
+            MatcherConfig.model_validate(
+                {
+                    "image": {"input_size": 16, "patch": 8, "width": 8, "depth": 1, "heads": 2},
+                    "text": {
+                        "vocabulary": 10,
+                        "width": 8,
+                        "layers": 2,
+                        "fusion": 1,
+                        "heads": 2,
+                        "inner": 16,
+                        "positions": 20,
+                        "max_tokens": 20,
+                        "cls_token": 2,
+                        "mask_token": 4,
+                    },
+                    "dim": 4,
+                    "classes": 3,
+                    "head": "mlp",
+                }
+            )
+        )
+
+
+@pytest.fixture
+def folder(net, tmp_path):
+    save_matcher(tmp_path / "m", net, albef_tokenizer(WORDS), facts=FACTS, preprocessing=PREPARED)
+    return tmp_path / "m"
+
+
+def test_an_opened_matcher_gives_the_same_scores(net, folder, images):
+    opened = open_matcher(folder)
+    kept = TorchMatcher(net, albef_tokenizer(WORDS), {**FACTS, "files": {}}, preprocessing=PREPARED)
+    scores = [one.match(images[:2], one.prepare(TEXTS)).scores for one in (opened, kept)]
+    assert np.array_equal(*scores)
+    assert len(np.unique(scores[0])) == 6
+
+
+def test_its_fingerprint_and_facts_are_kept(folder):
+    opened = open_matcher(folder)
+    assert opened.fingerprint == open_matcher(folder).fingerprint
+    assert (opened.domain, opened.preview) == ("synthetic", "abc")
+
+
+def test_prepared_texts_fit_the_matcher_opened_again(folder, images):
+    states = open_matcher(folder).prepare(TEXTS)
+    assert open_matcher(folder).match(images[:1], states).scores.shape == (1, 3)
+
+
+def test_other_preprocessing_is_another_matcher(net, folder, tmp_path):
+    other = PREPARED.model_copy(update={"mean": (0.5,)})
+    save_matcher(tmp_path / "b", net, albef_tokenizer(WORDS), facts=FACTS, preprocessing=other)
+    assert open_matcher(tmp_path / "b").fingerprint != open_matcher(folder).fingerprint
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "tokenizer/tokenizer.json"])
+def test_a_changed_file_is_refused(folder, name):
+    path = folder / name
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(MismatchError, match=rf"{name} is missing or changed"):
+        open_matcher(folder)
+
+
+def test_another_folder_is_refused(tmp_path):
+    with pytest.raises(XemplarError, match=r"no matcher\.json in it"):
+        open_matcher(tmp_path)
