@@ -19,8 +19,9 @@ from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.drafting import how_sure
 from xemplar.errors import XemplarError
 from xemplar.evaluation.cases import judge, pick_cases, scored_findings, study_f1
-from xemplar.evaluation.page import against, named, number, signed, write_page
+from xemplar.evaluation.page import write_page
 from xemplar.evaluation.plots import draw_plots, rank_curves
+from xemplar.evaluation.printed import against, named, number, signed
 from xemplar.evaluation.run import Evaluation, evaluate
 from xemplar.images import PreviewSpec
 from xemplar.index import build_index

@@ -398,3 +398,13 @@ def test_two_systems_that_are_one_part_nowhere(tmp_path):
     html = write_comparison_page(summary, pairs, pairs, folder=tmp_path).read_text()
     assert "<article" not in html
     assert _says(html, "both systems got the same on every one")
+
+
+@pytest.mark.parametrize(
+    ("domain", "told"),
+    [("synthetic", "These films are drawings."), ("clinical", "as confidential"), (None, "as confidential")],
+)
+def test_the_page_says_what_follows_from_the_domain(domain, told, tmp_path):
+    pairs = pair_up({"a": "Clear lungs.", "b": "Effusion."}, {"a": "Clear lungs.", "b": "Left effusion."})
+    scores = score_texts(pairs, TextSettings(replicates=100, floors=False, domain=domain))
+    assert told in write_texts_page(scores, tmp_path).read_text(encoding="utf-8")

@@ -22,19 +22,13 @@ from xemplar.drafting import UNWEIGHED, how_sure
 from xemplar.errors import XemplarError
 from xemplar.evaluation import cases as choice
 from xemplar.evaluation.plots import Plot, draw_plots
-from xemplar.evaluation.reliability import BRIER
+from xemplar.evaluation.printed import CAUTION, against, named, number, signed, spread
 from xemplar.evaluation.run import Evaluation
+from xemplar.evaluation.texts.names import titled
 from xemplar.folders import write_atomic
-from xemplar.records import UNVERIFIED, Domain, Line, Study
+from xemplar.records import UNVERIFIED, Line, Study
 
-CAUTION: dict[Domain, str] = {
-    "synthetic": "These films are drawings. Nothing here says anything about clinical ability.",
-    "figures": "Figures from articles, not clinical films.",
-    "clinical": "This page holds films and whole reports of patients and is as confidential as they are.",
-}
 SOURCES_SHOWN = 3
-LOWER_IS_BETTER = {"median rank", BRIER}
-NONE, MINUS = "\N{EN DASH}", "\N{MINUS SIGN}"
 _FILM, _THUMB = 320, 112
 """Longest side in pixels of a case's film, and of a source's."""
 
@@ -140,7 +134,7 @@ def _render(evaluation: Evaluation, archive: Archive, *, plots: Sequence[Plot], 
     )  # fmt: skip
     environment.filters.update(
         number=number, spread=spread, against=against, named=named, signed=signed, png=_png_uri,
-        how_sure=how_sure,
+        how_sure=how_sure, titled=titled,
     )  # fmt: skip
     return environment.get_template("report.html").render(
         summary=summary,
@@ -178,38 +172,6 @@ def _headline(about: str, score: Json, gallery: int) -> Headline:
         top = next(top for top in _TOPS if top >= min(1.0, max(known.values(), default=1.0)))
         places = {name: value / top for name, value in known.items()}
     return Headline(about, score, top, {n: 100 * min(max(p, 0.0), 1.0) for n, p in places.items()})
-
-
-def number(value: float | None, measure: str = "") -> str:
-    """A score as it is printed: ranks to the half, all else to three places; a dash for none."""
-    if value is None:
-        return NONE
-    return f"{value:,.1f}".removesuffix(".0") if measure == "median rank" else f"{value:.3f}"
-
-
-def signed(value: float | None, measure: str = "") -> str:
-    """A difference with its sign; a dash for none."""
-    return NONE if value is None else (MINUS if value < 0 else "+") + number(abs(value), measure)
-
-
-def spread(interval: Json, measure: str = "", plus: bool = False) -> str:
-    """An interval's ends: "0.041 to 0.078"; signed where it is of a difference."""
-    show = signed if plus else number
-    return f"{show(interval['low'], measure)} to {show(interval['high'], measure)}"
-
-
-def against(difference: Json, measure: str) -> tuple[str, str, str]:
-    """What a difference says, as class, sign and word: told apart only where its interval excludes 0."""
-    if None in difference.values() or not (difference["low"] > 0 or difference["high"] < 0):
-        return "level", "=", "not told apart"
-    better = (difference["value"] > 0) != (measure in LOWER_IS_BETTER)
-    return ("better", "▲", "better") if better else ("worse", "▼", "worse")
-
-
-def named(measure: str) -> str:
-    """A measure's full name; success@k is also what CLIP papers call R@k."""
-    what, _, depth = measure.partition("@")
-    return f"{measure} (R@{depth} in CLIP papers)" if what == "success" else measure
 
 
 def _case(evaluation: Evaluation, archive: Archive, pick: choice.Pick) -> Case:

@@ -39,6 +39,7 @@ def score_words(
         section="findings and impression" if corpus.settings.texts == "reports" else "caption",
         replicates=resampling.replicates,
         seed=resampling.seed,
+        domain=corpus.settings.domain,
     )
     return score_texts(pair_up(said, written, clusters), settings, system="drafts", pool=_pool(corpus))
 

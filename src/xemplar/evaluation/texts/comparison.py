@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.contracts import Json
-from xemplar.evaluation.page import against, number
 from xemplar.evaluation.plots import Plot
+from xemplar.evaluation.printed import against, number
 from xemplar.evaluation.texts.measures import QUESTIONS
 from xemplar.evaluation.texts.names import AVERAGES, MEASURES, SUBSETS, asked, by_key, label_key, titled
 from xemplar.evaluation.texts.page import Shown, common, environment, show_study, write_all

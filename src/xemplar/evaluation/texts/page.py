@@ -17,8 +17,8 @@ import numpy as np
 
 from xemplar.contracts import Json
 from xemplar.errors import XemplarError
-from xemplar.evaluation.page import against, number, signed, spread
 from xemplar.evaluation.plots import Plot
+from xemplar.evaluation.printed import CAUTION, against, number, signed, spread
 from xemplar.evaluation.texts.floors import CONSTANT, NEAREST, NORMAL, RANDOM, RANDOM_NORMAL
 from xemplar.evaluation.texts.marked import SIGNS, Piece, Row, compared, judge, pieces, read_text
 from xemplar.evaluation.texts.measures import QUESTIONS
@@ -42,7 +42,7 @@ from xemplar.records import UNVERIFIED
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-CAUTION = "This page holds whole texts of reports and is as confidential as they are."
+CONFIDENTIAL = "This page holds whole texts of reports and is as confidential as they are."
 FLOOR_MARKS = {CONSTANT: "constant", RANDOM: "random", RANDOM_NORMAL: "normal", NEAREST: "ceiling"}
 """Classes of the marks on a scale."""
 
@@ -141,10 +141,11 @@ def environment() -> Environment:
 
 def common(summary: Json, plots: Sequence[Plot]) -> Json:
     """What both pages are given."""
+    domain = summary["settings"]["domain"]
     return {
         "summary": summary,
         "banner": UNVERIFIED,
-        "caution": CAUTION,
+        "caution": CAUTION.get(domain, CONFIDENTIAL) if domain != "clinical" else CONFIDENTIAL,
         "plots": {plot.name: plot for plot in plots},
         "signs": SIGNS,
         "arguments": ", ".join(f"{name}={value!r}" for name, value in summary["settings"].items()),

@@ -24,7 +24,7 @@ from xemplar.findings import Labeler, Profile, lexicon_version
 from xemplar.metrics.labels import NOT_MENTIONED, PRESENT, UNCERTAIN, LabelTable, presence_table
 from xemplar.metrics.statistics import Resampler, holm
 from xemplar.metrics.tokenisers import DEFAULT, TokeniserName
-from xemplar.records import OBSERVATIONS, TextKind
+from xemplar.records import OBSERVATIONS, Domain, TextKind
 from xemplar.report import is_english
 
 Report = Callable[[str], None]
@@ -55,6 +55,8 @@ class TextSettings:
     replicates: int = 1000
     seed: int = 0
     floors: bool = True
+    domain: Domain | None = None
+    """What the studies are, where that is known; a page says what follows from it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
