@@ -119,13 +119,11 @@ def show_scores(summary: Json) -> None:
 def show_text_scores(summary: Json) -> None:
     """What scored texts reached: wording, the main label scores, findings; each beside its floors."""
     _show_texts(summary)
-    _show_rows(summary["wording"])
+    _show_beside("wording", summary["wording"])
     main = [row for row in summary["labels"] if _is_main(row["measure"])]
     if main:
-        say(f"\nlabels of {summary['labels_read']} studies")
-        _show_rows(main)
-        say("\neach finding")
-        _show_rows([row for row in summary["by finding"] if _is_main(row["measure"])])
+        _show_beside(f"labels of {summary['labels_read']} studies", main)
+        _show_beside("each finding", [row for row in summary["by finding"] if _is_main(row["measure"])])
     for board in summary["anchors"]:
         systems = ", ".join(f"{name} {value:.3f}" for name, value in board["systems"])
         say(f"\npublished, {board['measure']} ({board['source']}; {board['note']}): {systems}")
@@ -139,7 +137,28 @@ def show_comparison(summary: Json) -> None:
     for row in summary["rows"]:
         if row["p_holm"] is not None:
             values = "   ".join(_interval(row[which]) for which in ("first", "second", "difference"))
-            say(f"  {row['measure']:<44} {values}   p {row['p_holm']:.4f} (Holm)")
+            say(f"  {row['measure']:<40} {values}   p {row['p_holm']:.4f} (Holm)")
+
+
+def _show_beside(title: str, rows: Sequence[Json]) -> None:
+    """Scores of texts under their names: ours with its interval, then what each floor reached."""
+    floors = list(rows[0]["floors"]) if rows else []
+    headings = "".join(f"{_short(floor):>17}" for floor in floors)
+    say(f"\n{title:<58}{'ours':>22}{headings}")
+    for row in rows:
+        if row["ours"]["value"] is not None:
+            values = "".join(f"{_number(row['floors'][floor]['value']):>17}" for floor in floors)
+            say(f"  {row['measure']:<56}{_interval(row['ours']):>22}{values}")
+    if unknown := sum(row["ours"]["value"] is None for row in rows):
+        say(f"  {unknown} more undefined: on neither side")
+
+
+def _short(floor: str) -> str:
+    return "ceiling" if "ceiling" in floor else floor.removesuffix(" report")
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
 
 
 def _show_texts(summary: Json) -> None:
