@@ -36,6 +36,7 @@ def net():
                         "positions": 20,
                         "max_tokens": 20,
                         "cls_token": 2,
+                        "sep_token": 3,
                         "mask_token": 4,
                     },
                     "dim": 4,

@@ -23,7 +23,11 @@ from xemplar.training.objectives.matcher import (
     matching_loss,
     pretraining_losses,
 )
-from xemplar.training.objectives.momentum import negative_weights
+from xemplar.training.objectives.momentum import (
+    Paired,
+    matching_pairs,
+    negative_weights,
+)
 
 pytestmark = pytest.mark.shared
 CLOSE = {"atol": 1e-4, "rtol": 1e-4}
@@ -66,7 +70,8 @@ def each_case(test):
 
 @each_case
 def test_inference(case):
-    net, golden = imported(case).online, tensors(case / "inference.npz")
+    matcher, golden = imported(case), tensors(case / "inference.npz")
+    net = matcher.online
     mask = golden["attention_mask"]
     with torch.no_grad():
         image, text = net.image(golden["image"]), net.text(golden["input_ids"], mask)
@@ -75,6 +80,7 @@ def test_inference(case):
         close(net.image_vectors(image), golden["image_feat"])
         close(net.text_vectors(text), golden["text_feat"])
         close(net.image_vectors(image) @ net.text_vectors(text).T, golden["itc_cosine"])
+        close(golden["itc_cosine"] / matcher.temperature, golden["itc_sim_over_temp"])
         for row in range(len(image)):
             one = [(k.expand(len(text), -1, -1, -1), v.expand(len(text), -1, -1, -1))
                    for k, v in net.text.image_keys(image[row : row + 1])]  # fmt: skip
@@ -125,6 +131,35 @@ def test_pretraining_step(golden, alpha):
         assert norms.keys() == grads.keys()
         for name, norm in norms.items():
             np.testing.assert_allclose(float(grads[name].norm()), norm, err_msg=name, **CLOSE)
+
+
+@each_case
+def test_inside_a_step(case):
+    """Similarities to the copy's vectors and the queue, what ITM judges, and MLM's logits of both."""
+    told, batch = tensors(case / "pretrain_alpha0.4.npz"), tensors(case / "inference.npz")
+    matcher, mask = imported(case).train(), batch["attention_mask"]
+    net, slow = matcher.online, matcher.momentum
+    with torch.no_grad():
+        matcher.clamp_temperature()
+        matcher.follow()
+        states = net.image(batch["image"]), net.text(batch["input_ids"], mask)
+        copies = slow.image(batch["image"]), slow.text(batch["input_ids"], mask)
+        own = Paired(net.image_vectors(states[0]), net.text_vectors(states[1]))
+        copy = Paired(slow.image_vectors(copies[0]), slow.text_vectors(copies[1]))
+        films, words, _ = matcher.queued()
+        for vectors, suffix in ((own, ""), (copy, "_m")):
+            found = vectors.images @ torch.cat([copy.texts, words]).T / matcher.temperature
+            close(found, told[f"sim_i2t{suffix}"])
+            found = vectors.texts @ torch.cat([copy.images, films]).T / matcher.temperature
+            close(found, told[f"sim_t2i{suffix}"])
+        pairs = matching_pairs(told["neg_image_idx"], told["neg_text_idx"])
+        fused = net.fused(states[1][pairs.texts], mask[pairs.texts], states[0][pairs.images])
+        close(fused, told["itm_vl_embeddings"])
+        close(net.itm_logits(fused), told["itm_logits"])
+        assert pairs.labels.tolist() == told["itm_labels"].tolist()
+        for one, image, name in ((net, states[0], "mlm_logits"), (slow, copies[0], "mlm_teacher_logits")):
+            words = one.text(told["mlm_input_ids"], mask)
+            close(one.word_logits(one.text.fuse(words, mask, one.text.image_keys(image))), told[name])
 
 
 @each_case

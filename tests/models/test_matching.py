@@ -26,7 +26,7 @@ def config(tokenizer, **rest):
     return MatcherConfig.model_validate({
         "image": {"input_size": 32, "patch": 8, "width": 16, "depth": 1, "heads": 2},
         "text": {"vocabulary": len(tokenizer), "width": 12, "layers": 3, "fusion": 1, "heads": 2, "inner": 24,
-                 "positions": 64, "max_tokens": 32, "cls_token": 2, "mask_token": 4},
+                 "positions": 64, "max_tokens": 32, "cls_token": 2, "sep_token": 3, "mask_token": 4},
         "dim": 8, "queue": 6, **rest,
     })  # fmt: skip
 
@@ -76,6 +76,18 @@ def test_texts_opened_from_a_folder_score_as_they_did(matcher, images, scores, t
     opened = PreparedTexts.open(tmp_path / "texts")
     assert isinstance(opened.states, np.memmap)
     assert np.array_equal(matcher.match(images[:3], opened).scores, scores)
+
+
+def test_texts_prepared_into_a_folder_are_those_prepared_at_once(matcher, tmp_path, monkeypatch):
+    monkeypatch.setattr("xemplar.models.matching._CHUNK", 5)
+    written, held = matcher.prepare_to(tmp_path / "texts", [*TEXTS, "effusion " * 60]), matcher.prepare(TEXTS)
+    assert np.array_equal(written.states[: len(held.states)], held.states)
+    assert np.array_equal(written.offsets[:-1], held.offsets)
+    assert (written.maker, written.cut, len(written)) == (held.maker, 1, len(TEXTS) + 1)
+
+
+def test_no_texts_are_prepared_into_a_folder(matcher, images, tmp_path):
+    assert matcher.match(images[:1], matcher.prepare_to(tmp_path / "texts", [])).scores.shape == (1, 0)
 
 
 @pytest.mark.parametrize("name", ["states.npy", "offsets.npy"])

@@ -12,7 +12,7 @@ def config(**rest):
     return MatcherConfig.model_validate({
         "image": {"input_size": 16, "patch": 8, "width": 12, "depth": 1, "heads": 3},
         "text": {"vocabulary": 30, "width": 8, "layers": 2, "fusion": 1, "heads": 2, "inner": 16,
-                 "positions": 20, "max_tokens": 20, "cls_token": 2, "mask_token": 4},
+                 "positions": 20, "max_tokens": 20, "cls_token": 2, "sep_token": 3, "mask_token": 4},
         "dim": 6, "queue": 8, **rest,
     })  # fmt: skip
 
@@ -59,6 +59,11 @@ def test_drawn_and_pinned_are_one(matcher):
 def test_neither_draws_nor_a_generator_is_an_error(matcher):
     with pytest.raises(ValueError, match="needs a generator"):
         pretraining_losses(matcher, pairs(2), 0.4)
+
+
+def test_a_matcher_of_pairs_alone_is_not_pretrained():
+    with pytest.raises(ValueError, match="train it by matching_loss"):
+        step(MomentumMatcher(config(dim=None)), pairs(2))
 
 
 def test_a_negative_is_another_row(matcher):

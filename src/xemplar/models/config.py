@@ -125,6 +125,7 @@ class FusionTower(BaseModel):
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
     pad_token: int = Field(default=0, ge=0)
     cls_token: int = Field(default=101, ge=0)
+    sep_token: int = Field(default=102, ge=0)
     mask_token: int = Field(default=103, ge=0)
     """Ids, those of bert-base-uncased; MLM hides words behind the last and never asks for the others."""
 
@@ -134,8 +135,8 @@ class FusionTower(BaseModel):
             raise ValueError(f"a width of {self.width} can't be shared by {self.heads} heads")
         if self.fusion >= self.layers:
             raise ValueError(f"fusion begins with layer {self.fusion} of {self.layers}")
-        if max(self.pad_token, self.cls_token, self.mask_token) >= self.vocabulary:
-            raise ValueError(f"[CLS] {self.cls_token}, [MASK] {self.mask_token} of {self.vocabulary} words")
+        if max(self.pad_token, self.cls_token, self.sep_token, self.mask_token) >= self.vocabulary:
+            raise ValueError(f"the id of a mark is beyond {self.vocabulary} words")
         if self.max_tokens > self.positions:
             raise ValueError(f"{self.max_tokens} tokens for {self.positions} positions")
         return self

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -28,6 +30,9 @@ from xemplar.models.tokenizer import padded_length, tokenize
 from xemplar.records import Domain, Image, Vectors
 
 VERSION = 1
+STATES, OFFSETS = "states.npy", "offsets.npy"
+_CHUNK = 2048
+"""Texts whose states are held in memory at once, where they are written to a folder."""
 TEXT_BATCH = 32
 PAIR_BATCH = 16
 """Images go one by one, texts and pairs in batches of one size, padded, at one of a few lengths."""
@@ -64,8 +69,12 @@ class PreparedTexts:
     def save(self, folder: Path) -> None:
         """Write them, to be opened memory-mapped."""
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "states.npy", self.states, allow_pickle=False)
-        np.save(folder / "offsets.npy", self.offsets, allow_pickle=False)
+        np.save(folder / STATES, self.states, allow_pickle=False)
+        self.describe(folder)
+
+    def describe(self, folder: Path) -> None:
+        """Write what belongs to states that are there already."""
+        np.save(folder / OFFSETS, self.offsets, allow_pickle=False)
         facts = {"maker": self.maker, "cut": self.cut, "texts": len(self), "tokens": int(self.offsets[-1])}
         publish(folder, "texts.json", {"kind": "prepared texts", "version": VERSION, **facts})
 
@@ -74,8 +83,8 @@ class PreparedTexts:
         """What `save` wrote; states are read when they are needed."""
         told = read_manifest(folder, "texts.json", kind="prepared texts", version=VERSION)
         try:
-            states = np.load(folder / "states.npy", mmap_mode="r", allow_pickle=False)
-            offsets = np.load(folder / "offsets.npy", allow_pickle=False)
+            states = np.load(folder / STATES, mmap_mode="r", allow_pickle=False)
+            offsets = np.load(folder / OFFSETS, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise XemplarError(
                 f"prepared texts can't be read ({type(error).__name__})",
@@ -129,17 +138,36 @@ class TorchMatcher:
         limit, width = self.net.config.text.max_tokens, self.net.config.text.width
         if not texts:
             return PreparedTexts(np.zeros((0, width), np.float32), np.zeros(1, np.int64), self.fingerprint)
+        lengths, cut = self._lengths(texts)
         tokens, mask = tokenize(self.tokenizer, texts, limit)
-        lengths = mask.sum(1).numpy()
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         states = np.zeros((offsets[-1], width), np.float32)
         for rows, length in _alike(lengths, limit, TEXT_BATCH):
             hidden = self._run(self._text_states, tokens[rows, :length], mask[rows, :length])
             for row, state in zip(rows, hidden, strict=False):
                 states[offsets[row] : offsets[row + 1]] = state[: lengths[row]]
-        whole = self.tokenizer(list(texts))["input_ids"]
-        cut = sum(len(row) > limit for row in whole)
         return PreparedTexts(states, offsets, self.fingerprint, cut)
+
+    def prepare_to(self, folder: Path, texts: Sequence[str]) -> PreparedTexts:
+        """The same, written to a folder as it goes, for more texts than memory holds."""
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
+        counted = [self._lengths(part) for part in parts]
+        lengths = [np.zeros(1, np.int64), *(found for found, _ in counted)]
+        offsets = np.cumsum(np.concatenate(lengths)).astype(np.int64)
+        shape = (int(offsets[-1]), self.net.config.text.width)
+        states: np.memmap[Any, np.dtype[np.float32]] = open_memmap(
+            folder / STATES, mode="w+", dtype=np.float32, shape=shape if texts else (0, shape[1])
+        )
+        at = 0
+        for part in parts:
+            found = self.prepare(part).states
+            states[at : at + len(found)] = found
+            at += len(found)
+        states.flush()
+        prepared = PreparedTexts(states, offsets, self.fingerprint, sum(cut for _, cut in counted))
+        prepared.describe(folder)
+        return PreparedTexts.open(folder)
 
     def match(self, images: Sequence[Image], states: TextStates, *, explain: bool = False) -> Matches:
         """Previews against prepared texts: scores (images, texts).
@@ -202,6 +230,14 @@ class TorchMatcher:
             states = self.net.image(self._pixels(image).to(self._device))
             keys = self.net.text.image_keys(states)
             return [(_spread(key), _spread(value)) for key, value in keys]
+
+    def _lengths(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+        """Tokens of each text, and how many texts were cut."""
+        encoded = self.tokenizer(
+            list(texts), truncation=True, max_length=self.net.config.text.max_tokens
+        ).encodings
+        lengths = np.array([len(one.ids) for one in encoded], np.int64)
+        return lengths, sum(bool(one.overflowing) for one in encoded)
 
     def _image_vectors(self, pixels: Tensor) -> Tensor:
         return self.net.image_vectors(self.net.image(pixels))

@@ -51,9 +51,9 @@ class VisionTransformer(nn.Module):
 
     def resize(self, input_size: int) -> None:
         """Take images of another size from now on: positions are interpolated, all else stays."""
-        self.tower = self.tower.model_copy(update={"input_size": input_size})
         if input_size % self.tower.patch or input_size < self.tower.patch:
             raise XemplarError(f"images of {input_size} px", wanted=f"a multiple of {self.tower.patch} px")
+        self.tower = self.tower.model_copy(update={"input_size": input_size})
         with torch.no_grad():
             self.pos_embed = nn.Parameter(
                 interpolate_positions(self.pos_embed, self.tower.grid),

@@ -24,6 +24,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.checkpoints.weights import Weights, check_fits, read_weights
 from xemplar.models.config import MatcherConfig
 from xemplar.models.momentum import UNKNOWN, MomentumMatcher
+from xemplar.models.preprocessing import OPENAI_MEAN, OPENAI_STD
 
 HEAD_WIDTH = 64
 """Of every published ViT and BERT; weights don't tell it."""
@@ -116,7 +117,8 @@ def import_albef(
     Sizes come from the weights' shapes; `heads` are 64 wide where nothing is said, or `config` says
     all. With `input_size` the positions are interpolated, the momentum copy's too. A checkpoint without
     any momentum copy gets one equal to the network; one without queues gets empty ones. Every other
-    weight that is missing, unexpected or misshapen is named in MismatchError.
+    weight that is missing, unexpected or misshapen is named in MismatchError. Mean and std are CLIP's,
+    with which both were trained; X-REM's program answers with `film_preprocessing` all the same.
     """
     weights = _without_ties(read_weights(path), str(path))
     pairs = not any(name.startswith("text_encoder.bert.") for name in weights)
@@ -213,6 +215,8 @@ def _image_sizes(shapes: _Shapes) -> dict[str, Any]:
         "patch": patches[2],
         "channels": patches[1],
         "width": patches[0],
+        "mean": OPENAI_MEAN,
+        "std": OPENAI_STD,
         "depth": 1 + max(shapes.numbers(r"visual_encoder\.blocks\.(\d+)\.")),
         "mlp_ratio": fc1[0] / patches[0],
     }
@@ -243,8 +247,8 @@ def _text_sizes(shapes: _Shapes, bert: str) -> dict[str, Any]:
 
 
 def _special(vocabulary: int) -> dict[str, int]:
-    """Ids of [CLS] and [MASK]: bert-base-uncased's, or those of a vocabulary that begins with them."""
-    return {} if vocabulary == BERT_WORDS else {"cls_token": 2, "mask_token": 4}
+    """Ids of [CLS], [SEP] and [MASK]: bert-base-uncased's, or those of a vocabulary that begins with them."""
+    return {} if vocabulary == BERT_WORDS else {"cls_token": 2, "sep_token": 3, "mask_token": 4}
 
 
 class _Shapes:

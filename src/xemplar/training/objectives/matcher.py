@@ -99,6 +99,8 @@ def pretraining_losses(
     drawn by `generator`, the likelier the more alike, and then words. A negative that doesn't exist is
     left out and counted. `gather` lets every rank queue the vectors of all.
     """
+    if matcher.config.dim is None:
+        raise ValueError("a matcher without `dim` judges pairs and has no ITC: train it by matching_loss")
     matcher.clamp_temperature()
     seen = _look(matcher.online, pairs)
     with torch.no_grad():
@@ -185,7 +187,7 @@ def _draw(
         generator,
         mask=text.mask_token,
         vocabulary=text.vocabulary,
-        kept=(text.cls_token, text.pad_token),
+        kept=(text.pad_token, text.cls_token, text.sep_token),
         probability=matcher.config.masked,
     )
     return Draws(images, texts, tokens, labels.masked_fill(pairs.mask == 0, IGNORED))
