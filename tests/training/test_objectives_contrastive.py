@@ -16,6 +16,7 @@ from xemplar.training.objectives.contrastive import (
     medclip_loss,
     sigmoid_loss,
     similarity_targets,
+    soft_cross_entropy,
     soft_target_loss,
 )
 
@@ -125,6 +126,51 @@ def test_numbers_in_place_of_bools_share_the_target():
     to_image = cross_entropy(logits.T, torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     ((to_text + to_image) / 2).backward()
     torch.testing.assert_close(pull, logits.grad)
+
+
+# --- cross entropy with shares as targets -----------------------------------------------------------------
+
+
+def shares(count, width, seed):
+    return torch.rand(count, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_soft_cross_entropy_is_torchs(dim):
+    logits = (5 * shares(4, 6, 0)).requires_grad_()
+    targets = shares(4, 6, 1)
+    targets = targets / targets.sum(dim, keepdim=True)
+    laid = logits if dim else logits.T
+    wanted = cross_entropy(laid, targets if dim else targets.T, reduction="none")
+    found = soft_cross_entropy(logits, targets, dim=dim)
+    torch.testing.assert_close(found, wanted)
+    weights = torch.arange(1.0, 1 + len(wanted), dtype=torch.float64)
+    one, two = (torch.autograd.grad((weights * each).sum(), logits)[0] for each in (found, wanted))
+    torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_soft_cross_entropy_has_right_gradients_whatever_targets_sum_to(dim):
+    targets = shares(3, 5, 2)
+    targets[1] = 0.0
+    logits = shares(3, 5, 3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: soft_cross_entropy(x, targets, dim=dim), (logits,))
+
+
+def test_soft_cross_entropy_of_half_precision_is_summed_in_single():
+    logits = (4 * shares(2, 3000, 4)).to(torch.bfloat16).requires_grad_()
+    targets = torch.full((2, 3000), 1 / 3000)
+    found = soft_cross_entropy(logits, targets)
+    torch.testing.assert_close(found, cross_entropy(logits.float(), targets, reduction="none"))
+    found.sum().backward()
+    assert logits.grad.dtype == torch.bfloat16
+
+
+def test_without_gradients_the_loss_is_the_same():
+    logits, targets = shares(3, 5, 5), shares(3, 5, 6)
+    with torch.no_grad():
+        plain = soft_cross_entropy(logits, targets)
+    torch.testing.assert_close(plain, soft_cross_entropy(logits.requires_grad_(), targets).detach())
 
 
 # --- bad input --------------------

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import linear, normalize
+from torch.nn.functional import kl_div, linear, normalize
 
 from xemplar.errors import XemplarError
 from xemplar.training.objectives.contrastive import info_nce
@@ -126,6 +126,18 @@ def test_the_teacher_is_a_copy():
     assert float(teacher.module.weight.detach().abs().sum()) > 0
 
 
+def test_the_divergence_is_torchs():
+    images, texts = rows(5, 8), rows(5, 9)
+    targets = sinkhorn_targets(rows(5, 10), rows(5, 11))
+    logits = 3.0 * images @ texts.T
+    one, two = (
+        kl_div(torch.log_softmax(laid, 1), target, reduction="batchmean")
+        for laid, target in zip((logits, logits.T), targets, strict=True)
+    )
+    found = transport_loss(images, texts, targets, scale=torch.tensor(3.0))
+    torch.testing.assert_close(found, (one + two) / 2)
+
+
 @pytest.fixture
 def step(golden):
     with np.load(golden / "txtrayalign_metrics" / "infonce_teacher.npz") as file:
@@ -166,7 +178,7 @@ def test_the_whole_loss_and_its_gradients_are_txtrayaligns_given_their_targets(s
     plain = info_nce(images, texts, torch.eye(len(images), dtype=torch.bool), scale=log_scale.exp())
     loss = plain + transport_loss(images, texts, theirs, scale=scale)
     loss.backward()
-    assert float(loss) == pytest.approx(float(step["train_loss"]), rel=1e-4)
+    assert loss.item() == pytest.approx(float(step["train_loss"]), rel=1e-4)
     for name in names:
         torch.testing.assert_close(step[f"student.{name}"].grad, step[f"grad.{name}"], rtol=1e-4, atol=1e-4)
     for found, name in ((log_scale, "logit_scale"), (scale, "sink_temp")):

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from xemplar.errors import MismatchError
-from xemplar.training.objectives.contrastive import check_vectors
+from xemplar.training.objectives.contrastive import check_vectors, soft_cross_entropy
 
 NONE = -1
 """In place of a row: there is no negative. As a key: what it holds equals nothing."""
@@ -30,7 +30,7 @@ class Paired(NamedTuple):
 
 
 class Contrast(NamedTuple):
-    """The loss, and the logits (n, n + queue) it rests on: the first n columns are the batch's own."""
+    """The loss, and the logits (n, n) within the batch, to draw hard negatives by."""
 
     loss: Tensor
     image_to_text: Tensor
@@ -70,7 +70,9 @@ def itc_with_queue(
             if alpha:
                 soft = torch.softmax(momentum[mine] @ columns.T / temperature, dim=1)
                 targets = targets.mul_(1 - alpha).add_(soft, alpha=alpha)
-        ways.append((functional.cross_entropy(logits, targets), logits.detach()))
+        own = logits[:, : len(online.images)].detach().clone()
+        ways.append((soft_cross_entropy(logits, targets).mean(), own))
+        del columns, logits, targets  # the other way needs as much again
     return Contrast((ways[0][0] + ways[1][0]) / 2, ways[0][1], ways[1][1])
 
 
@@ -197,7 +199,7 @@ def distilled_cross_entropy(
     """
     asked = labels.flatten() != IGNORED
     kept, right = logits.flatten(0, -2)[asked], labels.flatten()[asked]
-    check_vectors(logits=kept)
+    check_vectors(logits_asked_about=kept)
     if len(kept) == 0:
         return kept.sum()  # 0, and part of the graph
     if teacher_logits is None or not alpha:
@@ -205,7 +207,7 @@ def distilled_cross_entropy(
     with torch.no_grad():
         targets = torch.softmax(teacher_logits.flatten(0, -2)[asked], dim=1).to(kept.dtype).mul_(alpha)
         targets.scatter_add_(1, right[:, None], torch.full_like(targets[:, :1], 1 - alpha))
-    return functional.cross_entropy(kept, targets)
+    return soft_cross_entropy(kept, targets).mean()
 
 
 def mask_words(

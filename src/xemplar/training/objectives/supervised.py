@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from xemplar.errors import MismatchError
-from xemplar.training.objectives.contrastive import check_vectors
+from xemplar.training.objectives.contrastive import check_vectors, soft_cross_entropy
 
 
 def class_loss(
@@ -69,5 +69,5 @@ def finding_contrast(vectors: Tensor, findings: Tensor, *, scale: Tensor, partia
         return (vectors * 0.0).sum()  # 0, and part of the graph
     # Finite, so that 0 x it is 0: a row's own place has no weight.
     logits = (scale * vectors @ vectors.T).masked_fill(itself, -1e9)
-    targets = (weights / total.clamp(min=1e-12)[:, None])[rows]
-    return -(targets * torch.log_softmax(logits[rows], dim=1)).sum(1).mean()
+    targets = weights / total.clamp(min=1e-12)[:, None]
+    return soft_cross_entropy(logits, targets).sum() / rows.sum()

@@ -7,13 +7,11 @@ Knows vectors and, in `Teacher`, any module; knows nothing of what the module is
 from __future__ import annotations
 
 import copy
-import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from xemplar.training.objectives.contrastive import check_vectors
+from xemplar.training.objectives.contrastive import check_vectors, soft_cross_entropy
 
 
 class Teacher:
@@ -48,11 +46,10 @@ def sinkhorn(alike: Tensor, *, epsilon: float = 0.05, iterations: int = 3) -> Te
     to nothing; that is put right here by taking similarities.
     """
     logs = alike.float() / epsilon
-    logs -= torch.logsumexp(logs.flatten(), 0)
     for _ in range(iterations):
-        logs -= torch.logsumexp(logs, 0, keepdim=True) + math.log(max(1, logs.shape[1]))
-        logs -= torch.logsumexp(logs, 1, keepdim=True) + math.log(max(1, logs.shape[0]))
-    return torch.softmax(logs, dim=1)
+        logs -= torch.logsumexp(logs, 0, keepdim=True)
+        logs -= torch.logsumexp(logs, 1, keepdim=True)
+    return logs.exp_() if iterations else torch.softmax(logs, dim=1)
 
 
 @torch.no_grad()
@@ -78,8 +75,11 @@ def transport_loss(images: Tensor, texts: Tensor, targets: tuple[Tensor, Tensor]
     """
     check_vectors(images=images, texts=texts)
     logits = scale * images @ texts.T
-    return (_divergence(logits, targets[0]) + _divergence(logits.T, targets[1])) / 2
+    return (_divergence(logits, targets[0], 1) + _divergence(logits, targets[1].T, 0)) / 2
 
 
-def _divergence(logits: Tensor, targets: Tensor) -> Tensor:
-    return functional.kl_div(torch.log_softmax(logits, dim=1), targets, reduction="batchmean")
+def _divergence(logits: Tensor, targets: Tensor, dim: int) -> Tensor:
+    # Minus the targets' own entropy, which no gradient comes from.
+    within: Tensor = torch.special.xlogy(targets, targets).sum()
+    loss: Tensor = soft_cross_entropy(logits, targets, dim=dim).sum() + within
+    return loss / max(1, logits.shape[1 - dim])
