@@ -130,6 +130,7 @@ def resized(model: Any, size: int) -> Any:  # noqa: ANN401  whichever class it i
     weights: dict[str, Tensor] = model.state_dict()
     names = [name for name in weights if name.endswith(_POSITIONS) and not name.startswith("text_model.")]
     if not names:
+        vision.image_size = size  # a convolution's own is hearsay: it takes any
         return model
     if size % patch or size < patch:
         raise XemplarError(f"an input of {size} pixels", wanted=f"a multiple of {patch}, the patches' side")

@@ -110,26 +110,9 @@ def cleaned(weights: Weights) -> Weights:
 
 def sizes_of(weights: Weights, config: Json, *, where: str, text_heads: int | None = None) -> Sizes:
     """What the model is built from, by shapes; whatever can't be told from them by its configuration."""
-    anchors = (
-        f"{_TRUNK}patch_embed.proj.weight", f"{_TRUNK}pos_embed", f"{_TRUNK}blocks.0.mlp.fc1.weight",
-        f"{_BERT}embeddings.word_embeddings.weight", f"{_BERT}embeddings.position_embeddings.weight",
-        f"{_BERT}embeddings.token_type_embeddings.weight",
-        f"{_BERT}encoder.layer.0.intermediate.dense.weight", "logit_scale",
-    )  # fmt: skip
-    ranks = (4, 3, 2, 2, 2, 2, 2, 0)
-    if missing := [name for name in anchors if name not in weights]:
-        first = next(iter(sorted(weights)), "none")
-        raise MismatchError(
-            f"{len(missing)} weights that tell its sizes are missing: {some(missing)}",
-            wanted=f"timm's ViT and a BERT by open_clip's names; the first name here is {first}",
-            where=where,
-        )
-    shapes = {name: tuple(weights[name].shape) for name in anchors}
-    if wrong := [f"{n} is {shapes[n]}" for n, r in zip(anchors, ranks, strict=True) if len(shapes[n]) != r]:
-        raise MismatchError(f"{len(wrong)} misshapen: {some(wrong)}", wanted="a ViT and a BERT", where=where)
+    shapes = _told(weights, where)
     model = config["model_cfg"]
-    patch, places = shapes[anchors[0]], shapes[anchors[1]]
-    words, texts = shapes[anchors[3]], shapes[anchors[4]]
+    patch, places, mlp, words, texts, types, inner = shapes
     limit = min(int(model["text_cfg"].get("context_length", texts[0])), texts[0])
     middle = weights.get("text.proj.0.weight")
     return Sizes(
@@ -138,16 +121,16 @@ def sizes_of(weights: Weights, config: Json, *, where: str, text_heads: int | No
         patch=patch[-1],
         vision_width=patch[0],
         vision_layers=_depth(weights, rf"{re.escape(_TRUNK)}blocks"),
-        vision_mlp=shapes[anchors[2]][0],
+        vision_mlp=mlp[0],
         vision_heads=_heads(patch[0], None, where),
         projected=str(model["vision_cfg"].get("timm_proj", "linear")) == "linear",
         text_width=words[1],
         text_layers=_depth(weights, rf"{re.escape(_BERT)}encoder\.layer"),
-        text_mlp=shapes[anchors[6]][0],
+        text_mlp=inner[0],
         text_heads=_heads(words[1], text_heads, where),
         vocab_size=words[0],
         positions=texts[0],
-        token_types=shapes[anchors[5]][0],
+        token_types=types[0],
         hidden=len(middle) if middle is not None else None if "text.proj.weight" in weights else 0,
         pooler=model["text_cfg"]["hf_pooler_type"],
         context_length=limit,
@@ -292,6 +275,33 @@ def _vision_names(sizes: Sizes) -> dict[str, str | tuple[str, int]]:
             ):  # fmt: skip
                 names[f"{ours}.{mine}.{kind}"] = f"{theirs}.{other}.{kind}"
     return names
+
+
+_ANCHORS = {
+    f"{_TRUNK}patch_embed.proj.weight": 4,
+    f"{_TRUNK}pos_embed": 3,
+    f"{_TRUNK}blocks.0.mlp.fc1.weight": 2,
+    f"{_BERT}embeddings.word_embeddings.weight": 2,
+    f"{_BERT}embeddings.position_embeddings.weight": 2,
+    f"{_BERT}embeddings.token_type_embeddings.weight": 2,
+    f"{_BERT}encoder.layer.0.intermediate.dense.weight": 2,
+}
+"""Names that tell the sizes, and how many dimensions each has."""
+
+
+def _told(weights: Weights, where: str) -> list[tuple[int, ...]]:
+    """The shapes of `_ANCHORS`; one that is missing or no matrix is refused."""
+    if missing := [name for name in _ANCHORS if name not in weights]:
+        first = next(iter(sorted(weights)), "none")
+        raise MismatchError(
+            f"{len(missing)} weights that tell its sizes are missing: {some(missing)}",
+            wanted=f"timm's ViT and a BERT by open_clip's names; the first name here is {first}",
+            where=where,
+        )
+    shapes = {name: tuple(weights[name].shape) for name in _ANCHORS}
+    if wrong := [f"{name} is {shapes[name]}" for name, rank in _ANCHORS.items() if len(shapes[name]) != rank]:
+        raise MismatchError(f"{len(wrong)} misshapen: {some(wrong)}", wanted="a ViT and a BERT", where=where)
+    return list(shapes.values())
 
 
 def _depth(weights: Weights, stack: str) -> int:

@@ -101,13 +101,13 @@ class _Found:
     keys: dict[str, dict[str, int]] = field(default_factory=lambda: {"image": {}, "text": {}})
     counts: Json = field(default_factory=dict)
 
-    def add(self, kind: str, what: str, key: str, row: int | None) -> None:
+    def add(self, what: str, key: str, *, row: int | None) -> None:
         """Count one that was looked for; the first of equal films or texts keeps its row."""
         count = self.counts.setdefault(what, {"found": 0, "of": 0})
         count["of"] += 1
         if row is not None:
             count["found"] += 1
-            self.keys[kind].setdefault(key, row)
+            self.keys["image" if what in ("views", "films") else "text"].setdefault(key, row)
 
 
 def import_vectors(
@@ -132,30 +132,25 @@ def import_vectors(
         raise XemplarError("a table without its maker's name", remedy="name the model: --maker NAME")
     brought, opened = read_table(table, ids=more.get("ids")), Corpus.open(corpus)
     found = _found_in(opened, brought, more.get("films", ()))
-    if not any(count["found"] for count in found.counts.values()):
-        raise MismatchError(
-            f"none of {len(brought.keys)} keys is one of the corpus's",
-            wanted="SHA-256, view id or path of films; text, its SHA-256 or id of sentences and reports",
-            where=str(table),
-        )
+    _check_found(found, brought, Path(table))
     for key, row in brought.keys.items():  # so that any text of the table can be asked for
         found.keys["text"].setdefault(text_key(key), row)
+    manifest = {
+        "kind": "model",
+        "version": VERSION,
+        "architecture": VECTORS,
+        "config": {"maker": maker.strip(), "dim": int(brought.vectors.shape[1])},
+        "domain": domain,
+        "preview_fingerprint": opened.settings.preview.fingerprint,
+        "trained_on": {"title": more.get("trained_on") or "not stated"},
+        "licence": more.get("licence") or "not stated",
+        "coverage": found.counts,
+    }
     with writing(out):
         check_new(out, but=r"$^")
         _write(out, brought, found)
         names = ("vectors.npy", "keys.parquet")
-        manifest = {
-            "kind": "model",
-            "version": VERSION,
-            "architecture": VECTORS,
-            "config": {"maker": maker.strip(), "dim": int(brought.vectors.shape[1])},
-            "files": {name: describe_file(out / name) for name in names},
-            "domain": domain,
-            "preview_fingerprint": opened.settings.preview.fingerprint,
-            "trained_on": {"title": more.get("trained_on") or "not stated"},
-            "licence": more.get("licence") or "not stated",
-            "coverage": found.counts,
-        }
+        manifest["files"] = {name: describe_file(out / name) for name in names}
         publish(out, "model.json", manifest)
     return manifest
 
@@ -218,19 +213,29 @@ def _found_in(corpus: Corpus, brought: Brought, films: Iterable[Path | str]) -> 
     for view in views:
         row = _first(rows, view.sha256, view.view_id, view.path)
         key = preview_key(corpus.preview_pixels([view.view_id])[0]) if row is not None else ""
-        found.add("image", "views", key, row)
+        found.add("views", key, row=row)
     for sentence in corpus.sentences:
         row = _text_row(rows, sentence.text, sentence.sentence_id)
-        found.add("text", "sentences", text_key(sentence.text), row)
+        found.add("sentences", text_key(sentence.text), row=row)
     for study in corpus.studies:
         if study.text:
-            found.add("text", "reports", text_key(study.text), _text_row(rows, study.text, study.study_id))
+            row = _text_row(rows, study.text, study.study_id)
+            found.add("reports", text_key(study.text), row=row)
     for film in films:
         path = Path(film)
         preview = read_preview(path, corpus.settings.preview)
         row = _first(rows, preview.sha256, str(film), path.name)
-        found.add("image", "films", preview_key(preview.pixels), row)
+        found.add("films", preview_key(preview.pixels), row=row)
     return found
+
+
+def _check_found(found: _Found, brought: Brought, table: Path) -> None:
+    if not any(count["found"] for count in found.counts.values()):
+        raise MismatchError(
+            f"none of {len(brought.keys)} keys is one of the corpus's",
+            wanted="SHA-256, view id or path of films; text, its SHA-256 or id of sentences and reports",
+            where=str(table),
+        )
 
 
 def _text_row(rows: dict[str, int], text: str, own: str) -> int | None:

@@ -80,17 +80,9 @@ def card(manifest: Json) -> str:
     licence = manifest.get("licence", "not stated")
     trained, found = manifest.get("trained_on", {}), manifest.get("validation", {})
     domain, config = manifest["domain"] or "not stated", manifest["config"]
-    head = {
-        "license": "other",
-        "license_name": licence,
-        "library_name": "xemplar",
-        "tags": ["radiology", "chest-x-ray", "image-text-retrieval", f"domain-{domain}"],
-    }
     towers = [_tower(config[side]) for side in ("image", "text")]
     lines = [
-        "---",
-        *(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in head.items()),
-        "---",
+        *_head(domain, licence),
         "",
         f"# Xemplar model, recipe `{manifest.get('recipe', 'unknown')}`",
         "",
@@ -122,6 +114,18 @@ def card(manifest: Json) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _head(domain: str, licence: str) -> list[str]:
+    """What Hugging Face reads of a card."""
+    values = {
+        "license": "other",
+        "license_name": licence,
+        "library_name": "xemplar",
+        "tags": ["radiology", "chest-x-ray", "image-text-retrieval", f"domain-{domain}"],
+    }
+    told = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    return ["---", *told, "---"]
 
 
 def _tower(settings: Json) -> str:
