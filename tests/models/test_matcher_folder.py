@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.models.checkpoints.albef import albef_tokenizer
+from xemplar.models.checkpoints.albef import Heads, albef_tokenizer, their_name
+from xemplar.models.checkpoints.matcher import import_matcher
 from xemplar.models.config import MatcherConfig
 from xemplar.models.matcher import MatcherNet
 from xemplar.models.matcher_folder import open_matcher, save_matcher
 from xemplar.models.matching import TorchMatcher
-from xemplar.models.preprocessing import Preprocessing
+from xemplar.models.preprocessing import Preprocessing, film_preprocessing
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "small", "left", "effusion", "##s"]
 FACTS = {"domain": "synthetic", "preview_fingerprint": "abc"}
@@ -89,3 +90,48 @@ def test_a_changed_file_is_refused(folder, name):
 def test_another_folder_is_refused(tmp_path):
     with pytest.raises(XemplarError, match=r"no matcher\.json in it"):
         open_matcher(tmp_path)
+
+
+@pytest.fixture
+def checkpoint(net, tmp_path):
+    """The network as X-REM would have saved its second stage, and its words."""
+    pairs = MatcherNet(net.config.model_copy(update={"dim": None}))
+    named = {
+        their_name(f"online.{name}", judges_pairs=True): value for name, value in pairs.state_dict().items()
+    }
+    torch.save({"model": named}, tmp_path / "xrem.pth")
+    (tmp_path / "vocab.txt").write_text("\n".join(WORDS))
+    return tmp_path / "xrem.pth", pairs
+
+
+def test_a_checkpoint_becomes_a_folder(checkpoint, tmp_path, images):
+    path, net = checkpoint
+    import_matcher(
+        path, tmp_path / "m", tmp_path / "vocab.txt", heads=Heads(2, 2), facts={"domain": "clinical"}
+    )
+    opened = open_matcher(tmp_path / "m")
+    assert (opened.domain, opened.preprocessing) == ("clinical", film_preprocessing(16))
+    facts = {**FACTS, "files": {}}
+    kept = TorchMatcher(net, albef_tokenizer(WORDS), facts, preprocessing=film_preprocessing(16))
+    scores = [one.match(images[:2], one.prepare(TEXTS)).scores for one in (opened, kept)]
+    assert np.array_equal(*scores)
+
+
+def test_a_checkpoint_becomes_a_folder_at_another_size(checkpoint, tmp_path):
+    path, _ = checkpoint
+    prepared = film_preprocessing(32)
+    import_matcher(path, tmp_path / "m", tmp_path / "vocab.txt", heads=Heads(2, 2), preprocessing=prepared)
+    assert open_matcher(tmp_path / "m").net.config.image.input_size == 32
+
+
+def test_a_vocabulary_of_another_size_writes_nothing(checkpoint, tmp_path):
+    path, _ = checkpoint
+    (tmp_path / "vocab.txt").write_text("\n".join(WORDS[:-1]))
+    with pytest.raises(MismatchError, match="a vocabulary of 9 pieces; wanted 10, the checkpoint's"):
+        import_matcher(path, tmp_path / "m", tmp_path / "vocab.txt", heads=Heads(2, 2))
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_folder_that_holds_something_is_not_written_over(checkpoint, tmp_path, folder):
+    with pytest.raises(XemplarError, match="the folder holds other files"):
+        import_matcher(checkpoint[0], folder, tmp_path / "vocab.txt", heads=Heads(2, 2))
