@@ -204,6 +204,23 @@ def test_all_texts_equal_leave_images_nothing_to_tell_apart():
     assert math.isfinite(float(loss.detach())) and torch.isfinite(images.grad).all()
 
 
+NONE_AT_ALL, NO_PAIRS = torch.zeros(0, 4, requires_grad=True), torch.zeros(0, 0, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda: info_nce(NONE_AT_ALL, NONE_AT_ALL, NO_PAIRS, scale=SCALE),
+        lambda: sigmoid_loss(NONE_AT_ALL, NONE_AT_ALL, NO_PAIRS, scale=SCALE, bias=SCALE),
+        lambda: soft_target_loss(NONE_AT_ALL, NONE_AT_ALL),
+        lambda: medclip_loss(NONE_AT_ALL, NONE_AT_ALL),
+    ],
+    ids=["info_nce", "sigmoid", "soft", "medclip"],
+)
+def test_an_empty_batch_has_no_loss(loss):
+    assert loss().item() == 0.0
+
+
 @pytest.mark.parametrize("temperature", [1e-3, 0.5])
 def test_at_its_bounds_a_temperature_gives_finite_losses_and_gradients(temperature):
     images = rows(6, 2).float().requires_grad_()

@@ -1,5 +1,7 @@
 """Claims turned round in a sentence: hand-written pairs, and whatever comes out read again."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -121,6 +123,15 @@ def test_the_same_generator_gives_the_same_flip():
     sentence = "Moderate left pleural effusion and bibasilar atelectasis."
     one, two = (flip(sentence, read_claims(sentence), rng=np.random.default_rng(7)) for _ in range(2))
     assert one == two and one is not None
+
+
+def test_a_sentence_without_end_takes_no_time():
+    """A word repeated thousands of times: texts tried are few, and each is looked at once."""
+    sentence = "left " * 400 + "effusion"
+    claims = read_claims(sentence)
+    started = time.process_time()
+    every_flip(sentence, claims)
+    assert time.process_time() - started < 2.0
 
 
 def test_claims_that_arent_the_sentences_own_give_none():

@@ -183,6 +183,16 @@ def test_a_saved_queue_of_another_size_is_refused():
         Queue(8, 6).load_state_dict(Queue(4, 6).state_dict())
 
 
+def test_a_queue_without_rows_is_refused():
+    with pytest.raises(XemplarError, match="a queue of 0 rows; wanted at least one"):
+        Queue(0, 6)
+
+
+def test_vectors_of_another_width_are_refused():
+    with pytest.raises(MismatchError, match=r"vectors \(3, 5\) and \(3, 5\) for a queue; wanted .* 6 dim"):
+        Queue(4, 6).put(Paired(torch.ones(3, 5), torch.ones(3, 5)))
+
+
 # --- negatives ---------------------------------------------------------------------------------------------
 
 

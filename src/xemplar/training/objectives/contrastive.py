@@ -152,7 +152,7 @@ def soft_target_loss(images: Tensor, texts: Tensor, *, temperature: float = 1.0)
     logits = images @ texts.T / temperature
     # A text's targets among images are its image's among texts: the rows again, laid as columns.
     both = soft_cross_entropy(logits, targets) + soft_cross_entropy(logits, targets.T, dim=0)
-    return both.mean() / 2
+    return both.sum() / (2 * max(1, len(logits)))
 
 
 def medclip_loss(images: Tensor, texts: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -167,4 +167,4 @@ def medclip_loss(images: Tensor, texts: Tensor, *, temperature: float = 1.0) -> 
     targets = torch.softmax(alike * (temperature / 2), dim=1)
     to_text = -(targets * torch.log_softmax(logits, dim=1)).sum(1)
     to_image = -(targets * torch.log_softmax(logits, dim=0)).sum(0)
-    return (to_text + to_image).mean() / 2
+    return (to_text + to_image).sum() / (2 * max(1, len(logits)))

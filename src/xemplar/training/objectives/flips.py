@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,6 +20,8 @@ from xemplar.records import Claim
 
 Aspect = Literal["presence", "side", "degree"]
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+TRIED = 24
+"""At most so many texts are read again for a claim and an aspect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def flip(
     turns = [(place, aspect) for place in range(len(claims)) for aspect in aspects]
     for turn in rng.permutation(len(turns)):
         place, aspect = turns[turn]
-        options = list(_texts(sentence, claims, place=place, aspect=aspect))
+        options = list(islice(_texts(sentence, claims, place=place, aspect=aspect), TRIED))
         if aspect != "presence":  # these are equally well written; of the others the first is the best
             options = [options[at] for at in rng.permutation(len(options))]
         found = _first(options, claims, place=place, aspect=aspect)
@@ -69,7 +72,7 @@ def every_flip(
 
 
 def _first(texts: Iterable[str], claims: Sequence[Claim], *, place: int, aspect: Aspect) -> Flip | None:
-    for text in dict.fromkeys(texts):
+    for text in dict.fromkeys(islice(texts, TRIED)):
         after = _changed(claims, read_claims(text), place=place, aspect=aspect)
         if after is not None:
             return Flip(text, aspect, claims[place], after)
@@ -213,6 +216,9 @@ _NOT_OF_IT = frozenset((
     "from", "to", "by", "for", "which", "as", "than", "represents", "also", "again",
 ))  # fmt: skip
 """Words that don't stand among the adjectives of a mention."""
+_WORD = re.compile(r"[\w/-]+")
+_FARTHEST = 80
+"""Letters before a mention within which its own words begin."""
 _NO_DENIAL_AFTER = re.compile(
     r"\b(?:of|to|by|in|from|for|on|at|as|than|no|not|(?:consistent|compatible) with)\s+\Z", re.IGNORECASE
 )
@@ -336,8 +342,8 @@ def _rest_kept(sentence: str, claims: Sequence[Claim], *, place: int, start: int
 
 def _first_word(sentence: str, start: int) -> int:
     """Where the words that belong to a mention begin: adjectives and nouns before it, up to a comma."""
-    while found := re.search(r"([\w/-]+)\s+\Z", sentence[:start]):
-        if found[1].lower() in _NOT_OF_IT:
+    for found in list(_WORD.finditer(sentence, max(0, start - _FARTHEST), start))[::-1]:
+        if found[0].lower() in _NOT_OF_IT or sentence[found.end() : start].strip():
             break
         start = found.start()
     return start

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xemplar.errors import MismatchError
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.training.objectives.contrastive import check_vectors, soft_cross_entropy
 
 NONE = -1
@@ -71,7 +71,7 @@ def itc_with_queue(
                 soft = torch.softmax(momentum[mine] @ columns.T / temperature, dim=1)
                 targets = targets.mul_(1 - alpha).add_(soft, alpha=alpha)
         own = logits[:, : len(online.images)].detach().clone()
-        ways.append((soft_cross_entropy(logits, targets).mean(), own))
+        ways.append((soft_cross_entropy(logits, targets).sum() / max(1, len(logits)), own))
         del columns, logits, targets  # the other way needs as much again
     return Contrast((ways[0][0] + ways[1][0]) / 2, ways[0][1], ways[1][1])
 
@@ -93,6 +93,8 @@ class Queue:
     """
 
     def __init__(self, size: int, dim: int, *, device: torch.device | str = "cpu") -> None:
+        if size < 1:
+            raise XemplarError(f"a queue of {size} rows", wanted="at least one")
         self.images = torch.zeros(size, dim, device=device)
         self.texts = torch.zeros(size, dim, device=device)
         self.keys = torch.full((size,), NONE, dtype=torch.int64, device=device)
@@ -116,6 +118,14 @@ class Queue:
     def put(self, momentum: Paired, keys: Tensor | None = None) -> None:
         """Add a batch's momentum vectors; of more rows than it has room for, the last ones stay."""
         check_vectors(momentum_images=momentum.images, momentum_texts=momentum.texts)
+        if (
+            momentum.images.shape != momentum.texts.shape
+            or momentum.images.shape[1:] != self.images.shape[1:]
+        ):
+            raise MismatchError(
+                f"vectors {tuple(momentum.images.shape)} and {tuple(momentum.texts.shape)} for a queue",
+                wanted=f"as many images as texts, of {self.images.shape[1]} dimensions",
+            )
         size, count = len(self.keys), len(momentum.images)
         kept = min(size, count)
         start = (self.at + count - kept) % size
