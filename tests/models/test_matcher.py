@@ -281,6 +281,15 @@ def test_every_weight_that_does_not_fit_is_named(tmp_path, matcher):
         import_albef(path, heads=HEADS)
 
 
+def test_however_many_are_missing_all_are_named(tmp_path, matcher):
+    gone = [name for name in theirs(matcher) if name.startswith("text_encoder_m.bert.encoder.layer.2.")]
+    path = _saved(tmp_path, matcher, lambda held: [held.pop(name) for name in gone])
+    with pytest.raises(MismatchError) as told:
+        import_albef(path, heads=HEADS)
+    assert len(gone) == 26
+    assert all(name in str(told.value) for name in gone)
+
+
 def test_a_decoder_that_is_not_tied_is_refused(tmp_path, matcher):
     path = _saved(tmp_path, matcher, lambda held: held["text_encoder.cls.predictions.decoder.bias"].add_(1))
     with pytest.raises(MismatchError, match="wanted tied weights"):

@@ -65,7 +65,7 @@ def check_fits(wanted: nn.Module | Mapping[str, Tensor], found: Weights, *, what
         if shapes[name] != given[name]
     ]
     told = [
-        f"{len(names)} {kind}: {some(names)}"
+        f"{len(names)} {kind}: {', '.join(names)}"
         for names, kind in ((missing, "missing"), (unexpected, "unexpected"), (other, "misshapen"))
         if names
     ]
