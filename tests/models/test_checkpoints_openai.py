@@ -282,6 +282,45 @@ def test_entries_that_are_no_tensors_are_named(tmp_path, words):
         import_checkpoint(tmp_path / "clip.pt", tmp_path / "model", Choices(tokenizer=words))
 
 
+def test_weights_that_are_not_finite_are_named(tmp_path, words):
+    torch.save({**made_up("vit"), "ln_final.bias": torch.full((64,), torch.nan)}, tmp_path / "clip.pt")
+    with pytest.raises(MismatchError, match=r"1 weights are not finite: ln_final\.bias"):
+        import_checkpoint(tmp_path / "clip.pt", tmp_path / "model", Choices(tokenizer=words))
+
+
+def test_an_absurd_layer_is_unexpected(tmp_path, words):
+    far = "visual.transformer.resblocks.999999999.ln_1.bias"
+    torch.save({**made_up("vit"), far: torch.zeros(64)}, tmp_path / "clip.pt")
+    with pytest.raises(MismatchError, match="1 unexpected: " + re.escape(far)):
+        import_checkpoint(tmp_path / "clip.pt", tmp_path / "model", Choices(tokenizer=words))
+
+
+def test_half_precision_in_use_is_another_fingerprint(tmp_path, words, images):
+    save_file(made_up("vit"), tmp_path / "clip.safetensors")
+    opened = []
+    for precision in ("fp32", "bf16"):
+        choices = Choices(tokenizer=words, precision=precision)
+        import_checkpoint(tmp_path / "clip.safetensors", tmp_path / precision, choices)
+        opened.append(open_model(tmp_path / precision))
+    assert opened[0].fingerprint != opened[1].fingerprint
+    exact, rough = (one.encode_images(images[:2]) for one in opened)
+    assert not np.array_equal(exact, rough)
+    np.testing.assert_allclose(exact, rough, atol=0.05)
+
+
+@pytest.mark.parametrize(("quick", "activation"), [(True, "quick_gelu"), (False, "gelu"), (None, "gelu")])
+def test_open_clips_own_towers_have_their_own_activation(tmp_path, words, quick, activation):
+    folder = tmp_path / "open_clip"
+    folder.mkdir()
+    save_file(made_up("vit"), folder / "open_clip_model.safetensors")
+    model = {"embed_dim": 24, "vision_cfg": {"layers": 2}, "text_cfg": {"layers": 1}}
+    model |= {} if quick is None else {"quick_gelu": quick}
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": model}))
+    import_checkpoint(folder, tmp_path / "model", Choices(tokenizer=words))
+    towers = open_model(tmp_path / "model").model
+    assert towers.image.network.config.hidden_act == towers.text.network.config.hidden_act == activation
+
+
 def test_a_checkpoint_without_words_asks_for_them(tmp_path):
     save_file(made_up("vit"), tmp_path / "clip.safetensors")
     with pytest.raises(XemplarError, match="name it: --tokenizer PATH"):

@@ -18,6 +18,7 @@ from xemplar.evaluation.run import evaluate
 from xemplar.images import PreviewSpec, load_film
 from xemplar.index import build_index, open_index, origins_of
 from xemplar.models.checkpoint import open_model
+from xemplar.models.checkpoints.describe import describe
 from xemplar.models.checkpoints.table import import_vectors, read_table
 from xemplar.records import Study, View
 
@@ -248,6 +249,37 @@ def test_equal_rows_of_one_key_are_one(tmp_path):
 def test_a_row_may_be_known_by_several_keys(tmp_path):
     _table(tmp_path / "t.parquet", sha256=["s", None], path=["p", "q"], embedding=[[1.0], [2.0]])
     assert read_table(tmp_path / "t.parquet").keys == {"s": 0, "p": 0, "q": 1}
+
+
+def test_equal_films_share_the_first_ones_row_and_are_counted(tmp_path):
+    draw = np.zeros((70, 70), np.uint8)
+    draw[20:40] = 200
+    arrivals = []
+    for name in ("one", "two"):
+        Picture.fromarray(draw).save(tmp_path / f"{name}.png", compress_level=1 + 8 * (name == "two"))
+        view = View(view_id=name, path=f"{name}.png")
+        study = Study(name, name, "clinical", views=(view,), impression=f"Film {name}.")
+        arrivals.append(Arrival(study, (tmp_path / f"{name}.png",)))
+    settings = IngestSettings(domain="clinical", texts="reports", source="t", preview=PreviewSpec(size=64))
+    ingest(arrivals, tmp_path / "corpus", settings, key_salt=b"t")
+    write(tmp_path / "t.parquet", {"one.png": np.array([1.0, 0]), "two.png": np.array([0, 1.0])})
+    import_vectors(tmp_path / "t.parquet", tmp_path / "corpus", tmp_path / "m", maker=MAKER)
+    encoder = open_model(tmp_path / "m")
+    assert encoder.manifest["coverage"]["views"] == {"found": 2, "of": 2, "alike": 1}
+    assert describe(encoder)["coverage"]["views"] == "2 of 2 (1 by an equal one's)"
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.float64()), pa.list_(pa.float16(), 2), pa.large_list(pa.int32())]
+)
+def test_lists_of_any_kind_of_number(tmp_path, kind):
+    values = [[3, 4], [0, 2]] if "int" in str(kind) else np.array([[3, 4], [0, 2]], np.float16).tolist()
+    chunks = [pa.array(np.float16(values[n : n + 1]).tolist() if "half" not in str(kind) else
+                       [np.float16(values[n])], kind) for n in range(2)] if "int" not in str(kind) else [
+        pa.array(values[n : n + 1], kind) for n in range(2)]  # fmt: skip
+    table = pa.table({"id": pa.chunked_array([["a"], ["b"]]), "vector": pa.chunked_array(chunks)})
+    pq.write_table(table, tmp_path / "t.parquet")
+    np.testing.assert_allclose(read_table(tmp_path / "t.parquet").vectors, [[0.6, 0.8], [0, 1]])
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1" + b"x" * 99])

@@ -67,7 +67,8 @@ def test_a_weight_that_the_checkpoint_lacks_is_an_error(settings, hub, tmp_path)
 def test_a_misshapen_weight_in_a_checkpoint_is_an_error(settings, hub, tmp_path):
     name = "embedder.embedder.convolution.weight"
     folder = _changed(hub, tmp_path, lambda weights: weights.update({name: torch.zeros(2, 2)}))
-    with pytest.raises(XemplarError, match="can't be loaded"):
+    said = rf"can't be loaded \(1 weights are of another shape: {name}\)"
+    with pytest.raises(XemplarError, match=said):
         DualEncoder(settings(image={"config": None, "pretrained": str(folder)}))
 
 

@@ -29,6 +29,7 @@ def model_import(
     preprocessing: Annotated[str | None, typer.Option(help=_AS)] = None,
     fit: Annotated[str | None, typer.Option(help=_FIT)] = None,
     input_size: Annotated[int | None, typer.Option(help="Other pixels a side than its own.")] = None,
+    precision: Annotated[str, typer.Option(help="Of encoding: fp32 or bf16.")] = "fp32",
     vectors: Annotated[
         Path | None, typer.Option(help="A table of vectors instead: .parquet or .npy.")
     ] = None,
@@ -61,9 +62,10 @@ def model_import(
         from xemplar.models.checkpoints.folder import Choices, import_checkpoint
 
         shape: Any = None if fit is None else one_of(fit, FITS, "--fit")
+        exact: Any = one_of(precision, ("fp32", "bf16"), "--precision")
         choices = Choices(
             tokenizer=tokenizer, preprocessing=preprocessing, fit=shape, input_size=input_size,
-            domain=trained, **said,
+            domain=trained, precision=exact, **said,
         )  # fmt: skip
         import_checkpoint(source or Path(), out, choices)
     model_show(out, as_json)

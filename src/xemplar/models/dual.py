@@ -16,8 +16,9 @@ from torch.nn import functional
 from transformers import AutoConfig, AutoModel, PreTrainedConfig
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.models.blocks import first_token, masked_mean, projection
+from xemplar.models.blocks import first_token, group_norms, masked_mean, projection
 from xemplar.models.checkpoints.huggingface import resized
+from xemplar.models.checkpoints.weights import some
 from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
 
 MAX_SCALE = 100.0
@@ -42,6 +43,8 @@ class DualEncoder(nn.Module):
                 "text": config.text.model_copy(update={"config": text_config}),
             }
         )
+        if config.image.norm == "group":
+            group_norms(image)
         # Convolutions on a CPU are a third faster with channels last.
         self.image_tower = image.to(memory_format=torch.channels_last)
         self.text_tower = text
@@ -116,7 +119,11 @@ def _pretrained(name: str, extra: dict[str, bool]) -> Any:  # noqa: ANN401  whic
 
     transformers would fill the gap at random and only warn. Its pooler's are never used here.
     """
-    model, told = AutoModel.from_pretrained(name, output_loading_info=True, local_files_only=True, **extra)
+    model, told = AutoModel.from_pretrained(
+        name, output_loading_info=True, local_files_only=True, ignore_mismatched_sizes=True, **extra
+    )
+    if other := sorted(key for key, _, _ in told["mismatched_keys"] if not key.startswith("pooler.")):
+        raise ValueError(f"{len(other)} weights are of another shape: {some(other)}")
     if missing := sorted(key for key in told["missing_keys"] if not key.startswith("pooler.")):
         raise MismatchError(
             f"{len(missing)} weights are not in the checkpoint; the first is {missing[0]}",

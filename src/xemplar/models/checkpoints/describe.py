@@ -34,7 +34,7 @@ def describe(model: TorchEncoder | VectorTable) -> Json:
         "licence": manifest.get("licence"),
     }
     if isinstance(model, VectorTable):
-        counts = {name: f"{count['found']} of {count['of']}" for name, count in manifest["coverage"].items()}
+        counts = {name: _count(count) for name, count in manifest["coverage"].items()}
         return {**facts, "maker": model.maker, "vectors": len(model.vectors), "coverage": counts}
     network, config = model.model, model.model.config
     count = sum(one.numel() for one in network.parameters())
@@ -54,3 +54,8 @@ def describe(model: TorchEncoder | VectorTable) -> Json:
         "recipe": manifest.get("recipe"),
         "validation": manifest.get("validation"),
     }
+
+
+def _count(count: Json) -> str:
+    alike = f" ({count['alike']} by an equal one's)" if count.get("alike") else ""
+    return f"{count['found']} of {count['of']}{alike}"

@@ -11,8 +11,9 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from safetensors.torch import save_file
 from transformers import CLIPTokenizer, PreTrainedTokenizerBase
@@ -41,7 +42,8 @@ class Choices:
     """What a checkpoint doesn't say itself; whatever is None is taken from it, or is as is usual.
 
     `tokenizer` is OpenAI's bpe_simple_vocab_16e6.txt.gz (or its text), or a Hugging Face tokenizer folder.
-    `trained_on` and `licence` are for people to read. `domain` is that of what it was trained on.
+    `trained_on` and `licence` are for people to read. `domain` is that of what it was trained on,
+    `precision` that of encoding.
     """
 
     tokenizer: Path | None = None
@@ -51,6 +53,7 @@ class Choices:
     domain: Domain | None = None
     trained_on: str | None = None
     licence: str | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +142,13 @@ def _letters() -> list[str]:
     return [chr(byte) for byte in plain] + [chr(256 + place) for place in range(len(rest))]
 
 
-def _read_openai(path: Path, choices: Choices) -> _Read:
+def _read_openai(path: Path, choices: Choices, *, activation: str = "quick_gelu") -> _Read:
     weights = openai_clip.cleaned(read_weights(path))
-    sizes = openai_clip.sizes_of(weights, where=str(path))
+    sizes = openai_clip.sizes_of(weights, where=str(path), activation=activation)
     openai_clip.check(weights, sizes, where=str(path))
     if choices.input_size is not None:
         weights = openai_clip.resized(weights, choices.input_size)
-        sizes = openai_clip.sizes_of(weights, where=str(path))
+        sizes = sizes.model_copy(update={"image_resolution": choices.input_size})
     config = ImportedConfig(
         architecture="openai-clip",
         dim=sizes.embed_dim,
@@ -199,6 +202,10 @@ def _read_huggingface(folder: Path, choices: Choices) -> _Read:
 
 def _read_open_clip(folder: Path, choices: Choices) -> _Read:
     said, path = open_clip.read_config(folder), open_clip.weights_file(folder)
+    if activation := open_clip.native(folder):
+        own = replace(choices, tokenizer=choices.tokenizer or folder)
+        return _read_openai(path, own, activation=activation)
+    open_clip.check_towers(said, str(folder / open_clip.CONFIG))
     weights = open_clip.cleaned(read_weights(path))
     sizes = open_clip.sizes_of(weights, said, where=str(path), text_heads=_bert_heads(folder))
     open_clip.check(weights, sizes, where=str(path))
@@ -261,6 +268,7 @@ def _keep(weights: Weights, folder: Path) -> None:
 
 
 def _write(out: Path, read: _Read, choices: Choices) -> Json:
+    config = read.config.model_copy(update={"precision": choices.precision})
     with writing(out):
         check_new(out, but=r"$^")
         read.write(out)
@@ -272,8 +280,8 @@ def _write(out: Path, read: _Read, choices: Choices) -> Json:
         manifest = {
             "kind": "model",
             "version": VERSION,
-            "architecture": read.config.architecture,
-            "config": read.config.model_dump(mode="json"),
+            "architecture": config.architecture,
+            "config": config.model_dump(mode="json"),
             "files": {name: describe_file(out / name) for name in names},
             "domain": choices.domain,
             "preview_fingerprint": None,

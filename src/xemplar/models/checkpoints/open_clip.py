@@ -64,13 +64,19 @@ class Sizes(BaseModel):
     pad_token_id: int = 0
 
 
+def native(folder: Path) -> str | None:
+    """The activation of open_clip's own towers, whose layout is OpenAI's; None for others' towers."""
+    model = read_config(folder)["model_cfg"]
+    own = not model["vision_cfg"].get("timm_model_name") and not model["text_cfg"].get("hf_model_name")
+    return ("quick_gelu" if model.get("quick_gelu") else "gelu") if own else None
+
+
 def read_config(folder: Path) -> Json:
-    """open_clip_config.json; one that describes other towers than timm's ViT and a BERT is refused."""
+    """open_clip_config.json; one that isn't is refused."""
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_bytes())
-        model = config["model_cfg"]
-        vision, text = model["vision_cfg"], model["text_cfg"]
+        config: Json = json.loads(path.read_bytes())
+        towers = [dict(config["model_cfg"][side]) for side in ("vision_cfg", "text_cfg")]
     except FileNotFoundError:
         raise XemplarError(f"no {CONFIG} in it", wanted="an open_clip folder", where=str(folder)) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -79,20 +85,24 @@ def read_config(folder: Path) -> Json:
             wanted="model_cfg with vision_cfg and text_cfg",
             where=str(folder),
         ) from None
+    return {**config, "model_cfg": {**config["model_cfg"], "vision_cfg": towers[0], "text_cfg": towers[1]}}
+
+
+def check_towers(config: Json, where: str) -> None:
+    """Refuse a configuration of other towers than timm's ViT and a BERT."""
+    vision, text = config["model_cfg"]["vision_cfg"], config["model_cfg"]["text_cfg"]
     asked = (
         ("vision_cfg.timm_model_name", str(vision.get("timm_model_name", "none")), r"vit_.*"),
         ("vision_cfg.timm_pool", str(vision.get("timm_pool", "")), r"|token"),
         ("vision_cfg.timm_proj", str(vision.get("timm_proj", "linear")), r"|None|none|linear"),
         ("text_cfg.hf_model_name", str(text.get("hf_model_name", "none")), r"(?!none$).+"),
-        ("text_cfg.hf_pooler_type", str(text.get("hf_pooler_type")), "|".join(POOLERS)),
+        ("text_cfg.hf_pooler_type", _pooler(text), "|".join(POOLERS)),
     )  # fmt: skip
     for name, found, wanted in asked:
         if not re.fullmatch(wanted, found):
             raise MismatchError(
-                f"{name} is {found!r}", wanted="timm's ViT and a BERT, as BiomedCLIP's", where=str(path)
+                f"{name} is {found!r}", wanted="timm's ViT and a BERT, as BiomedCLIP's", where=where
             )
-    found_config: Json = config
-    return found_config
 
 
 def weights_file(folder: Path) -> Path:
@@ -132,7 +142,7 @@ def sizes_of(weights: Weights, config: Json, *, where: str, text_heads: int | No
         positions=texts[0],
         token_types=types[0],
         hidden=len(middle) if middle is not None else None if "text.proj.weight" in weights else 0,
-        pooler=model["text_cfg"]["hf_pooler_type"],
+        pooler=_pooler(model["text_cfg"]),
         context_length=limit,
     )
 
@@ -304,9 +314,15 @@ def _told(weights: Weights, where: str) -> list[tuple[int, ...]]:
     return list(shapes.values())
 
 
+def _pooler(text: Json) -> Any:  # noqa: ANN401  one of POOLERS, or refused
+    """As newer and older configurations name it."""
+    return str(text.get("hf_pooler_type", text.get("pooler_type", "mean_pooler")))
+
+
 def _depth(weights: Weights, stack: str) -> int:
     found = (re.match(rf"{stack}\.(\d+)\.", name) for name in weights)
-    return 1 + max((int(match[1]) for match in found if match), default=-1)
+    depth = 1 + max((int(match[1]) for match in found if match), default=-1)
+    return min(depth, len(weights))  # an absurd number is named later, not counted up to
 
 
 def _heads(width: int, said: int | None, where: str) -> int:

@@ -308,7 +308,8 @@ def _heads(width: int) -> int:
 def _depth(shapes: Shapes, stack: str) -> int:
     """One more than the highest number in a stack of blocks, whichever of their weights are there."""
     found = (re.match(rf"{stack}\.(\d+)\.", name) for name in shapes)
-    return 1 + max((int(match[1]) for match in found if match), default=-1)
+    depth = 1 + max((int(match[1]) for match in found if match), default=-1)
+    return min(depth, len(shapes))  # an absurd number is named later, not counted up to
 
 
 def _check_ranks(shapes: Shapes, stem: str, where: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -102,12 +103,17 @@ class _Found:
     counts: Json = field(default_factory=dict)
 
     def add(self, what: str, key: str, *, row: int | None) -> None:
-        """Count one that was looked for; the first of equal films or texts keeps its row."""
+        """Count one that was looked for; the first of equal films or texts keeps its row.
+
+        `alike` counts those that are known by a row other than their own.
+        """
         count = self.counts.setdefault(what, {"found": 0, "of": 0})
         count["of"] += 1
         if row is not None:
             count["found"] += 1
-            self.keys["image" if what in ("views", "films") else "text"].setdefault(key, row)
+            held = self.keys["image" if what in ("views", "films") else "text"].setdefault(key, row)
+            if held != row:
+                count["alike"] = count.get("alike", 0) + 1
 
 
 def import_vectors(
@@ -159,8 +165,9 @@ def open_table(folder: Path, manifest: Json) -> VectorTable:
     """The encoder of a folder that `import_vectors` wrote, whose files have been checked."""
     vectors: Vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
     keys: dict[str, dict[str, int]] = {"image": {}, "text": {}}
-    for row in pq.read_table(folder / "keys.parquet", schema=_KEYS).to_pylist():
-        keys[row["kind"]][row["key"]] = row["row"]
+    columns = (pq.read_table(folder / "keys.parquet").column(name).to_pylist() for name in _KEYS.names)
+    for kind, key, row in zip(*columns, strict=True):
+        keys[kind][key] = row
     return VectorTable(vectors, keys, manifest)
 
 
@@ -294,15 +301,16 @@ def _matrix(column: Any, name: str, path: Path) -> NDArray[np.float32]:  # noqa:
     listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not listed or not (pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type)):
         raise MismatchError(f"{name} is {kind}", wanted="lists of numbers", where=str(path))
-    rows = [np.asarray(row.as_py() or (), np.float32) for row in column]
-    lengths = sorted({len(row) for row in rows})
+    whole = column.combine_chunks()
+    lengths = sorted({length or 0 for length in pc.list_value_length(whole).unique().to_pylist()})
     if len(lengths) != 1 or lengths[0] == 0:
         raise MismatchError(
             f"{name} has rows of {', '.join(map(str, lengths[:5])) or 'no'} numbers",
             wanted="rows of one length",
             where=str(path),
         )
-    return np.stack(rows)
+    values = np.asarray(whole.flatten().to_numpy(zero_copy_only=False), np.float32)
+    return values.reshape(-1, lengths[0])
 
 
 def _numpy_table(path: Path, ids: Path | str | None) -> tuple[list[tuple[str, int]], NDArray[np.float32]]:

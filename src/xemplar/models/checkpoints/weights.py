@@ -29,8 +29,8 @@ NAMED = 5
 def read_weights(path: Path | str) -> Weights:
     """Name -> tensor, all floating ones in float32; "module." in front of all names is dropped.
 
-    Refuses, in one line that says which it is: no file, a truncated one, a TorchScript archive, and a
-    pickle that holds anything but tensors. Nothing of a file is ever run.
+    Refuses, in one line that says which it is: no file, a truncated one, a TorchScript archive, a pickle
+    that holds anything but tensors, and weights that are not finite. Nothing of a file is ever run.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,6 +48,10 @@ def read_weights(path: Path | str) -> Weights:
             f"{len(odd)} of {len(held)} entries are no tensors: {some(odd)}", wanted=_WANTED, where=str(path)
         )
     weights = {str(name): _plain(value) for name, value in held.items()}
+    if wild := sorted(name for name, value in weights.items() if not _is_finite(value)):
+        raise MismatchError(
+            f"{len(wild)} weights are not finite: {some(wild)}", wanted="numbers", where=str(path)
+        )
     if all(name.startswith("module.") for name in weights):
         weights = {name.removeprefix("module."): value for name, value in weights.items()}
     return weights
@@ -85,6 +89,10 @@ _WANTED = "tensors by name, alone or as state_dict, model_state_dict or model"
 
 def _plain(value: Tensor) -> Tensor:
     return (value.float() if value.is_floating_point() else value).detach().contiguous()
+
+
+def _is_finite(value: Tensor) -> bool:
+    return not value.is_floating_point() or bool(torch.isfinite(value).all())
 
 
 def _safetensors(path: Path) -> Any:  # noqa: ANN401  whatever is in the file
