@@ -65,18 +65,30 @@ class _CrossEntropy(torch.autograd.Function):
     """Sums of -(targets x log softmax) along a dimension, keeping one tensor for the way back."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, targets: Tensor, dim: int) -> Tensor:  # noqa: ANN401
-        logs = torch.log_softmax(logits, dim, dtype=torch.promote_types(logits.dtype, torch.float32))
+    def forward(logits: Tensor, targets: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+        """The losses and, as it is known already, what flows back: the softmax less the targets."""
+        logs = _logs(logits, dim)
         losses = (targets * logs).sum(dim).neg_()
-        # What flows back is known already: the softmax less the targets.
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(logs.exp_().mul_(targets.sum(dim, keepdim=True)).sub_(targets))
-        ctx.kind, ctx.dim = logits.dtype, dim
-        return losses
+        return losses, logs.exp_().mul_(targets.sum(dim, keepdim=True)).sub_(targets)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:  # noqa: ANN401
+        """Keep what flows back."""
+        ctx.mark_non_differentiable(output[1])
+        ctx.set_materialize_grads(False)  # or a tensor of zeros is made for it
+        ctx.save_for_backward(output[1])
+        ctx.kind, ctx.dim = inputs[0].dtype, inputs[2]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None]:  # noqa: ANN401
+        """The losses' gradients by what was kept."""
+        if grads[0] is None:
+            return None, None, None
         return (grads[0].unsqueeze(ctx.dim) * ctx.saved_tensors[0]).to(ctx.kind), None, None
+
+
+def _logs(logits: Tensor, dim: int) -> Tensor:
+    return torch.log_softmax(logits, dim, dtype=torch.promote_types(logits.dtype, torch.float32))
 
 
 def soft_cross_entropy(logits: Tensor, targets: Tensor, *, dim: int = 1) -> Tensor:
@@ -85,7 +97,9 @@ def soft_cross_entropy(logits: Tensor, targets: Tensor, *, dim: int = 1) -> Tens
     The same as torch's cross entropy with probabilities as targets, in less memory and in float32 at
     least. No gradient flows into the targets; a row of zeros has no loss.
     """
-    losses: Tensor = _CrossEntropy.apply(logits, targets, dim)  # type: ignore[no-untyped-call]
+    if not (torch.is_grad_enabled() and logits.requires_grad):
+        return -(targets * _logs(logits, dim)).sum(dim)
+    losses: Tensor = _CrossEntropy.apply(logits, targets, dim)[0]  # type: ignore[no-untyped-call]
     return losses
 
 
@@ -151,7 +165,7 @@ def soft_target_loss(images: Tensor, texts: Tensor, *, temperature: float = 1.0)
     targets = similarity_targets(images, texts, temperature=temperature)
     logits = images @ texts.T / temperature
     # A text's targets among images are its image's among texts: the rows again, laid as columns.
-    both = soft_cross_entropy(logits, targets) + soft_cross_entropy(logits, targets.T, dim=0)
+    both = soft_cross_entropy(logits, targets) + soft_cross_entropy(logits, targets.T.contiguous(), dim=0)
     return both.sum() / (2 * max(1, len(logits)))
 
 

@@ -75,7 +75,7 @@ def transport_loss(images: Tensor, texts: Tensor, targets: tuple[Tensor, Tensor]
     """
     check_vectors(images=images, texts=texts)
     logits = scale * images @ texts.T
-    return (_divergence(logits, targets[0], 1) + _divergence(logits, targets[1].T, 0)) / 2
+    return (_divergence(logits, targets[0], 1) + _divergence(logits, targets[1].T.contiguous(), 0)) / 2
 
 
 def _divergence(logits: Tensor, targets: Tensor, dim: int) -> Tensor:
