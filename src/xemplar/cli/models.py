@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from xemplar.cli.options import Json, Out, one_of, refuse
-from xemplar.records import DOMAINS
 
 model_app = typer.Typer(
     help="Bring in, look at and hand on models.", no_args_is_help=True, rich_markup_mode=None
 )
 
 FITS = ("letterbox", "squash", "crop")
+DOMAINS = ("synthetic", "figures", "clinical")
+"""As `records` has them, which is not imported for the sake of a quick start."""
 ModelFolder = Annotated[Path, typer.Argument(help="A model folder.")]
 _AS = "openai (CLIP's own) or films (CheXzero's, CXR-RePaiR's); default: as the checkpoint says."
 _FIT = "What becomes of a film that isn't square: letterbox, squash or crop."
@@ -29,7 +30,7 @@ def model_import(
     preprocessing: Annotated[str | None, typer.Option(help=_AS)] = None,
     fit: Annotated[str | None, typer.Option(help=_FIT)] = None,
     input_size: Annotated[int | None, typer.Option(help="Other pixels a side than its own.")] = None,
-    precision: Annotated[str, typer.Option(help="Of encoding: fp32 or bf16.")] = "fp32",
+    precision: Annotated[str | None, typer.Option(help="Of encoding: fp32 (default) or bf16.")] = None,
     vectors: Annotated[
         Path | None, typer.Option(help="A table of vectors instead: .parquet or .npy.")
     ] = None,
@@ -43,32 +44,42 @@ def model_import(
     as_json: Json = False,
 ) -> None:
     """Make a model folder of a CLIP, SigLIP or BiomedCLIP checkpoint, or of a table of vectors."""
-    if (source is None) == (vectors is None):
-        refuse("an import needs either a checkpoint or --vectors TABLE")
     trained: Any = None if domain is None else one_of(domain, DOMAINS, "--domain")
     said = {"trained_on": trained_on, "licence": licence}
-    if vectors is not None:
-        if corpus is None or maker is None:
-            refuse("--vectors needs the --corpus that they are of and the --maker that made them")
-        if tokenizer or preprocessing or fit or input_size:
-            refuse("--vectors takes no --tokenizer, --preprocessing, --fit or --input-size")
+    prepared = {"tokenizer": tokenizer, "preprocessing": preprocessing, "fit": fit,
+                "input_size": input_size, "precision": precision}  # fmt: skip
+    brought = {"corpus": corpus, "maker": maker, "ids": ids, "films": films}
+    if (source is None) == (vectors is None):
+        refuse("an import needs either a checkpoint or --vectors TABLE")
+    if source is not None:
+        _refuse_given(brought, "a checkpoint takes no")
+        _import_checkpoint(source, out, {**prepared, **said, "domain": trained})
+    elif corpus is None or maker is None:
+        refuse("--vectors needs the --corpus that they are of and the --maker that made them")
+    else:
+        _refuse_given(prepared, "--vectors takes no")
         from xemplar.models.checkpoints.table import import_vectors
 
         more = {**said, "ids": ids, "films": films or []}
-        import_vectors(vectors, corpus, out, maker=maker, domain=trained, more=more)
-    else:
-        if corpus or maker or ids or films:
-            refuse("a checkpoint takes no --corpus, --maker, --ids or --films; they belong to --vectors")
-        from xemplar.models.checkpoints.folder import Choices, import_checkpoint
-
-        shape: Any = None if fit is None else one_of(fit, FITS, "--fit")
-        exact: Any = one_of(precision, ("fp32", "bf16"), "--precision")
-        choices = Choices(
-            tokenizer=tokenizer, preprocessing=preprocessing, fit=shape, input_size=input_size,
-            domain=trained, precision=exact, **said,
-        )  # fmt: skip
-        import_checkpoint(source or Path(), out, choices)
+        import_vectors(vectors or Path(), corpus, out, maker=maker, domain=trained, more=more)
     model_show(out, as_json)
+
+
+def _import_checkpoint(source: Path, out: Path, given: dict[str, Any]) -> None:
+    """Import with the options that were given; the others are the checkpoint's own."""
+    from xemplar.models.checkpoints.folder import Choices, import_checkpoint
+
+    for name, allowed in (("fit", FITS), ("precision", ("fp32", "bf16"))):
+        if given[name] is not None:
+            one_of(given[name], allowed, f"--{name}")
+    choices = Choices(**{name: value for name, value in given.items() if value is not None})
+    import_checkpoint(source, out, choices)
+
+
+def _refuse_given(options: dict[str, Any], said: str) -> None:
+    """Refuse options that belong to the other kind of import."""
+    if named := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
+        refuse(f"{said} {', '.join(named)}")
 
 
 @model_app.command("show")
