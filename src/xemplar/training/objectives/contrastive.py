@@ -6,7 +6,6 @@ Knows unit vectors, which text is right for which image, and a scale. Knows no m
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,46 +60,14 @@ def equal_keys(one: Sequence[Hashable], other: Sequence[Hashable]) -> Tensor:
     return rows[:, None] == columns[None, :]
 
 
-class _CrossEntropy(torch.autograd.Function):
-    """Sums of -(targets x log softmax) along a dimension, keeping one tensor for the way back."""
-
-    @staticmethod
-    def forward(logits: Tensor, targets: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-        """The losses and, as it is known already, what flows back: the softmax less the targets."""
-        logs = _logs(logits, dim)
-        losses = (targets * logs).sum(dim).neg_()
-        return losses, logs.exp_().mul_(targets.sum(dim, keepdim=True)).sub_(targets)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:  # noqa: ANN401
-        """Keep what flows back."""
-        ctx.mark_non_differentiable(output[1])
-        ctx.set_materialize_grads(False)  # or a tensor of zeros is made for it
-        ctx.save_for_backward(output[1])
-        ctx.kind, ctx.dim = inputs[0].dtype, inputs[2]
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None, None]:  # noqa: ANN401
-        """The losses' gradients by what was kept."""
-        if grads[0] is None:
-            return None, None, None
-        return (grads[0].unsqueeze(ctx.dim) * ctx.saved_tensors[0]).to(ctx.kind), None, None
-
-
-def _logs(logits: Tensor, dim: int) -> Tensor:
-    return torch.log_softmax(logits, dim, dtype=torch.promote_types(logits.dtype, torch.float32))
-
-
 def soft_cross_entropy(logits: Tensor, targets: Tensor, *, dim: int = 1) -> Tensor:
-    """(n, m) finite logits, targets >= 0 -> (n,) each row's -(targets x log softmax); by column if dim is 0.
+    """(n, m) logits, targets >= 0 -> (n,) each row's -(targets x log softmax), by column if `dim` is 0.
 
-    The same as torch's cross entropy with probabilities as targets, in less memory and in float32 at
-    least. No gradient flows into the targets; a row of zeros has no loss.
+    Torch's cross entropy with probabilities as targets, but in float32 at least, and without a
+    transposed copy for columns. A row of zeros has no loss.
     """
-    if not (torch.is_grad_enabled() and logits.requires_grad):
-        return -(targets * _logs(logits, dim)).sum(dim)
-    losses: Tensor = _CrossEntropy.apply(logits, targets, dim)[0]  # type: ignore[no-untyped-call]
-    return losses
+    logs = torch.log_softmax(logits, dim, dtype=torch.promote_types(logits.dtype, torch.float32))
+    return -(targets * logs).sum(dim)
 
 
 def info_nce(
@@ -179,6 +146,5 @@ def medclip_loss(images: Tensor, texts: Tensor, *, temperature: float = 1.0) -> 
     logits = texts @ images.T / temperature
     alike = torch.addmm(texts @ texts.T, images, images.T)
     targets = torch.softmax(alike * (temperature / 2), dim=1)
-    to_text = -(targets * torch.log_softmax(logits, dim=1)).sum(1)
-    to_image = -(targets * torch.log_softmax(logits, dim=0)).sum(0)
-    return (to_text + to_image).sum() / (2 * max(1, len(logits)))
+    both = soft_cross_entropy(logits, targets) + soft_cross_entropy(logits, targets, dim=0)
+    return both.sum() / (2 * max(1, len(logits)))
