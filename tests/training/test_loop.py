@@ -266,7 +266,7 @@ def test_a_second_writer_is_told(phantom_corpus, tiny, tmp_path):
 
 def _with_scores(monkeypatch, scores):
     given = iter(scores)
-    monkeypatch.setattr(loop._Run, "_validate", lambda _run: next(given))
+    monkeypatch.setattr(loop._Run, "_validate", lambda _run: {"val_mrr": next(given)})
 
 
 def test_it_stops_after_as_many_epochs_without_a_better_score(phantom_corpus, tiny, tmp_path, monkeypatch):
@@ -299,7 +299,7 @@ def test_a_loss_that_isnt_a_number_stops_it(phantom_corpus, tiny, tmp_path, monk
         return real(*args, **options) * (float("nan") if len(calls) == 3 else 1.0)
 
     monkeypatch.setattr(loop, "info_nce", broken)
-    with pytest.raises(XemplarError, match=r"the loss is nan at step 1; lower the learning rate"):
+    with pytest.raises(XemplarError, match=r"the loss is nan at step 1, in batch 1 \(studies .*lower the"):
         train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="")
     assert not (tmp_path / "m/model.json").exists()
 

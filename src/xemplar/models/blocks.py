@@ -41,6 +41,23 @@ def projection(kind: Projection, width: int, dim: int, *, dropout: float = 0.0) 
     return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, dim, bias=False))
 
 
+def group_norms(module: nn.Module) -> None:
+    """Put a GroupNorm (Wu and He, 2018), with its weight and bias, in place of every BatchNorm below.
+
+    Groups of 8 channels or more, 32 groups at most. It has no statistics to keep.
+    """
+    for name, child in module.named_children():
+        if not isinstance(child, nn.BatchNorm2d):
+            group_norms(child)
+            continue
+        channels = child.num_features
+        groups = next(n for n in range(max(1, min(32, channels // 8)), 0, -1) if channels % n == 0)
+        norm = nn.GroupNorm(groups, channels, eps=child.eps, affine=child.affine)
+        if child.affine:
+            norm.load_state_dict({"weight": child.weight.detach(), "bias": child.bias.detach()})
+        setattr(module, name, norm)
+
+
 def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
     """(n, length, width) and (n, length) of 0 and 1 -> (n, width), 0 where nothing is masked in."""
     weights = mask.unsqueeze(-1).to(states.dtype)

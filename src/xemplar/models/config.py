@@ -36,7 +36,8 @@ class ImageTower(_Tower):
 
     `pool`: "mean" or "max" over positions within each cell of a coarse `grid` x `grid`, so that left
     and right can stay apart; "cls" takes the first token of a transformer. `centre` takes each
-    image's own mean for `mean`, so that exposure matters less.
+    image's own mean for `mean`, so that exposure matters less. `norm` "group" puts a GroupNorm in
+    place of every BatchNorm: what a film's vector is no longer depends on its batch.
     """
 
     input_size: int = Field(default=128, ge=32, le=1024)
@@ -45,6 +46,7 @@ class ImageTower(_Tower):
     pool: Pooling = "mean"
     grid: int = Field(default=1, ge=1, le=16)
     centre: bool = False
+    norm: Literal["own", "group"] = "own"
     dropout: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 

@@ -14,12 +14,19 @@ from torch.nn import functional
 from xemplar.training.recipe import Augmentation
 
 
-def augment(images: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """(n, 1, size, size) in [0, 1] -> the same, each turned, shifted, scaled and re-exposed."""
+def augment(
+    images: Tensor, settings: Augmentation, generator: torch.Generator, *, part: tuple[int, int] | None = None
+) -> Tensor:
+    """(n, 1, size, size) in [0, 1] -> the same, each turned, shifted, scaled and re-exposed.
+
+    `part` (first, whole) says that these are rows first .. first + n of a batch of `whole`: they are
+    moved as they would be in it, whichever other rows are at hand.
+    """
     count = len(images)
+    first, whole = part or (0, count)
 
     def draw(spread: float) -> Tensor:
-        return (torch.rand(count, generator=generator) * 2 - 1) * spread
+        return (torch.rand(whole, generator=generator) * 2 - 1)[first : first + count] * spread
 
     angle, zoom = draw(math.radians(settings.rotation)), 1 + draw(settings.zoom)
     shift_x, shift_y = draw(2 * settings.shift), draw(2 * settings.shift)
@@ -30,13 +37,15 @@ def augment(images: Tensor, settings: Augmentation, generator: torch.Generator) 
     gain = (1 + draw(settings.contrast)).view(-1, 1, 1, 1)
     lift = draw(settings.brightness).view(-1, 1, 1, 1)
     exposed = ((moved - 0.5) * gain + 0.5 + lift).clamp(0, 1)
-    return _erase(exposed, settings.erase, generator) if settings.erase else exposed
+    if not settings.erase:
+        return exposed
+    side = torch.rand(whole, 1, 1, generator=generator) * settings.erase
+    middle = torch.rand(whole, 2, 1, generator=generator)
+    return _erase(exposed, side[first : first + count], middle[first : first + count])
 
 
-def _erase(images: Tensor, largest: float, generator: torch.Generator) -> Tensor:
-    count, _, height, width = images.shape
-    side = torch.rand(count, 1, 1, generator=generator) * largest
-    middle = torch.rand(count, 2, 1, generator=generator)
+def _erase(images: Tensor, side: Tensor, middle: Tensor) -> Tensor:
+    _, _, height, width = images.shape
     y = (torch.arange(height) + 0.5).view(1, -1, 1) / height
     x = (torch.arange(width) + 0.5).view(1, 1, -1) / width
     inside = ((y - middle[:, :1]).abs() < side / 2) & ((x - middle[:, 1:]).abs() < side / 2)

@@ -44,6 +44,14 @@ class Training(BaseModel):
     rarity: float = Field(default=0.0, ge=0.0, le=1.0)
     """How much more of the target a text gets that is right for few images of the batch; 0: no more."""
     batch: int = Field(default=64, ge=2)
+    """Studies that are told apart in a step, over all processes; a smaller corpus is one batch."""
+    chunk: int = Field(default=0, ge=0)
+    """Rows embedded at a time, so that a batch needs the memory of so many; 0: all at once. It costs a
+    second forward pass, and the gradients are the whole batch's."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are averaged for a step; only within each are studies told apart."""
+    frozen_norm: bool = False
+    """BatchNorm keeps the statistics that it came with; for pretrained backbones."""
     epochs: int = Field(default=10, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)

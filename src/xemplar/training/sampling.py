@@ -7,8 +7,8 @@ same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from xemplar.training.recipe import Training
 FEWEST = 4
 Claimed = frozenset[tuple[str, str, str | None]]
 """Findings with their presence and side."""
+
+Part = Callable[[int], slice]
+"""How many rows a batch has -> which of them this process embeds, at least one."""
 
 HELD_BACK = 0.1
 """Share of the training pairs that are held back from learning, to stop by."""
@@ -54,11 +57,17 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images (n, 1, size, size) and the texts, of each kind, that they are aligned with."""
+    """Images (n, 1, size, size) and the texts, of each kind, that they are aligned with.
+
+    `step` counts batches on from epoch to epoch. Where only a part of the images was asked for,
+    `images` are those from row `first` of the batch on; `study_ids` are of all its rows.
+    """
 
     images: NDArray[np.float32]
     texts: tuple[Texts, ...]
     step: int
+    study_ids: tuple[str, ...]
+    first: int = 0
 
 
 def pairs_of(corpus: Corpus, split: Split) -> tuple[Pair, ...]:
@@ -131,23 +140,27 @@ class Sampler:
         """How many batches an epoch has; a short last one is dropped unless it is the only one."""
         return max(1, len(self.pairs) // self.settings.batch)
 
-    def batches(self, epoch: int, *, skip: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch, from batch `skip` on."""
+    def batches(self, epoch: int, *, skip: int = 0, part: Part | None = None) -> Iterator[Batch]:
+        """The batches of one epoch, from batch `skip` on; `part` says which images of each are wanted."""
         order = np.random.default_rng([self.settings.seed, 1, epoch]).permutation(len(self.pairs))
         for number in range(skip, self.per_epoch):
             rows = order[number * self.settings.batch : (number + 1) * self.settings.batch]
             rng = np.random.default_rng([self.settings.seed, 2, epoch, number])
-            yield self._batch([self.pairs[row] for row in rows], rng, epoch * self.per_epoch + number)
+            batch = self._batch([self.pairs[row] for row in rows], rng, part or _all)
+            yield replace(batch, step=epoch * self.per_epoch + number)
 
-    def _batch(self, pairs: list[Pair], rng: np.random.Generator, step: int) -> Batch:
+    def _batch(self, pairs: list[Pair], rng: np.random.Generator, part: Part) -> Batch:
         views = [pair.view_ids[rng.integers(len(pair.view_ids))] for pair in pairs]
-        images = np.stack([model_input(image, self.size) for image in self.corpus.previews(views)])[:, None]
+        rows = part(len(pairs))
+        shown = self.corpus.previews(views[rows])
+        images = np.stack([model_input(image, self.size) for image in shown])[:, None]
         drawn = []
         if self.settings.text_unit != "sentence":
             drawn.append([pair.report for pair in pairs])
         if self.settings.text_unit != "report":
             drawn.append([text for pair in pairs for text in self._draw_sentences(pair, rng)])
-        return Batch(images, tuple(self._texts(texts, pairs, rng) for texts in drawn), step)
+        texts = tuple(self._texts(texts, pairs, rng) for texts in drawn)
+        return Batch(images, texts, 0, tuple(pair.study_id for pair in pairs), rows.start)
 
     def _draw_sentences(self, pair: Pair, rng: np.random.Generator) -> list[str]:
         weights = np.array([self._weight[sentence] for sentence in pair.sentences])
@@ -165,6 +178,10 @@ class Sampler:
     def _is_right(self, key: str, pair: Pair) -> bool:
         """Whether a text is the pair's own, or a sentence that claims nothing but what the pair's do."""
         return key in pair.keys or (key in self._says and self._says[key] <= pair.claims)
+
+
+def _all(count: int) -> slice:
+    return slice(0, count)
 
 
 def _drop_words(text: str, share: float, rng: np.random.Generator) -> str:

@@ -21,6 +21,7 @@ from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import sync_below, write_atomic
 from xemplar.models.dual import DualEncoder
+from xemplar.training.curves import new_curve
 
 
 @dataclass
@@ -34,6 +35,8 @@ class Position:
     loss: float = 0.0
     """Of the last step."""
     log: list[Json] = field(default_factory=list)
+    curve: Json = field(default_factory=new_curve)
+    """Of the loss, by step."""
 
 
 class Resumable(Protocol):
