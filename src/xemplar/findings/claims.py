@@ -71,7 +71,7 @@ def claims_of(scene: Scene, position: int) -> Iterator[Claim]:
             place=place,
             degree=degree,
             change=change,
-            span=(mention.start, mention.reach),
+            span=scene.typed(mention.start, mention.reach),
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from xemplar.findings.lexicon import Lexicon, Rule, Span
+from xemplar.findings.spelling import Shifts, typed
 from xemplar.records import Presence
 
 _WORDS_ONLY = re.compile(r"\s+(?:(?!and\b|or\b|with\b)\w+\s+){0,2}\Z")
@@ -42,17 +43,27 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One sentence, lower-cased, with everything that was recognised in it."""
+    """One sentence, lower-cased and its key words mended, with everything that was recognised in it."""
 
     text: str
     words: Lexicon
     mentions: list[Mention]
     cues: Sequence[Span]
+    shifts: Shifts | None = None
+    """The way back to the sentence as it was typed; None where nothing was mended."""
+
+    def typed(self, start: int, end: int) -> tuple[int, int]:
+        """[start, end) of `text` in the sentence as it was typed."""
+        if self.shifts is None:
+            return start, end
+        return typed(start, self.shifts), typed(end, self.shifts)
 
 
 def read(sentence: str, words: Lexicon) -> Scene | None:
     """What a sentence says by a profile's words, every mention judged; None where it mentions nothing."""
-    text = _lowered(sentence)
+    text, shifts = _lowered(sentence), None
+    if words.spelling is not None:
+        text, shifts = words.spelling.mended(text)
     mentions = [
         Mention(label, start, end, end)
         for matcher in words.mentions
@@ -63,7 +74,7 @@ def read(sentence: str, words: Lexicon) -> Scene | None:
         return None
     if len(words.mentions) > 1:
         mentions.sort(key=lambda mention: (mention.start, mention.end))
-    scene = Scene(text, words, mentions, words.cues.spans(text))
+    scene = Scene(text, words, mentions, words.cues.spans(text), shifts)
     if words.predicates is not None:
         _judge_structures(scene, words.predicates.spans(text))
         mentions[:] = [mention for mention in mentions if mention.presence is not None]

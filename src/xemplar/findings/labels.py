@@ -164,11 +164,12 @@ def _mentions(scene: Scene) -> Iterator[_Read]:
     for mention in scene.mentions:
         if mention.presence is not None:
             structure = mention.label.startswith("@")
+            start, end = scene.typed(mention.start, mention.reach)
             yield _Read(
                 observations=findings_of(scene, mention),
                 presence=mention.presence,
-                start=mention.start,
-                end=mention.reach,
+                start=start,
+                end=end,
                 rule=mention.rule,
                 implied=structure
                 and mention.presence == "absent"

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 
 from xemplar.errors import XemplarError
+from xemplar.findings.spelling import Spelling, spelling
 from xemplar.records import Presence
 
 Profile = Literal["default", "chexpert"]
@@ -58,6 +59,13 @@ OBSERVATIONS: tuple[str, ...] = (
 
 PROFILES: Mapping[Profile, str] = {"default": "lexicon.toml", "chexpert": "chexpert.toml"}
 """Profile -> its data file."""
+
+_MODIFIERS = ("side", "place", "degree", "change")
+_TABLES = (
+    *("findings", "others", "structures", "predicates", "cues", *_MODIFIERS),
+    *("not_mentions", "exceptions", "alternatives", "barriers"),
+)
+_WORDED = frozenset(("", "mentions", "doubtful", "names"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,8 @@ class Lexicon:
     modifiers: Mapping[str, Matcher]
     passed: frozenset[str]
     """Findings over which the modifiers of the next one reach."""
+    spelling: Spelling | None
+    """What mends mistyped key words, where a profile does."""
 
 
 def _compile(lists: Sequence[tuple[str, Sequence[str]]], *, whole: bool = True) -> Matcher:
@@ -185,6 +195,17 @@ def _rule(table: Mapping[str, Any], barriers: Mapping[str, Sequence[str]]) -> Ru
     )
 
 
+def _entries(data: Mapping[str, Any]) -> list[str]:
+    """Every regular expression of a profile that is made of words."""
+    lists = [
+        (name, entries)
+        for table in _TABLES
+        for one in data.get(table, {}).values()
+        for name, entries in (one.items() if isinstance(one, dict) else [("", one)])
+    ]
+    return [entry for name, entries in lists if name in _WORDED for entry in entries]
+
+
 @cache
 def _data(profile: Profile) -> tuple[dict[str, Any], str]:
     if profile not in PROFILES:
@@ -194,7 +215,7 @@ def _data(profile: Profile) -> tuple[dict[str, Any], str]:
 
 
 def lexicon_version(profile: Profile = "default") -> str:
-    """SHA-256 of a profile's data file: changes whenever a word or rule does."""
+    """SHA-256 of a profile's data file: changes whenever a word or rule does, that of typing errors too."""
     return _data(profile)[1]
 
 
@@ -226,10 +247,7 @@ def lexicon(profile: Profile = "default") -> Lexicon:
         exceptions=_phrases(data, "exceptions"),
         alternatives=_phrases(data, "alternatives"),
         verbs=_compile([("verbs", data["barriers"]["verbs"])]).pattern,
-        modifiers={
-            kind: _compile(list(data[kind].items()))
-            for kind in ("side", "place", "degree", "change")
-            if kind in data
-        },
+        modifiers={kind: _compile(list(data[kind].items())) for kind in _MODIFIERS if kind in data},
         passed=frozenset(name for name, table in data.get("others", {}).items() if table.get("passed")),
+        spelling=spelling(_entries(data), data["spelling"]) if "spelling" in data else None,
     )
