@@ -334,7 +334,7 @@ def _sentences(result: Json) -> list[str]:
     for site, one in result["typing_errors"].items():
         said.append(
             f"- mistyped sentences of 500 drawn studies, site {site}, that claim what the clean ones claim: "
-            f"{one['alike']} of {one['sentences']}; {one['alike_unmended']} were typing errors not mended"
+            f"{one['alike']} of {one['sentences']}; {one['alike_unmended']} where no word is mended"
         )
     times = "once" if result["frozen_scorings"] == 1 else f"{result['frozen_scorings']} times"
     return [*said, f"- the frozen half was scored {times}; nothing was tuned on what it showed"]
