@@ -197,7 +197,10 @@ def _unwritable(path: Path, error: OSError) -> XemplarError:
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What only a write is ever refused with."""
 
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO, errno.ENAMETOOLONG)
+_FORBIDDEN = (
+    errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.EIO,
+    errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 def _refusal(folder: Path, error: Exception) -> OSError | None:

@@ -84,6 +84,22 @@ def test_a_failed_labelling_leaves_the_old_labels(pairs, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_reports_are_never_overwritten_by_their_labels(pairs):
+    assert "one file to be read and written" in refused("label", pairs, "--text", "reference", "--out", pairs)
+    assert pairs.read_text() == PAIRS
+
+
+def test_a_run_is_not_scored_into_its_own_folder(pairs, tmp_path):
+    xemplar("score", pairs, *QUICK, "--out", tmp_path / "run")
+    line = refused("score", tmp_path / "run/pairs.jsonl", *QUICK, "--out", tmp_path / "run")
+    assert "what is read would be overwritten" in line
+
+
+def test_a_file_in_the_folders_place_is_told_in_a_line(pairs, tmp_path):
+    (tmp_path / "report").write_text("here first")
+    assert "cannot be written" in refused("score", pairs, *QUICK, "--out", tmp_path / "report")
+
+
 def test_scores_as_json_say_what_was_counted(pairs):
     told = json.loads(xemplar("score", pairs, "--json", *QUICK).stdout)
     assert told["studies"] == 4
@@ -128,6 +144,7 @@ def test_a_scored_run_is_compared_from_its_folder(pairs, tmp_path):
         (("--texts", "letters"), "--texts 'letters'"),
         (("--prediction", "draft"), "no column 'draft'"),
         (("--references", "nowhere.csv"), "no such file"),
+        (("--domain", "drawn"), "--domain 'drawn'; wanted one of synthetic"),
     ],
 )
 def test_what_can_not_be_scored_is_told_in_a_line(pairs, options, told):

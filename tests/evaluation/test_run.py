@@ -388,8 +388,10 @@ def test_floors_of_words_draw_from_the_training_part_alone(archive, evaluation, 
 
     monkeypatch.setattr("xemplar.evaluation.texts.run.floor_texts", kept)
     evaluate(archive, replicates=5)
-    train = {study.text for study in archive.corpus.part("train") if study.text}
-    assert set(seen["pool"].texts) == train and 0 < seen["pool"].normal.sum() < len(seen["pool"].texts)
+    train = [study for study in archive.corpus.part("train") if study.text]
+    english = {study.text for study in train if study.language == "en"}
+    assert len(english) < len({study.text for study in train})
+    assert set(seen["pool"].texts) == english and 0 < seen["pool"].normal.sum() < len(seen["pool"].texts)
 
 
 def test_what_a_draft_says_is_its_lines(evaluation):

@@ -24,7 +24,8 @@ Texts = Annotated[str, typer.Option(help="reports or captions; captions have no 
 Tokeniser = Annotated[str, typer.Option(help="How texts are cut into words.")]
 Profile = Annotated[str, typer.Option(help="Of the labeler: default or chexpert.")]
 Replicates = Annotated[int, typer.Option(help="Bootstrap replicates.", min=100)]
-Seed = Annotated[int, typer.Option(help="Of the bootstrap and of random floors.")]
+Seed = Annotated[int, typer.Option(help="Of the bootstrap and of random floors.", min=0)]
+Domain = Annotated[str | None, typer.Option(help="What the studies are: clinical, figures or synthetic.")]
 Report = Annotated[Path | None, typer.Option("--out", help="Folder for the report, to look at.")]
 
 
@@ -79,19 +80,22 @@ def score(
     profile: Profile = "default",
     replicates: Replicates = 1000,
     seed: Seed = 0,
+    domain: Domain = None,
     floors: Annotated[bool, typer.Option(help="Floors and a ceiling on the same studies.")] = True,
     out: Report = None,
     as_json: Json = False,
 ) -> None:
     """Score any system's texts against those really written, with intervals, beside floors."""
-    from xemplar.evaluation.texts.folder import read_run
+    from xemplar.evaluation.texts.folder import check_apart, read_run
     from xemplar.evaluation.texts.pairs import Columns
     from xemplar.evaluation.texts.run import score_texts
     from xemplar.terminal import tell
 
-    pairs = read_run(table, Columns(key, prediction, reference, patient), references=references)
+    if out is not None:
+        check_apart(out, table, references)
+    run = read_run(table, Columns(key, prediction, reference, patient), references=references)
     found = score_texts(
-        pairs,
+        run.pairs,
         _settings(
             texts=texts,
             tokeniser=tokeniser,
@@ -100,8 +104,9 @@ def score(
             replicates=replicates,
             seed=seed,
             floors=floors,
+            domain=domain,
         ),
-        system=table.stem,
+        system=run.name,
         on_stage=lambda stage: tell(f"  {stage} ..."),
     )
     _tell_score(found, out, as_json)
@@ -122,25 +127,28 @@ def compare(
     profile: Profile = "default",
     replicates: Replicates = 1000,
     seed: Seed = 0,
+    domain: Domain = None,
     out: Report = None,
     as_json: Json = False,
 ) -> None:
     """Compare two systems on the same studies: paired differences, intervals, adjusted p-values."""
     from xemplar.evaluation.texts.comparison import write_comparison_page
-    from xemplar.evaluation.texts.folder import read_run, save_comparison
+    from xemplar.evaluation.texts.folder import agreed, check_apart, names_of, read_run, save_comparison
     from xemplar.evaluation.texts.pairs import Columns, aligned
     from xemplar.evaluation.texts.run import compare_texts
     from xemplar.terminal import say_json, show_comparison, tell
 
+    if out is not None:
+        check_apart(out, first, second, references)
     columns = Columns(key, prediction, reference, patient)
-    one, other, left = aligned(*(read_run(path, columns, references=references) for path in (first, second)))
+    runs = [read_run(path, columns, references=references) for path in (first, second)]
+    asked = {"texts": texts, "tokeniser": tokeniser, "profile": profile, "section": section, "domain": domain}
+    how: dict[str, Any] = agreed(runs[0], runs[1]) or asked
+    one, other, left = aligned(runs[0].pairs, runs[1].pairs)
     if left:
         tell(f"{left} studies that only one of the two has are left out")
-    names = (first.stem, second.stem) if first.stem != second.stem else (str(first), str(second))
-    settings = _settings(
-        texts=texts, tokeniser=tokeniser, profile=profile, section=section, replicates=replicates, seed=seed
-    )
-    found = {**compare_texts(one, other, settings, systems=names), "left_out": left}
+    settings = _settings(**how, replicates=replicates, seed=seed)
+    found = {**compare_texts(one, other, settings, systems=names_of(first, second)), "left_out": left}
     if out is not None:
         save_comparison(out, found)
         write_comparison_page(found, one, other, folder=out)
@@ -173,15 +181,17 @@ def _tell_page(out: Path | None) -> None:
         say(f"\nlook at {out / 'report.html'}")
 
 
-def _settings(*, texts: str, tokeniser: str, profile: str, **rest: Any) -> Any:  # noqa: ANN401  not imported up here
+def _settings(*, texts: str, tokeniser: str, profile: str, domain: str | None, **rest: Any) -> Any:  # noqa: ANN401  not imported up here
     from typing import get_args
 
     from xemplar.evaluation.texts.run import TextSettings
     from xemplar.metrics.tokenisers import TokeniserName
+    from xemplar.records import DOMAINS
 
     return TextSettings(
         texts=one_of(texts, ("reports", "captions"), "--texts"),
         tokeniser=one_of(tokeniser, get_args(TokeniserName), "--tokeniser"),
         profile=one_of(profile, ("default", "chexpert"), "--profile"),
+        domain=None if domain is None else one_of(domain, DOMAINS, "--domain"),
         **rest,
     )

@@ -15,7 +15,7 @@ from xemplar.evaluation.scores import Resampling
 from xemplar.evaluation.texts.floors import Pool
 from xemplar.evaluation.texts.pairs import pair_up
 from xemplar.evaluation.texts.run import HEADLINES, TextScores, TextSettings, score_texts
-from xemplar.findings import FINDINGS, summarise
+from xemplar.findings import summarise
 from xemplar.records import Draft, Study
 
 
@@ -58,8 +58,8 @@ def in_short(scores: TextScores | None) -> Json | None:
 
 
 def _pool(corpus: Corpus) -> Pool:
-    """The texts of the training part; normal are those that deny something and state nothing."""
-    train = [study for study in corpus.part("train") if study.text]
+    """The English texts of the training part; normal are those that deny something and state nothing."""
+    train = [study for study in corpus.part("train") if study.text and study.language in (None, "en")]
     return Pool(
         tuple(study.text for study in train),
         np.array([study.facets["cluster"] for study in train], np.str_),
@@ -68,6 +68,5 @@ def _pool(corpus: Corpus) -> Pool:
 
 
 def _is_normal(study: Study) -> bool:
-    said = {name: value for name, value in summarise(study.claims).items() if name in FINDINGS}
-    said.pop("Support Devices", None)
+    said = {name: value for name, value in summarise(study.claims).items() if name != "Support Devices"}
     return bool(said) and all(value == "absent" for value in said.values())

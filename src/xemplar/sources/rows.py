@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,16 +26,22 @@ _JSON_LINES = (".jsonl", ".ndjson")
 _PARQUET = ".parquet"
 _SENTENCE = re.compile(r"[.!?;,](?:\s|\Z)")
 _FILE = re.compile(r"\.(?:png|jpe?g|dcm|dicom|tiff?|bmp|nii|gz)\Z", re.IGNORECASE)
+NOTHING = ("", "nan", "none", "null", "<na>")
+"""What programs write into a cell where there is nothing."""
 HEADERLESS = "its first row does not look like a header"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its number from 1, its values by column, and its fault if it can't be used."""
+    """One row: its number from 1, its values by column, and its fault if it can't be used.
+
+    `odd` are the columns whose value was neither a text nor nothing: a number, a list, true.
+    """
 
     number: int
     values: Mapping[str, str]
     fault: str = ""
+    odd: frozenset[str] = frozenset()
 
 
 class Lines(Protocol):
@@ -46,6 +53,11 @@ class Lines(Protocol):
         ...
 
     def __iter__(self) -> Iterator[list[str]]: ...
+
+
+def is_nothing(cell: str) -> bool:
+    """Whether a cell holds nothing, or the word that some program writes for it."""
+    return cell.strip().lower() in NOTHING
 
 
 def named(columns: Sequence[str]) -> str:
@@ -128,10 +140,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     elif kind == _PARQUET:
         rows = _parquet_rows(path)
     else:
-        rows = (
-            Row(number, {key: _as_text(value) for key, value in record.items()})
-            for number, (_, record) in enumerate(_json_records(path), start=1)
-        )
+        rows = (_row(number, record) for number, (_, record) in enumerate(_json_records(path), start=1))
     for row in rows:
         damaged = next((column for column, value in row.values.items() if "\0" in value), None)
         if damaged is None:
@@ -224,7 +233,7 @@ def _json_object(path: Path, number: int, line: str) -> dict[str, Any]:
 
     try:
         # Numbers stay as they are written: a patient 007 or 1e5 is not to be reckoned with.
-        record = json.loads(line, object_pairs_hook=distinct, parse_float=str, parse_int=str)
+        record = json.loads(line, object_pairs_hook=distinct, parse_float=_Number, parse_int=_Number)
     except (json.JSONDecodeError, RecursionError) as error:
         raise XemplarError("not a line of JSON", wanted="one object a line", where=where) from error
     if not isinstance(record, dict):
@@ -248,9 +257,25 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         for batch in _parquet(path).iter_batches(batch_size=4096):
             for record in batch.to_pylist():
                 number += 1
-                yield Row(number, {column: _as_text(value) for column, value in record.items()})
+                yield _row(number, record)
     except (pa.ArrowInvalid, OSError) as error:
         raise XemplarError("damaged", wanted="Parquet", where=f"{path.name}, row {number + 1}") from error
+
+
+class _Number(str):
+    """A number as it is written."""
+
+
+def _row(number: int, record: Mapping[str, object]) -> Row:
+    odd = (column for column, value in record.items() if not _is_text(value))
+    return Row(number, {column: _as_text(value) for column, value in record.items()}, odd=frozenset(odd))
+
+
+def _is_text(value: object) -> bool:
+    """A text, or nothing; NaN is nothing."""
+    if isinstance(value, _Number):
+        return False
+    return value is None or isinstance(value, str) or (isinstance(value, float) and math.isnan(value))
 
 
 def _as_text(value: object) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.evaluation.texts.folder import read_run, save_texts
+from xemplar.evaluation.texts.folder import agreed, names_of, read_run, save_texts
 from xemplar.evaluation.texts.pairs import Columns, Pairs, aligned, pair_up, read_pairs
 
 
@@ -144,16 +144,74 @@ def test_two_references_of_one_id_are_refused():
         aligned(first, second)
 
 
-def test_a_report_folder_is_read_as_the_run_it_holds(tmp_path):
+def saved(folder, **settings):
     pairs = pair_up({"a": "1", "b": ""}, {"a": "x", "b": "y"}, {"a": "p", "b": "p"})
-    save_texts(tmp_path / "run", {}, pairs, per_study={"id": np.array(pairs.ids)})
+    told = {"texts": "reports", "section": "findings", "tokeniser": "ptb_like", "profile": "default"}
+    told |= {"domain": "clinical", **settings}
+    save_texts(folder, {"settings": told}, pairs, per_study={"id": np.array(pairs.ids)})
+    return pairs
+
+
+def test_a_report_folder_is_read_as_the_run_it_holds(tmp_path):
+    pairs = saved(tmp_path / "run")
     again = read_run(tmp_path / "run", Columns("other", "names"))
-    assert (again.ids, again.predictions, again.references) == (
-        pairs.ids,
-        pairs.predictions,
-        pairs.references,
-    )
-    assert again.clusters.tolist() == pairs.clusters.tolist()
+    assert again.name == "run" and again.settings["section"] == "findings"
+    assert (again.pairs.ids, again.pairs.predictions) == (pairs.ids, pairs.predictions)
+    assert again.pairs.clusters.tolist() == pairs.clusters.tolist()
+
+
+def test_two_folders_that_were_scored_in_two_ways_are_refused(tmp_path):
+    saved(tmp_path / "one")
+    saved(tmp_path / "other", domain="synthetic")
+    runs = [read_run(tmp_path / name, Columns()) for name in ("one", "other")]
+    assert agreed(runs[0], runs[0])["domain"] == "clinical"
+    with pytest.raises(MismatchError, match="domain 'clinical' and 'synthetic'"):
+        agreed(*runs)
+
+
+def test_a_folder_without_a_summary_is_no_run(tmp_path):
+    saved(tmp_path / "run")
+    (tmp_path / "run/summary.json").unlink()
+    with pytest.raises(XemplarError, match="no summary"):
+        read_run(tmp_path / "run", Columns())
+
+
+def test_systems_of_one_name_are_told_apart(tmp_path):
+    assert names_of(tmp_path / "a/run.csv", tmp_path / "b/run.csv") == ("a/run", "b/run")
+    assert names_of(tmp_path / "run.csv", tmp_path / "run.jsonl")[1].endswith("(2)")
+
+
+def test_patients_are_those_that_either_system_knows():
+    texts = {"a": "x", "b": "y", "c": "z"}
+    plain, known = pair_up(texts, texts), pair_up(texts, texts, {"a": "p", "b": "p", "c": "q"})
+    for one, other in ((plain, known), (known, plain)):
+        first, second, _ = aligned(one, other)
+        assert first.by_patient and second.by_patient
+        assert first.clusters.tolist() == second.clusters.tolist() == ["p", "p", "q"]
+
+
+def test_systems_that_disagree_on_patients_are_refused():
+    texts = {"a": "x", "b": "y", "c": "z"}
+    one = pair_up(texts, texts, {"a": "p", "b": "p", "c": "q"})
+    same = pair_up(texts, texts, {"a": "1", "b": "1", "c": "2"})
+    other = pair_up(texts, texts, {"a": "p", "b": "q", "c": "q"})
+    assert aligned(one, same)[2] == 0
+    with pytest.raises(MismatchError, match="disagree on whose studies"):
+        aligned(one, other)
+
+
+@pytest.mark.parametrize("odd", ["5", "[]", '["a"]', "true", '{"a": 1}', "1.5"])
+def test_a_value_that_is_no_text_is_refused_by_row(tmp_path, odd):
+    good = '{"id": 1, "prediction": "a", "reference": "b"}\n'
+    rows = good + f'{{"id": 2, "prediction": {odd}, "reference": "b"}}\n'
+    with pytest.raises(XemplarError, match=r"row 2.*'prediction' that is no text"):
+        read_pairs(table(tmp_path, rows, "pairs.jsonl"))
+
+
+def test_a_patient_of_nothing_is_no_patient(tmp_path):
+    path = table(tmp_path, "id,prediction,reference,who\n1,a,b,NaN\n2,c,d,NaN\n3,e,f,p\n")
+    pairs = read_pairs(path, Columns(cluster="who"))
+    assert len(set(pairs.clusters)) == 3 and pairs.counted["without a patient"] == 2
 
 
 def test_lists_of_different_lengths_are_refused():

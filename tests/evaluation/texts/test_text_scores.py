@@ -101,6 +101,18 @@ def test_a_reference_in_another_language_has_wording_but_no_labels():
     assert np.isnan(column[5]) and not np.isnan(column[:5]).any()
 
 
+def test_a_prediction_in_another_language_says_nothing_and_is_counted():
+    found = scored(dict.fromkeys(REFERENCES, "Kein Pleuraerguss. Die Lunge ist beidseits frei belüftet."))
+    assert found["predictions"]["not English"] == 5
+    assert value(found, HEADLINES[0]) == 0.0
+
+
+def test_a_macro_mean_says_over_how_many_findings_it_is_not(perfect):
+    row = next(row for row in perfect["labels"] if row["measure"] == HEADLINES[1])
+    stated = sum(bool(counts["present"] + counts["uncertain"]) for counts in perfect["support"].values())
+    assert row["left_out"] == 14 - stated > 0
+
+
 def test_one_patient_can_not_be_resampled():
     pairs = pair_up(PERFECT, REFERENCES, dict.fromkeys(REFERENCES, "p"))
     with pytest.raises(XemplarError, match="5 studies of a single patient"):
@@ -190,6 +202,11 @@ def test_no_board_beside_a_part_of_the_split(board):
 def test_no_board_beside_as_many_studies_that_are_others(board):
     others = {name.replace("CXR1_", "CXR9_"): text for name, text in SPLIT.items()}
     assert found(pair_up(others, others)) == []
+
+
+def test_no_board_where_a_prediction_is_missing(board):
+    part = dict(list(SPLIT.items())[:3])
+    assert found(pair_up(part, SPLIT)) == []
 
 
 def test_no_board_where_a_reference_was_left_out(board):

@@ -37,7 +37,10 @@ def anchors_of(pairs: Pairs, *, section: str, measures: Collection[str]) -> list
 
 def _is_split(pairs: Pairs, split: dict[str, Any]) -> bool:
     """The right number of studies, and every known member of the split among them."""
-    if len(pairs) != split["studies"] or pairs.counted.get("references", len(pairs)) != split["studies"]:
+    counted = pairs.counted
+    if len(pairs) != split["studies"] or counted.get("references", len(pairs)) != split["studies"]:
+        return False
+    if counted.get("references without a prediction", 0):
         return False
     uids = [found[1] for name in pairs.ids if (found := _UID.match(name)) is not None]
     marks = {hashlib.sha256(uid.encode()).hexdigest()[:8] for uid in uids}

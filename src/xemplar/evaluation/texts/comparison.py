@@ -22,10 +22,10 @@ from xemplar.evaluation.texts.names import AVERAGES, MEASURES, SUBSETS, asked, b
 from xemplar.evaluation.texts.page import Shown, common, environment, show_study, write_all
 from xemplar.evaluation.texts.pairs import Pairs
 from xemplar.evaluation.texts.plots import Difference, difference_plot
+from xemplar.evaluation.texts.reading import Reader
 from xemplar.findings import OBSERVATIONS, Labeler
-from xemplar.metrics.labels import Question, count_presences, per_study, presence_table
+from xemplar.metrics.labels import Question, count_presences, per_study
 from xemplar.metrics.wording import pair_texts, rouge_l
-from xemplar.report import is_english
 
 _CIDER_TOP = 10
 """CIDEr-D goes to 10; in a plot with the others it is divided by it."""
@@ -104,25 +104,22 @@ def how_chosen(own: Own, systems: Sequence[str], picks: Sequence[tuple[int, int]
 def _own_scores(summary: Json, first: Pairs, second: Pairs) -> Own:
     """F1 of every study's labels; ROUGE-L where no text has labels."""
     settings = summary["settings"]
-    reports = settings["texts"] == "reports"
-    english = {text: is_english(text) for text in set(first.references)} if reports else {}
-    read = np.array([english.get(text, False) for text in first.references], np.bool_)
+    reader = Reader(settings["profile"])
+    read = reader.english(first.references) & (settings["texts"] == "reports")
     if not read.any():
         scores = [
             rouge_l(pair_texts(one.predictions, one.references, tokeniser=settings["tokeniser"])).per_pair
             for one in (first, second)
         ]
         return Own("ROUGE-L", (np.asarray(scores[0]), np.asarray(scores[1])), read)
-    labeler = Labeler(settings["profile"])
-    tables = []
-    for texts in (first.references, first.predictions, second.predictions):
-        kept = [text for text, wanted in zip(texts, read, strict=True) if wanted]
-        known = {text: labeler.label(text).presences for text in set(kept)}
-        tables.append(presence_table([known[text] for text in kept], OBSERVATIONS))
+    truth, *tables = (
+        reader.table([text for text, wanted in zip(texts, read, strict=True) if wanted])
+        for texts in (first.references, first.predictions, second.predictions)
+    )
     columns = []
-    for table in tables[1:]:
+    for table in tables:
         column = np.full(len(first), np.nan)
-        column[read] = per_study(count_presences(table, tables[0], QUESTIONS[0]), "f1")
+        column[read] = per_study(count_presences(table, truth, QUESTIONS[0]), "f1")
         columns.append(column)
     return Own(
         "F1 of the labels present (14 findings, uncertain counts as present)", (columns[0], columns[1]), read

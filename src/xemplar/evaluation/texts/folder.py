@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from xemplar.contracts import Json
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.texts.pairs import Columns, Pairs, read_pairs
 from xemplar.folders import refusals_told, write_atomic
 from xemplar.sources.rows import read_columns
@@ -44,12 +46,67 @@ def save_texts(
         write_atomic(folder / "summary.json", (told + "\n").encode())
 
 
-def read_run(path: Path, columns: Columns, *, references: Path | None = None) -> Pairs:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One system's pairs, what it is called, and how it was scored, where it comes from a report folder."""
+
+    pairs: Pairs
+    name: str
+    settings: Json | None = None
+
+
+def read_run(path: Path, columns: Columns, *, references: Path | None = None) -> Run:
     """A table of predictions, or the report folder of a run scored before."""
-    if path.is_dir():
-        known = read_columns(path / PAIRS)
-        return read_pairs(path / PAIRS, Columns(cluster=CLUSTER if CLUSTER in known else None))
-    return read_pairs(path, columns, references=references)
+    if not path.is_dir():
+        return Run(read_pairs(path, columns, references=references), path.stem)
+    known = read_columns(path / PAIRS)
+    pairs = read_pairs(path / PAIRS, Columns(cluster=CLUSTER if CLUSTER in known else None))
+    try:
+        settings = json.loads((path / "summary.json").read_bytes())["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise XemplarError(
+            "no summary.json that can be read", wanted="a folder that `score` or `evaluate` wrote",
+            where=str(path),
+        ) from error  # fmt: skip
+    return Run(pairs, path.resolve().name, settings)
+
+
+def agreed(first: Run, second: Run) -> dict[str, str | None] | None:
+    """How both were scored, of folders alone or beside a table; None for two tables.
+
+    Raises MismatchError where two folders differ in what makes scores comparable.
+    """
+    found = [
+        {name: run.settings.get(name) for name in ("texts", "section", "tokeniser", "profile", "domain")}
+        for run in (first, second)
+        if run.settings is not None
+    ]
+    if len(found) == 2 and (odd := [name for name in found[0] if found[0][name] != found[1][name]]):
+        raise MismatchError(
+            f"{odd[0]} {found[0][odd[0]]!r} and {found[1][odd[0]]!r}", wanted="two runs scored alike",
+            remedy="score one of them again",
+        )  # fmt: skip
+    return found[0] if found else None
+
+
+def names_of(first: Path, second: Path) -> tuple[str, str]:
+    """What two systems are called: their files' names, with their folders' where these are the same."""
+    names = [path.resolve().name if path.is_dir() else path.stem for path in (first, second)]
+    if names[0] == names[1]:
+        names = [
+            f"{path.resolve().parent.name}/{name}" for path, name in zip((first, second), names, strict=True)
+        ]
+    return (names[0], names[1]) if names[0] != names[1] else (f"{names[0]} (1)", f"{names[1]} (2)")
+
+
+def check_apart(out: Path, *inputs: Path | None) -> None:
+    """Refuse a folder to write into that would overwrite what is read."""
+    written = {(out / name).resolve() for name in (PAIRS, "summary.json", "scores.parquet", "report.html")}
+    for path in inputs:
+        if path is not None and (path.resolve() in written or path.resolve() == out.resolve()):
+            raise XemplarError(
+                "what is read would be overwritten", wanted="a folder of its own for --out", where=str(out)
+            )
 
 
 def save_comparison(folder: Path, summary: Json) -> None:

@@ -17,7 +17,7 @@ from xemplar.findings import Labeler, Profile, ReportLabels, Said
 from xemplar.folders import replacing
 from xemplar.records import OBSERVATIONS
 from xemplar.report import is_english
-from xemplar.sources.rows import check_column, read_columns, read_rows
+from xemplar.sources.rows import check_column, is_nothing, read_columns, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,9 @@ def label_table(
     """
     if not columns.texts:
         raise XemplarError("no column of texts", wanted="one column at least that holds the report")
-    if mentions is not None and mentions.resolve() == out.resolve():
-        raise XemplarError("labels and mentions into one file", wanted="two files", where=str(out))
+    named = [path.resolve() for path in (table, out, mentions) if path is not None]
+    if len(set(named)) < len(named):
+        raise XemplarError("one file to be read and written", wanted="files of their own", where=str(out))
     known = read_columns(table)
     for column in (columns.id, *columns.texts):
         check_column(table, column, known)
@@ -88,7 +89,7 @@ def _told(name: str, one: Said) -> str:
 
 def _read(labeler: Labeler, parts: Sequence[str], counts: Labelled) -> ReportLabels | None:
     counts.reports += 1
-    written = [part for part in parts if part.strip()]
+    written = [part for part in parts if part]
     if not written:
         counts.without_text += 1
         return None
@@ -109,9 +110,14 @@ def _reports(table: Path, columns: ReportColumns) -> Iterator[tuple[str, list[st
         if row.fault:
             raise XemplarError(row.fault, where=where, remedy="mend the table")
         name = row.values.get(columns.id, "").strip()
-        if not name:
+        if is_nothing(name):
             raise XemplarError(f"an empty {columns.id!r}", wanted="an id in every row", where=where)
         if name in seen:
             raise XemplarError(f"{columns.id!r} of an earlier row again", wanted="an id once", where=where)
+        if odd := [column for column in columns.texts if column in row.odd]:
+            raise XemplarError(f"{odd[0]!r} that is no text", wanted="a text, or nothing", where=where)
         seen.add(name)
-        yield name, [row.values.get(column, "") for column in columns.texts]
+        yield (
+            name,
+            ["" if is_nothing(text := row.values.get(column, "")) else text for column in columns.texts],
+        )

@@ -7,7 +7,7 @@ is read once; intervals and paired differences are made of the sums.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,8 @@ class Family:
     statistics: Mapping[str, SumStatistic]
     per_study: Mapping[str, NDArray[np.float64]]
     """(studies,) what a study got on its own, for those measures that have it."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Findings, or studies, that a mean leaves out because neither side names them; where there are any."""
 
 
 def wording_families(
@@ -69,20 +71,22 @@ def label_families(predicted: LabelTable, truth: LabelTable) -> Iterator[Family]
         counts = count_presences(predicted, truth, question)
         everything = counts.counts.astype(np.float64)
         statistics: dict[str, SumStatistic] = {}
+        left_out: dict[str, int] = {}
         for subset, names in SUBSETS.items():
             places = [truth.findings.index(name) for name in names]
             for score in label_scores(counts, question, subset=subset):
                 if "_samples_" in score.key:
-                    own = {score.key: score.statistic}
-                    yield Family("labels", score.sums, own, {score.key: _mean_of(score.sums)})
+                    own, alone = {score.key: score.statistic}, {score.key: _mean_of(score.sums)}
+                    yield Family("labels", score.sums, own, alone, {score.key: score.undefined})
                 else:
                     statistics[score.key] = _of_columns(score.statistic, places)
-        yield Family("labels", everything, statistics, {})
-        alone: dict[str, SumStatistic] = {}
+                    left_out[score.key] = score.undefined
+        yield Family("labels", everything, statistics, {}, left_out)
+        each: dict[str, SumStatistic] = {}
         for place, finding in enumerate(truth.findings):
             for score in finding_scores(only(counts, [finding]), question):
-                alone[score.key] = _of_columns(score.statistic, [place])
-        yield Family("by finding", everything, alone, {})
+                each[score.key] = _of_columns(score.statistic, [place])
+        yield Family("by finding", everything, each, {})
 
 
 def _of_columns(statistic: SumStatistic, places: Sequence[int]) -> SumStatistic:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,7 @@ from numpy.typing import NDArray
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.report import text_key
-from xemplar.sources.rows import check_column, read_columns, read_rows
-
-EMPTY = ("", "nan", "none", "null", "<na>")
-"""What programs write where there is no text."""
+from xemplar.sources.rows import check_column, is_nothing, read_columns, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +132,11 @@ def read_pairs(path: Path, columns: Columns | None = None, *, references: Path |
     known = references or path
     predictions = _column(path, columns.id, columns.prediction)
     truths = _column(known, columns.id, columns.reference)
-    groups = None if columns.cluster is None else _column(known, columns.id, columns.cluster)
+    groups = None if columns.cluster is None else _column(known, columns.id, columns.cluster, texts=False)
     return pair_up(predictions, truths, groups)
 
 
-def _column(path: Path, key: str, column: str) -> dict[str, str]:
+def _column(path: Path, key: str, column: str, *, texts: bool = True) -> dict[str, str]:
     """One column of a table by another, which has to tell the rows apart."""
     known = read_columns(path)
     check_column(path, key, known)
@@ -150,11 +147,14 @@ def _column(path: Path, key: str, column: str) -> dict[str, str]:
         if row.fault:
             raise XemplarError(row.fault, where=where, remedy="mend the table")
         name = row.values.get(key, "").strip()
-        if name.lower() in EMPTY:
+        if is_nothing(name):
             raise XemplarError(f"an empty {key!r}", wanted="an id in every row", where=where)
         if name in found:
             raise XemplarError(f"{key!r} of an earlier row again", wanted="an id once", where=where)
-        found[name] = row.values.get(column, "")
+        if texts and column in row.odd:
+            raise XemplarError(f"{column!r} that is no text", wanted="a text, or nothing", where=where)
+        value = row.values.get(column, "")
+        found[name] = "" if is_nothing(value) else value
     return found
 
 
@@ -169,13 +169,14 @@ def _check_strings(what: str, texts: Mapping[str, object]) -> None:
 
 def _text(text: object) -> str:
     plain = text.strip() if isinstance(text, str) else ""
-    return "" if plain.lower() in EMPTY else plain
+    return "" if is_nothing(plain) else plain
 
 
 def aligned(first: Pairs, second: Pairs) -> tuple[Pairs, Pairs, int]:
     """Two systems over the ids they share, in the order of the first, and how many ids only one has.
 
-    Raises MismatchError where they share none, or where an id has two references.
+    Patients are those that either side knows. Raises MismatchError where they share no id, where an id has
+    two references, and where both know patients and disagree.
     """
     place = {name: row for row, name in enumerate(second.ids)}
     shared = [(row, place[name]) for row, name in enumerate(first.ids) if name in place]
@@ -183,15 +184,29 @@ def aligned(first: Pairs, second: Pairs) -> tuple[Pairs, Pairs, int]:
         raise MismatchError(
             f"{len(first)} and {len(second)} studies that share no id", wanted="two systems over the same ids"
         )
-    other = sum(first.references[row] != second.references[to] for row, to in shared)
-    if other:
+    odd = sum(first.references[row] != second.references[to] for row, to in shared)
+    if odd:
         raise MismatchError(
-            f"{other} of {len(shared)} shared ids have two references",
+            f"{odd} of {len(shared)} shared ids have two references",
             wanted="one reference for each id",
             remedy="give both systems the same table of references",
         )
     rows, places = zip(*shared, strict=True)
-    return _only(first, rows), _only(second, places), len(first) + len(second) - 2 * len(shared)
+    one, other = _only(first, rows), _only(second, places)
+    if one.by_patient and other.by_patient and not _same_groups(one.clusters, other.clusters):
+        raise MismatchError(
+            "two systems that disagree on whose studies these are", wanted="the same patients"
+        )
+    known: Pairs = one if one.by_patient else other
+    one = replace(one, clusters=known.clusters, by_patient=known.by_patient)
+    other = replace(other, clusters=known.clusters, by_patient=known.by_patient)
+    return one, other, len(first.ids) + len(second.ids) - 2 * len(shared)
+
+
+def _same_groups(first: NDArray[np.str_], second: NDArray[np.str_]) -> bool:
+    """Whether both part the studies alike, under whatever names."""
+    pairs = set(zip(first.tolist(), second.tolist(), strict=True))
+    return len(pairs) == len(set(first.tolist())) == len(set(second.tolist()))
 
 
 def _only(pairs: Pairs, rows: Sequence[int]) -> Pairs:

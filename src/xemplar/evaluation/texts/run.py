@@ -20,12 +20,12 @@ from xemplar.evaluation.texts.anchors import anchors_of
 from xemplar.evaluation.texts.floors import Pool, floor_texts
 from xemplar.evaluation.texts.measures import QUESTIONS, Family, label_families, wording_families
 from xemplar.evaluation.texts.pairs import Pairs
-from xemplar.findings import Labeler, Profile, lexicon_version
-from xemplar.metrics.labels import NOT_MENTIONED, PRESENT, UNCERTAIN, LabelTable, presence_table
-from xemplar.metrics.statistics import Resampler, holm
+from xemplar.evaluation.texts.reading import Reader
+from xemplar.findings import Profile, lexicon_version
+from xemplar.metrics.labels import NOT_MENTIONED, PRESENT, UNCERTAIN, LabelTable
+from xemplar.metrics.statistics import Resampler, SumStatistic, holm
 from xemplar.metrics.tokenisers import DEFAULT, TokeniserName
-from xemplar.records import OBSERVATIONS, Domain, TextKind
-from xemplar.report import is_english
+from xemplar.records import Domain, TextKind
 
 Report = Callable[[str], None]
 """Told the name of each stage as it begins."""
@@ -100,7 +100,8 @@ def score_texts(
         **_heading(pairs, settings, system),
         "labels_read": int(run.read.sum()),
         "labels_left_out": int((~run.read).sum()),
-        "floors": {name: _told(texts) for name, texts in floors.items()},
+        "predictions": run.told(pairs.predictions),
+        "floors": {name: run.told(texts) for name, texts in floors.items()},
         **run.tables(families),
     }
     measures = [row["measure"] for row in summary["wording"]]
@@ -116,7 +117,7 @@ def compare_texts(
     """Two systems on the same studies: both scores, the paired difference (first less second), p-values.
 
     Patients are resampled, and their results change sides, whole. `p_holm` adjusts `p_randomised` for the
-    number of headline scores (wording, and those of HEADLINES) and is null for the others. Raises
+    number of scores of wording, and for that of HEADLINES among labels, and is null for the others. Raises
     MismatchError where ids or references differ.
     """
     settings = settings or TextSettings()
@@ -129,16 +130,18 @@ def compare_texts(
     ones, others = run.families(first.predictions), run.families(second.predictions)
     rows = [row for one, other in zip(ones, others, strict=True) for row in run.compared(one, other)]
     # NaN, where a score is undefined, is no hypothesis.
-    heads = {str(row["measure"]): float(row["p_randomised"]) for row in rows if _is_head(row)}
-    adjusted = holm({name: p for name, p in heads.items() if p == p})
+    adjusted: dict[str, float] = {}
+    for family in ("wording", "labels"):
+        heads = {str(row["measure"]): float(row["p_randomised"]) for row in rows if _is_head(row, family)}
+        adjusted |= holm({name: p for name, p in heads.items() if p == p})
     rows = [{**row, "p_holm": adjusted.get(str(row["measure"]))} for row in rows]
-    both = {name: _told(pairs.predictions) for name, pairs in zip(systems, (first, second), strict=True)}
+    both = [run.told(pairs.predictions) for pairs in (first, second)]
     heading = _heading(first, settings, " against ".join(systems))
     return _defined({**heading, "systems": list(systems), "predicted": both, "rows": rows})
 
 
-def _is_head(row: Json) -> bool:
-    return row["group"] == "wording" or row["measure"] in HEADLINES
+def _is_head(row: Json, family: str) -> bool:
+    return row["group"] == family and (family == "wording" or row["measure"] in HEADLINES)
 
 
 class _Run:
@@ -149,28 +152,28 @@ class _Run:
             raise XemplarError(
                 f"{len(pairs)} studies of a single patient", wanted="two patients at least, to resample them"
             )
-        self.pairs, self.settings = pairs, settings
-        self._labeler = Labeler(settings.profile)
-        reports = settings.texts == "reports"
-        english = {text: is_english(text) for text in set(pairs.references)} if reports else {}
-        self.read = np.array([english.get(text, False) for text in pairs.references], np.bool_)
+        self.pairs, self.settings, self._reader = pairs, settings, Reader(settings.profile)
+        self.read = self._reader.english(pairs.references) & (settings.texts == "reports")
         self.truth = self.labels(pairs.references) if self.read.any() else None
         self._resamplers: dict[int, Resampler] = {}
 
     def labels(self, texts: Sequence[str]) -> LabelTable:
         """What the texts of the studies that are read say of the 14 observations."""
-        kept = [text for text, read in zip(texts, self.read, strict=True) if read]
-        found = {text: self._labeler.label(text).presences for text in set(kept)}
-        return presence_table([found[text] for text in kept], OBSERVATIONS)
+        return self._reader.table([text for text, read in zip(texts, self.read, strict=True) if read])
+
+    def told(self, texts: Sequence[str]) -> Json:
+        """How many of a system's texts differ, are empty, are not English."""
+        foreign = len(texts) - int(self._reader.english(texts).sum()) if self.truth is not None else 0
+        return {"distinct": len(set(texts)), "empty": sum(not text for text in texts), "not English": foreign}
 
     def own_pool(self) -> Pool:
-        """The references; normal are those of which no observation is present or uncertain."""
+        """The references; normal are those of No Finding that deny something."""
         normal = np.zeros(len(self.pairs), np.bool_)
         if self.truth is not None:
-            sick = [name for name in OBSERVATIONS if name not in ("No Finding", "Support Devices")]
-            codes = self.truth.of(sick).codes
-            normal[self.read] = ((codes != PRESENT) & (codes != UNCERTAIN)).all(axis=1)
-            normal[self.read] &= (codes != NOT_MENTIONED).any(axis=1)
+            codes = self.truth.codes
+            normal[self.read] = (self.truth.of(["No Finding"]).codes[:, 0] == PRESENT) & (codes == 0).any(
+                axis=1
+            )
         return Pool(self.pairs.references, self.pairs.clusters, normal)
 
     def families(self, texts: tuple[str, ...]) -> list[Family]:
@@ -197,20 +200,24 @@ class _Run:
         for place, mine in enumerate(families["ours"]):
             resampler = self.resampler(mine)
             found = resampler.intervals(mine.statistics, mine.sums)
-            beside = {name: rows[place] for name, rows in others.items() if _has_floors(mine)}
-            floors = {n: resampler.intervals(mine.statistics, one.sums) for n, one in beside.items()}
+            shown = {key: one for key, one in mine.statistics.items() if _has_floors(mine, key)}
+            beside = {name: rows[place] for name, rows in others.items() if shown}
+            floors = {n: resampler.intervals(shown, one.sums) for n, one in beside.items()}
+            less = {key: _less(one) for key, one in shown.items()}
             against = {
-                name: resampler.comparisons(mine.statistics, mine.sums, one.sums)
+                name: resampler.intervals(less, np.stack([mine.sums, one.sums], axis=1))
                 for name, one in beside.items()
             }
             for key, interval in found.items():
+                kept = {name: rows for name, rows in floors.items() if key in rows}
                 groups[mine.name].append(
                     {
                         "measure": key,
                         "ours": asdict(interval),
+                        "left_out": mine.left_out.get(key, 0),
                         "chance": None,
-                        "floors": {name: asdict(rows[key]) for name, rows in floors.items()},
-                        "differences": {n: asdict(rows[key].difference) for n, rows in against.items()},
+                        "floors": {name: asdict(rows[key]) for name, rows in kept.items()},
+                        "differences": {name: asdict(against[name][key]) for name in kept},
                     }
                 )
         return {**groups, "support": self._support()}
@@ -255,9 +262,13 @@ class _Run:
         return found
 
 
-def _has_floors(family: Family) -> bool:
-    first = next(iter(family.statistics))
-    return family.name == "wording" or "_present_" in first
+def _has_floors(family: Family, key: str) -> bool:
+    return family.name == "wording" or key.startswith("f1_present_")
+
+
+def _less(statistic: SumStatistic) -> SumStatistic:
+    """Ours less theirs, of sums that hold both: (..., 2, ...) with the systems second."""
+    return lambda sums: statistic(sums[:, 0]) - statistic(sums[:, 1])
 
 
 def _heading(pairs: Pairs, settings: TextSettings, system: str) -> Json:
@@ -280,18 +291,12 @@ def _heading(pairs: Pairs, settings: TextSettings, system: str) -> Json:
             "distinct": len(keys),
             "with an equal one elsewhere": sum(count for count in keys.values() if count > 1),
         },
-        "predictions": _told(pairs.predictions),
         "equal to their reference": sum(
             one == other for one, other in zip(pairs.predictions, pairs.references, strict=True)
         ),
         "fingerprint": pairs.fingerprint,
         "versions": {"xemplar": __version__, "python": platform.python_version(), "numpy": np.__version__},
     }
-
-
-def _told(texts: Sequence[str]) -> Json:
-    """How many of a system's texts differ, and how many are empty."""
-    return {"distinct": len(set(texts)), "empty": sum(not text for text in texts)}
 
 
 def _defined(value: Mapping[str, object]) -> Json:
