@@ -106,6 +106,27 @@ def test_vectors_are_those_of_transformers(duals, words, tmp_path, images, name)
             _close(encoder.encode_texts(TEXTS), model.text_projection(text))
 
 
+def test_words_whose_class_needs_another_library_are_read_from_their_file(duals, tmp_path):
+    folder = shutil.copytree(duals[0] / "siglip", tmp_path / "siglip")
+    said = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**said, "tokenizer_class": "SiglipTokenizer"}))
+    vectors = []
+    for name, place in (("a", duals[0] / "siglip"), ("b", folder)):
+        import_checkpoint(place, tmp_path / name)
+        vectors.append(open_model(tmp_path / name).encode_texts(TEXTS))
+    assert np.array_equal(*vectors)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(XemplarError, match=r"needs another library; wanted a tokenizer\.json"):
+        import_checkpoint(folder, tmp_path / "c")
+
+
+def test_settings_that_cant_be_are_named(duals, tmp_path):
+    folder = shutil.copytree(duals[0] / "clip", tmp_path / "clip")
+    (folder / "preprocessor_config.json").write_text('{"image_mean": [0.1, 0.2]}')
+    with pytest.raises(MismatchError, match="mean has 2 values; wanted 1 or 3"):
+        import_checkpoint(folder, tmp_path / "model")
+
+
 @pytest.mark.parametrize("name", ["clip", "siglip"])
 def test_logits_are_those_of_transformers(duals, tmp_path, name):
     folder, made = duals

@@ -288,6 +288,18 @@ def test_weights_that_are_not_finite_are_named(tmp_path, words):
         import_checkpoint(tmp_path / "clip.pt", tmp_path / "model", Choices(tokenizer=words))
 
 
+@pytest.mark.parametrize(("spoil", "said"), [
+    (lambda value: value.to(torch.int8), "text_projection is int8"),
+    (lambda value: value.to_sparse(), "text_projection is sparse_coo"),
+    (lambda value: value.to(torch.complex64), "text_projection is complex64"),
+])  # fmt: skip
+def test_weights_that_are_no_plain_numbers_are_named(tmp_path, words, spoil, said):
+    weights = made_up("vit")
+    torch.save({**weights, "text_projection": spoil(weights["text_projection"])}, tmp_path / "clip.pt")
+    with pytest.raises(MismatchError, match="1 weights are no plain numbers: " + said):
+        import_checkpoint(tmp_path / "clip.pt", tmp_path / "model", Choices(tokenizer=words))
+
+
 def test_an_absurd_layer_is_unexpected(tmp_path, words):
     far = "visual.transformer.resblocks.999999999.ln_1.bias"
     torch.save({**made_up("vit"), far: torch.zeros(64)}, tmp_path / "clip.pt")

@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
 from safetensors.torch import save_file
-from transformers import CLIPTokenizer, PreTrainedTokenizerBase
+from transformers import CLIPTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
@@ -77,18 +78,14 @@ def import_checkpoint(source: Path | str, out: Path | str, choices: Choices | No
     choices = choices or Choices()
     if not source.exists():
         raise XemplarError("no such checkpoint", wanted="a file or a folder", where=str(source))
-    if source.is_file():
-        read = _read_openai(source, choices)
-    elif (source / open_clip.CONFIG).exists():
-        read = _read_open_clip(source, choices)
-    elif (source / "config.json").exists():
-        read = _read_huggingface(source, choices)
-    else:
-        raise XemplarError(
-            "a folder without config.json or open_clip_config.json",
-            wanted="a Hugging Face or open_clip folder, or a file of OpenAI's layout",
-            where=str(source),
-        )
+    try:
+        read = _read(source, choices)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or error.title
+        raise MismatchError(
+            f"{name}: {first['msg']}", wanted="a model's settings", where=str(source)
+        ) from None
     return _write(out, read, choices)
 
 
@@ -142,6 +139,20 @@ def _letters() -> list[str]:
     return [chr(byte) for byte in plain] + [chr(256 + place) for place in range(len(rest))]
 
 
+def _read(source: Path, choices: Choices) -> _Read:
+    if source.is_file():
+        return _read_openai(source, choices)
+    if (source / open_clip.CONFIG).exists():
+        return _read_open_clip(source, choices)
+    if (source / "config.json").exists():
+        return _read_huggingface(source, choices)
+    raise XemplarError(
+        "a folder without config.json or open_clip_config.json",
+        wanted="a Hugging Face or open_clip folder, or a file of OpenAI's layout",
+        where=str(source),
+    )
+
+
 def _read_openai(path: Path, choices: Choices, *, activation: str = "quick_gelu") -> _Read:
     weights = openai_clip.cleaned(read_weights(path))
     sizes = openai_clip.sizes_of(weights, where=str(path), activation=activation)
@@ -169,7 +180,7 @@ def _openai_words(given: Path | None, sizes: openai_clip.Sizes, path: Path) -> P
             remedy="name it: --tokenizer PATH",
         )
     if given.is_dir():
-        tokenizer = load_tokenizer(given)
+        tokenizer = _words_of(given)
     else:
         tokenizer = openai_tokenizer(given, sizes.vocab_size, context=sizes.context_length)
     _check_words(tokenizer, sizes.vocab_size, str(given))
@@ -185,7 +196,7 @@ def _openai_words(given: Path | None, sizes: openai_clip.Sizes, path: Path) -> P
 def _read_huggingface(folder: Path, choices: Choices) -> _Read:
     model = huggingface.load_dual(folder, input_size=choices.input_size)
     held = model.config
-    tokenizer = load_tokenizer(choices.tokenizer or folder)
+    tokenizer = _words_of(choices.tokenizer or folder)
     words = held.text_config
     _check_words(tokenizer, int(words.vocab_size), str(choices.tokenizer or folder))
     siglip = held.model_type == "siglip"
@@ -212,7 +223,7 @@ def _read_open_clip(folder: Path, choices: Choices) -> _Read:
     if choices.input_size is not None:
         weights = open_clip.resized(weights, choices.input_size)
         sizes = sizes.model_copy(update={"image_size": choices.input_size})
-    tokenizer = load_tokenizer(choices.tokenizer or folder)
+    tokenizer = _words_of(choices.tokenizer or folder)
     _check_words(tokenizer, sizes.vocab_size, str(choices.tokenizer or folder))
     sizes = sizes.model_copy(update={"pad_token_id": int(tokenizer.pad_token_id)})
     means = said.get("preprocess_cfg", {})
@@ -249,6 +260,21 @@ def _preprocessing(usual: Preprocessing, choices: Choices) -> Preprocessing:
             raise XemplarError(f"preprocessing {choices.preprocessing!r}", wanted=wanted)
         usual = PRESETS[choices.preprocessing](usual.input_size)
     return usual if choices.fit is None else usual.model_copy(update={"fit": choices.fit})
+
+
+def _words_of(folder: Path) -> PreTrainedTokenizerBase:
+    """A folder's tokenizer; where its class wants a library that isn't here, its tokenizer.json alone.
+
+    So SigLIP's, whose class wants sentencepiece.
+    """
+    try:
+        return load_tokenizer(folder)
+    except ImportError as error:
+        if not (folder / "tokenizer.json").exists():
+            raise XemplarError(
+                "a tokenizer that needs another library", wanted="a tokenizer.json", where=str(folder)
+            ) from error
+        return PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
 
 
 def _check_words(tokenizer: PreTrainedTokenizerBase, vocabulary: int, where: str) -> None:

@@ -30,7 +30,8 @@ def read_weights(path: Path | str) -> Weights:
     """Name -> tensor, all floating ones in float32; "module." in front of all names is dropped.
 
     Refuses, in one line that says which it is: no file, a truncated one, a TorchScript archive, a pickle
-    that holds anything but tensors, and weights that are not finite. Nothing of a file is ever run.
+    that holds anything but tensors, and weights that are quantised, sparse or not finite. Nothing of a
+    file is ever run.
     """
     path = Path(path)
     if not path.is_file():
@@ -46,6 +47,13 @@ def read_weights(path: Path | str) -> Weights:
     if odd:
         raise MismatchError(
             f"{len(odd)} of {len(held)} entries are no tensors: {some(odd)}", wanted=_WANTED, where=str(path)
+        )
+    odd = sorted(f"{name} is {_kind(value)}" for name, value in held.items() if not _is_plain(value))
+    if odd:
+        raise MismatchError(
+            f"{len(odd)} weights are no plain numbers: {some(odd)}",
+            wanted="dense, 16 to 64 bits",
+            where=str(path),
         )
     weights = {str(name): _plain(value) for name, value in held.items()}
     if wild := sorted(name for name, value in weights.items() if not _is_finite(value)):
@@ -85,6 +93,18 @@ def some(names: list[str]) -> str:
 
 
 _WANTED = "tensors by name, alone or as state_dict, model_state_dict or model"
+
+
+_PLAIN = {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int32, torch.int64}
+
+
+def _is_plain(value: Tensor) -> bool:
+    return value.layout == torch.strided and value.dtype in _PLAIN and value.device.type == "cpu"
+
+
+def _kind(value: Tensor) -> str:
+    dense = value.layout == torch.strided and value.device.type == "cpu"
+    return str(value.dtype if dense else value.layout).removeprefix("torch.")
 
 
 def _plain(value: Tensor) -> Tensor:
