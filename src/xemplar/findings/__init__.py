@@ -1,8 +1,8 @@
 """A sentence of a radiology report -> the claims it makes; a report -> CheXpert's 14 labels.
 
-Knows words and rules (`lexicon.toml`, `chexpert.toml`), how far they reach (`engine.py`), and how the
-mentions of a report add up (`labels.py`). Knows nothing of studies or images, and reads English alone:
-which language a text is in is for the caller to know.
+Knows words and rules (`lexicon.toml`, `chexpert.toml`), how far they reach (`engine.py`), which word a
+typing error was meant to be (`spelling.py`), and how the mentions of a report add up (`labels.py`). Knows
+nothing of studies or images, and reads English alone: which language a text is in is for the caller to know.
 """
 
 from typing import TYPE_CHECKING

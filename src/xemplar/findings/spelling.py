@@ -126,12 +126,12 @@ def words_of(entries: Iterable[str]) -> set[str]:
     """Every whole word that lexicon entries can match, "fibro(?:sis|tic)" being two.
 
     Knows the marks that entries use: groups, choices, classes of letters, repeats, what must or mustn't
-    stand beside; a word with a wild letter in it is none.
+    stand beside it; a word with a wild letter in it is none.
     """
     words: set[str] = set()
     for entry in entries:
         tokens = [match for match in _TOKEN.finditer(entry)]
-        ends, at = _choices(tokens, 0, {""}, words)
+        ends, at = _choices(tokens, 0, {""}, words=words)
         if at != len(tokens):
             raise ValueError(f"a lexicon entry closes a group that it never opened: {entry}")
         words |= _whole(ends)
@@ -146,7 +146,7 @@ def _whole(begun: Begun) -> set[str]:
     return {word for word in begun if word}
 
 
-def _choices(tokens: list[re.Match[str]], at: int, begun: Begun, words: set[str]) -> tuple[Begun, int]:
+def _choices(tokens: list[re.Match[str]], at: int, begun: Begun, *, words: set[str]) -> tuple[Begun, int]:
     """What may stand at the end of a group's choices, read from `at` to the group's end."""
     ends: Begun = set()
     now = begun
@@ -155,23 +155,24 @@ def _choices(tokens: list[re.Match[str]], at: int, begun: Begun, words: set[str]
             ends |= now
             now, at = begun, at + 1
             continue
-        after, behind = _one(tokens, at, now, words)
+        after, behind = _one(tokens, at, now, words=words)
         if behind < len(tokens) and (times := tokens[behind]["times"]):
             if times in "*+" or times[0] == "{":
-                after = after | _one(tokens, at, after, words)[0]
+                after = after | _one(tokens, at, after, words=words)[0]
             after = after if times == "+" else after | now
             behind += 1
         now, at = after, behind
     return ends | now, at
 
 
-def _one(tokens: list[re.Match[str]], at: int, begun: Begun, words: set[str]) -> tuple[Begun, int]:
+def _one(tokens: list[re.Match[str]], at: int, begun: Begun, *, words: set[str]) -> tuple[Begun, int]:
     """The token at `at`, a group with all that is in it: what is begun behind it, and where that is."""
     token = tokens[at]
     if token["group"]:
-        beside = token["group"] != "(?:"
-        ends, close = _choices(tokens, at + 1, {""} if beside else begun, set() if beside else words)
-        return (begun if beside else ends), close + 1
+        if token["group"] != "(?:":  # what stands beside is no part of the word
+            return begun, _choices(tokens, at + 1, {""}, words=set())[1] + 1
+        ends, close = _choices(tokens, at + 1, begun, words=words)
+        return ends, close + 1
     if token["wild"]:
         return {None}, at + 1
     letters = token["letter"] or token["members"]
