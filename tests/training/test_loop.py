@@ -200,23 +200,54 @@ CHILD = """
 """
 
 
-def test_a_killed_process_leaves_what_another_completes(undisturbed, phantom_corpus, tiny, tmp_path):
-    folder, recipe = tmp_path / "m", tiny().model_dump_json()
+@pytest.fixture(scope="module")
+def chunked(tiny):
+    """Batches of six in chunks of four, two of them a step."""
+    return tiny(batch=6, chunk=4, accumulate=2, frozen_norm=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed_chunks(phantom_corpus, chunked, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("chunks") / "model"
+    train(phantom_corpus, chunked, folder, recipe_text="text")
+    return folder
+
+
+@pytest.mark.parametrize("step", [1, 4, 8])
+def test_in_chunks_and_accumulated_it_goes_on_to_the_same_bits(
+    undisturbed_chunks, phantom_corpus, chunked, tmp_path, monkeypatch, step
+):
+    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
+    with pytest.raises(Stopped):
+        train(phantom_corpus, chunked, tmp_path / "m", recipe_text="text", on_progress=stop_at(step + 1))
+    kept = json.loads((tmp_path / "m/state/state.json").read_bytes())["position"]
+    assert kept["step"] == step
+    train(phantom_corpus, chunked, tmp_path / "m", recipe_text="text")
+    assert equal(weights_of(tmp_path / "m"), weights_of(undisturbed_chunks))
+    for name in ("log.jsonl", "training.png"):
+        assert (tmp_path / "m" / name).read_bytes() == (undisturbed_chunks / name).read_bytes()
+
+
+def test_a_killed_process_leaves_what_another_completes(
+    undisturbed_chunks, phantom_corpus, chunked, tmp_path
+):
+    folder = tmp_path / "m"
     child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(CHILD), str(phantom_corpus.folder), str(folder), recipe],
+        [sys.executable, "-c", textwrap.dedent(CHILD), str(phantom_corpus.folder), str(folder),
+         chunked.model_dump_json()],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     try:
         assert child.stdout is not None
         steps = [next(child.stdout).strip() for _ in range(6)]
         with pytest.raises(XemplarError, match="another process is writing here"):
-            train(phantom_corpus, tiny(), folder, recipe_text="text")
+            train(phantom_corpus, chunked, folder, recipe_text="text")
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
     assert steps[-1] == "6" and not (folder / "model.json").exists()
-    train(phantom_corpus, tiny(), folder, recipe_text="text")
-    assert equal(weights_of(folder), weights_of(undisturbed[0]))
+    train(phantom_corpus, chunked, folder, recipe_text="text")
+    assert equal(weights_of(folder), weights_of(undisturbed_chunks))
 
 
 def test_a_finished_model_is_returned_as_it_is(undisturbed, phantom_corpus, tiny, monkeypatch):
@@ -291,17 +322,31 @@ def test_the_best_epochs_weights_are_kept(phantom_corpus, tiny, tmp_path, monkey
     assert equal(found, kept[1]) and not equal(found, kept[2])
 
 
-def test_a_loss_that_isnt_a_number_stops_it(phantom_corpus, tiny, tmp_path, monkeypatch):
-    real, calls = loop.info_nce, []
+def test_the_weights_before_it_are_kept_and_the_same_command_goes_on(
+    undisturbed, phantom_corpus, tiny, tmp_path, monkeypatch, spoil_loss
+):
+    """Where the cause is gone, as if it had never been."""
+    with monkeypatch.context() as patch, pytest.raises(XemplarError, match="the loss is nan at step 4"):
+        spoil_loss(patch, call=9)
+        train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="text")
+    kept = load_file(next((tmp_path / "m/state").glob("*.safetensors")))
+    assert all(torch.isfinite(value).all() for value in kept.values())
+    train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="text")
+    assert equal(weights_of(tmp_path / "m"), weights_of(undisturbed[0]))
 
-    def broken(*args, **options):
-        calls.append(1)
-        return real(*args, **options) * (float("nan") if len(calls) == 3 else 1.0)
 
-    monkeypatch.setattr(loop, "info_nce", broken)
-    with pytest.raises(XemplarError, match=r"the loss is nan at step 1, in batch 1 \(studies .*lower the"):
-        train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="")
-    assert not (tmp_path / "m/model.json").exists()
+def test_the_picture_is_no_part_of_the_model(undisturbed, tmp_path):
+    """It lies beside the weights; without it, or with another, the model is the same."""
+    folder, manifest, _ = undisturbed
+    assert (folder / "training.png").read_bytes().startswith(b"\x89PNG")
+    assert "training.png" not in manifest["files"]
+    shutil.copytree(folder, tmp_path / "m")
+    (tmp_path / "m/training.png").unlink()
+    assert open_model(tmp_path / "m").fingerprint == open_model(folder).fingerprint
+
+
+def test_throughput_counts_the_studies_of_all_batches(undisturbed):
+    assert all(row.pairs_per_second > 0 for row in undisturbed[2])
 
 
 def test_it_learns(phantom_corpus, tiny, tmp_path):

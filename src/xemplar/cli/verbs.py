@@ -44,15 +44,22 @@ def train(
     recipe: Annotated[str | None, typer.Option(help="A shipped recipe's name or a .toml file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Train an image-text alignment on a corpus's training part. Interrupted, the same command goes on."""
+    """Train an image-text alignment on a corpus's training part. Interrupted, the same command goes on.
+
+    In several processes: torchrun --nproc-per-node N -m xemplar train ...
+    """
     from xemplar.corpus import Corpus
     from xemplar.terminal import progress, say, say_json
     from xemplar.training.loop import Progress
     from xemplar.training.loop import train as run
+    from xemplar.training.ranks import started
     from xemplar.training.recipe import load_recipe
 
     opened = Corpus.open(corpus)
     chosen, text = load_recipe(recipe or ("captions" if opened.settings.texts == "captions" else "xemplar"))
+    if not started().first:  # of several processes, only one speaks
+        run(opened, chosen, out, recipe_text=text)
+        return
     with progress("training") as advance:
 
         def show(at: Progress) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -29,6 +30,9 @@ from xemplar.models.dual import DualEncoder
 from xemplar.models.imported import Towers
 from xemplar.models.tokenizer import load_tokenizer, padded_length, tokenize
 from xemplar.records import Domain, Image, Vectors
+
+if TYPE_CHECKING:
+    from xemplar.models.matching import TorchMatcher
 
 VERSION = 1
 DUAL = "dual"
@@ -101,7 +105,7 @@ class TorchEncoder:
     def _images(self, batch: NDArray[np.float32]) -> Tensor:
         padded = np.zeros((IMAGE_BATCH, *batch.shape[1:]), np.float32)
         padded[: len(batch)] = batch
-        return self.model.image_vectors(torch.from_numpy(padded))
+        return self.model.image_vectors(torch.from_numpy(padded).to(self._device))
 
     def _texts(self, tokens: Tensor, mask: Tensor, at: slice) -> Tensor:
         tokens, mask = tokens[at], mask[at]
@@ -110,15 +114,19 @@ class TorchEncoder:
         tokens = torch.nn.functional.pad(tokens, (0, 0, 0, empty), value=int(self.tokenizer.pad_token_id))
         mask = torch.nn.functional.pad(mask, (0, 0, 0, empty))
         mask[len(mask) - empty :, 0] = 1
-        return self.model.text_vectors(tokens, mask)
+        return self.model.text_vectors(tokens.to(self._device), mask.to(self._device))
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
 
     def _in_batches(self, count: int, size: int, forward: Callable[[slice], Tensor]) -> Vectors:
         vectors = np.zeros((count, self.dim), np.float32)
         bf16 = self.model.config.precision == "bf16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=bf16):
             for start in range(0, count, size):
                 at = slice(start, min(start + size, count))
-                vectors[at] = forward(at)[: at.stop - start].float().numpy()
+                vectors[at] = forward(at)[: at.stop - start].float().cpu().numpy()
         return vectors
 
 
@@ -171,13 +179,18 @@ def load_weights(path: Path, model: nn.Module) -> None:
     model.load_state_dict(weights)
 
 
-def open_model(folder: Path | str) -> TorchEncoder | VectorTable:
+def open_model(folder: Path | str) -> TorchEncoder | VectorTable | TorchMatcher:
     """Open a model folder as an encoder; a file that is not the one listed is refused.
 
     `architecture` in its manifest says whose it is; without one it is a dual encoder of ours. A folder
-    that `xemplar model export` wrote opens, too.
+    that `xemplar model export` wrote opens, too, and a matcher's where it has a shared space; a matcher
+    that only judges pairs is refused.
     """
+    from xemplar.models.matcher_folder import is_matcher, open_searching_matcher  # which import this room
+
     folder = Path(folder)
+    if is_matcher(folder):
+        return open_searching_matcher(folder)
     if is_exported(folder):
         manifest, place = read_exported(folder)
         return _open_dual(manifest, weights=place["weights.safetensors"], tokenizer=folder)

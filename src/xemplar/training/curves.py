@@ -48,7 +48,8 @@ def draw(title: str, curve: Json, log: Sequence[Json], *, best_epoch: int) -> by
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.6, 3.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(9.6, 3.6), dpi=120)
+    figure.subplots_adjust(left=0.05, right=0.98, top=0.84, bottom=0.13, wspace=0.12)
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=10, color=INK)
     left, right = figure.subplots(1, 2)
@@ -73,6 +74,8 @@ def _loss(axes: Axes, curve: Json) -> None:
 
 
 def _retrieval(axes: Axes, log: Sequence[Json], best_epoch: int) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     names = {"val_mrr": ("MRR", RUST, "-")}
     names |= {
         f"val_success_at_{k}": (f"success@{k}", BLUE, style) for k, style in ((1, "-"), (5, "--"), (10, ":"))
@@ -84,6 +87,7 @@ def _retrieval(axes: Axes, log: Sequence[Json], best_epoch: int) -> None:
             axes.plot(
                 epochs, values, style, color=colour, linewidth=1.2, marker=".", markersize=4, label=name
             )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.axvline(best_epoch, color=INK, linewidth=0.6, linestyle=":")
     axes.set_title(f"image to report, studies held back; epoch {best_epoch} kept", fontsize=9, loc="left")
     axes.set_xlabel("epoch", fontsize=8)

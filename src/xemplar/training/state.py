@@ -97,8 +97,8 @@ def restore(run: Resumable) -> bool:
             where=str(run.folder),
         )
     run.model.load_state_dict(_under(tensors, "model/"))
-    run.average.update(_under(tensors, "average/"))
-    run.best.update(_under(tensors, "best/"))
+    for group, prefix in ((run.average, "average/"), (run.best, "best/")):
+        group.update({key: value.to(group[key].device) for key, value in _under(tensors, prefix).items()})
     kept: dict[int, dict[str, Any]] = {}
     for key, value in _under(tensors, "optimizer/").items():
         number, _, name = key.partition("/")
