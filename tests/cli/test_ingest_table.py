@@ -75,6 +75,19 @@ def test_a_table_without_a_header_is_told_without_a_cell(tmp_path):
     assert "Doe" not in line and "p17" not in line
 
 
+def test_a_table_without_images_is_taken_as_texts_and_says_so(tmp_path):
+    table = table_of(tmp_path, "study,film,findings\n1,a.png,Clear lungs.\n")
+    done = xemplar("ingest", "table", table, "--patients-unknown", "--workers", 1, "--out", tmp_path / "c")
+    assert "no column of images found, so the texts alone are taken" in done.stderr
+
+
+def test_texts_under_another_name_are_not_passed_over(tmp_path):
+    table = table_of(tmp_path, "study,image,befund\n1,a.png,Clear lungs.\n")
+    line = refused("ingest", "table", table, "--patients-unknown", "--out", tmp_path / "c")
+    assert "no column of texts" in line and "columns: study, image, befund" in line
+    assert not (tmp_path / "c").exists()
+
+
 def test_drawn_films_do_not_become_clinical(tmp_path):
     draw(tmp_path / "film.png")
     table = table_of(tmp_path, "study,image,findings\nsource-1,film.png,Clear lungs.\n")

@@ -9,6 +9,8 @@ from xemplar.sources.table import TableSettings, studies
 
 TEXT = "Patient Doe has a large left effusion"
 UNKNOWN = TableSettings(patients_unknown=True)
+FILMS = TableSettings(patients_unknown=True, texts="captions")
+"""Films alone, asked for."""
 PATIENT = TableSettings(patient_column="patient")
 
 

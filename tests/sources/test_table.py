@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tables import PATIENT, only, picture, read, write
+from tables import FILMS, PATIENT, only, picture, read, write
 
 from xemplar.errors import XemplarError
 from xemplar.records import Rejected
@@ -91,7 +91,7 @@ def test_rows_of_one_study_are_its_views(tmp_path):
 
 def test_views_of_one_stem_have_distinct_ids(tmp_path):
     picture(tmp_path, "a/x.png", "b/x.png")
-    arrival = only(write(tmp_path, "study,image\n1,a/x.png\n1,b/x.png\n"))
+    arrival = only(write(tmp_path, "study,image\n1,a/x.png\n1,b/x.png\n"), FILMS)
     assert [view.view_id for view in arrival.study.views] == ["1/x", "1/x-2"]
 
 
@@ -120,7 +120,7 @@ def test_a_text_only_study_twice(tmp_path):
 
 def test_one_image_in_two_studies_is_kept(tmp_path):
     picture(tmp_path, "a.png")
-    arrivals, rejected = read(write(tmp_path, "study,image\n1,a.png\n2,a.png\n"))
+    arrivals, rejected = read(write(tmp_path, "study,image\n1,a.png\n2,a.png\n"), FILMS)
     assert (len(arrivals), rejected) == (2, [])
 
 
@@ -137,8 +137,41 @@ def test_texts_without_ids_are_numbered(tmp_path):
 
 def test_films_without_texts(tmp_path):
     picture(tmp_path, "a.png")
-    arrival = only(write(tmp_path, "image\na.png\n"))
+    arrival = only(write(tmp_path, "image\na.png\n"), FILMS)
     assert (arrival.study.text, len(arrival.images)) == ("", 1)
+
+
+def test_films_without_texts_have_to_be_asked_for(tmp_path):
+    picture(tmp_path, "a.png")
+    path = write(tmp_path, "image,befund,beurteilung\na.png,x,y\n")
+    with pytest.raises(XemplarError, match="no column of texts; wanted one of text, report") as caught:
+        describe(path, TableSettings(patients_unknown=True))
+    assert "columns: image, befund, beurteilung; map one (--column findings=COLUMN)" in caught.value.remedy
+    assert "--texts reports" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "said", [{"texts": "reports"}, {"domain": "clinical"}, {"columns": {"text": ""}}, {"texts": "captions"}]
+)
+def test_whatever_says_that_films_are_meant_is_enough(tmp_path, said):
+    picture(tmp_path, "a.png")
+    arrival = only(write(tmp_path, "image\na.png\n"), TableSettings(patients_unknown=True, **said))
+    assert (arrival.study.text, len(arrival.images)) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "said", "note"),
+    [
+        ("id,findings", {}, "no column of images found, so the texts alone are taken"),
+        ("id,findings", {"columns": {"image": ""}}, ""),
+        ("id,image", {"texts": "reports"}, "no column of texts found, so the films alone are taken"),
+        ("id,image", {"columns": {"text": ""}}, ""),
+        ("image,findings", {}, ""),
+    ],
+)
+def test_what_a_table_lacks_is_noted_unless_it_was_said(tmp_path, header, said, note):
+    notes = describe(write(tmp_path, f"{header}\n1,2\n"), TableSettings(**said))["notes"]
+    assert ([one.partition(" (")[0] for one in notes] or [""]) == [note]
 
 
 def test_neither_image_nor_text_is_rejected(tmp_path):
@@ -151,7 +184,7 @@ def test_neither_image_nor_text_is_rejected(tmp_path):
 
 def test_images_in_the_images_folder(tmp_path):
     picture(tmp_path, "images/a.png")
-    arrival = only(write(tmp_path, "image\na.png\n"))
+    arrival = only(write(tmp_path, "image\na.png\n"), FILMS)
     assert arrival.images == (tmp_path / "images" / "a.png",)
     assert arrival.study.views[0].path == "images/a.png"
 
@@ -159,13 +192,13 @@ def test_images_in_the_images_folder(tmp_path):
 def test_images_root(tmp_path):
     picture(tmp_path, "far/a.png")
     path = write(tmp_path, "image\na.png\n")
-    arrival = only(path, TableSettings(patients_unknown=True, images_root=tmp_path / "far"))
+    arrival = only(path, FILMS.model_copy(update={"images_root": tmp_path / "far"}))
     assert (arrival.images[0], arrival.study.views[0].path) == (tmp_path / "far" / "a.png", "a.png")
 
 
 def test_a_missing_image_is_left_to_the_decoder(tmp_path):
     picture(tmp_path, "a.png")
-    arrivals, rejected = read(write(tmp_path, "image\na.png\nb.png\n"))
+    arrivals, rejected = read(write(tmp_path, "image\na.png\nb.png\n"), FILMS)
     assert [one.images for one in arrivals] == [(tmp_path / "a.png",), (tmp_path / "b.png",)]
     assert not rejected
 
@@ -173,7 +206,7 @@ def test_a_missing_image_is_left_to_the_decoder(tmp_path):
 def test_no_image_at_all_names_the_first_path(tmp_path):
     path = write(tmp_path, "image\nx/a.png\nb.png\n")
     with pytest.raises(XemplarError, match=r"row 1: none of the first 2 images exists; looked for .*x/a.png"):
-        read(path)
+        read(path, FILMS)
 
 
 def test_unknown_settings_are_refused():

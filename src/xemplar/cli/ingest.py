@@ -116,6 +116,7 @@ def ingest_table(
 ) -> _Source:
     """Ingest a table of images and texts. Interrupted, the same command goes on."""
     from xemplar.sources import table as source
+    from xemplar.terminal import tell
 
     settings = _settings(
         source.TableSettings,
@@ -129,6 +130,8 @@ def ingest_table(
         domain=domain,
     )
     read = source.describe(table, settings)
+    for note in read["notes"]:
+        tell(note)
     arrivals = source.studies(table, settings)
     return _Source(
         name="table", arrivals=arrivals, total=read["rows"], domain=read["domain"], texts=read["texts"]

@@ -18,7 +18,7 @@ from xemplar.records import Rejected, Split, Study, View
 from xemplar.sources.report_texts import FIELDS as SECTIONS
 from xemplar.sources.report_texts import ReportTexts, report_texts, with_own
 from xemplar.sources.rows import Row, path_named, read_columns, read_rows
-from xemplar.sources.table.plan import BODY, FACET, FIELDS, TEXTS, Plan, TableSettings, plan_of
+from xemplar.sources.table.plan import BODY, FACET, FIELDS, TEXTS, Plan, TableSettings, notes_of, plan_of
 
 __all__ = ["FIELDS", "TableSettings", "describe", "studies"]
 
@@ -86,7 +86,7 @@ def studies(path: Path, settings: TableSettings) -> Iterator[Arrival | Rejected]
 
 
 def describe(path: Path, settings: TableSettings) -> Json:
-    """What the table would be read as: fields, what is unused, kinds, and the number of rows."""
+    """What the table would be read as: fields, what is unused, kinds, the number of rows, and notes."""
     plan = plan_of(path, settings, need_patients=False)
     columns = read_columns(path)
     owners = {"patient": settings.patient_column, "group": settings.group_column}
@@ -103,6 +103,7 @@ def describe(path: Path, settings: TableSettings) -> Json:
         "domain": plan.domain,
         "images_root": str(plan.root),
         "rows": sum(1 for _ in read_rows(path)),
+        "notes": notes_of(plan),
     }
 
 

@@ -79,19 +79,47 @@ def plan_of(path: Path, settings: TableSettings, *, need_patients: bool) -> Plan
     for column in (settings.patient_column, settings.group_column, settings.split_column):
         if column is not None:
             check_column(path, column, columns)
-    known = named(columns)
-    if "image" not in fields and not any(name in fields for name in BODY):
-        raise XemplarError(
-            "no column of images and none of texts",
-            wanted="image, text, report, findings or impression",
-            where=path.name,
-            remedy=f"map one (image=COLUMN); {f'columns: {known}' if known else HEADERLESS}",
-        )
+    _check_content(path, settings, fields=fields, columns=columns)
     has_report = any(name in fields for name in ("report", "findings", "impression"))
     texts = settings.texts or ("reports" if has_report else "captions")
     domain = settings.domain or ("clinical" if texts == "reports" else "figures")
     root = settings.images_root if settings.images_root is not None else path.parent
     return Plan(path, settings, fields, texts, domain, root)
+
+
+def _check_content(
+    path: Path, settings: TableSettings, *, fields: Mapping[str, str], columns: Sequence[str]
+) -> None:
+    """Images or texts there must be; films alone are taken only where somebody said so."""
+    known = named(columns)
+    there = f"columns: {known}" if known else HEADERLESS
+    has_text = any(name in fields for name in BODY)
+    if "image" not in fields and not has_text:
+        raise XemplarError(
+            "no column of images and none of texts",
+            wanted="image, text, report, findings or impression",
+            where=path.name,
+            remedy=f"map one (image=COLUMN); {there}",
+        )
+    is_said = settings.texts is not None or settings.domain is not None
+    if not has_text and not is_said and not any(name in settings.columns for name in BODY):
+        raise XemplarError(
+            "no column of texts",
+            wanted=f"one of {', '.join(BODY)}",
+            where=path.name,
+            remedy=f"{there}; map one (--column findings=COLUMN), or take the films alone (--texts reports "
+            "for films of patients, --texts captions for figures)",
+        )
+
+
+def notes_of(plan: Plan) -> list[str]:
+    """What the table lacks and nobody said it would, a line each."""
+    columns = plan.settings.columns
+    if "image" not in plan.fields and "image" not in columns:
+        return ["no column of images found, so the texts alone are taken (else: --column image=COLUMN)"]
+    if not any(name in plan.fields or name in columns for name in BODY):
+        return ["no column of texts found, so the films alone are taken (else: --column findings=COLUMN)"]
+    return []
 
 
 def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dict[str, str]:
