@@ -79,7 +79,7 @@ def test_a_failed_labelling_leaves_the_old_labels(pairs, tmp_path):
     xemplar("label", pairs, "--text", "reference", "--out", out)
     before = out.read_bytes()
     pairs.write_text(PAIRS + "1,again,again,p1\n")
-    assert "of an earlier row again" in refused("label", pairs, "--text", "reference", "--out", out)
+    assert "of row 1 again" in refused("label", pairs, "--text", "reference", "--out", out)
     assert out.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -93,6 +93,30 @@ def test_a_run_is_not_scored_into_its_own_folder(pairs, tmp_path):
     xemplar("score", pairs, *QUICK, "--out", tmp_path / "run")
     line = refused("score", tmp_path / "run/pairs.jsonl", *QUICK, "--out", tmp_path / "run")
     assert "what is read would be overwritten" in line
+
+
+def test_a_folder_of_other_things_is_left_alone(pairs, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/report.html").write_text("mine")
+    assert "holds other files" in refused("score", pairs, *QUICK, "--out", tmp_path / "mine")
+    assert (tmp_path / "mine/report.html").read_text() == "mine"
+
+
+def test_a_report_is_written_again_over_its_own(pairs, tmp_path):
+    for _ in range(2):
+        xemplar("score", pairs, *QUICK, "--out", tmp_path / "run")
+    assert (tmp_path / "run/report.html").is_file()
+
+
+def test_a_column_that_names_patients_is_pointed_at(tmp_path):
+    table = table_of(tmp_path, PAIRS.replace(",who", ",patient"))
+    assert "--patient patient" in xemplar("score", table, *QUICK).stderr
+    assert "--patient" not in xemplar("score", table, "--patient", "patient", *QUICK).stderr
+
+
+def test_labels_are_told_by_presence(pairs, tmp_path):
+    done = xemplar("label", pairs, "--text", "reference", "--out", tmp_path / "labels.csv")
+    assert "present" in done.stdout and "uncertain" in done.stdout and "absent" in done.stdout
 
 
 def test_a_file_in_the_folders_place_is_told_in_a_line(pairs, tmp_path):
@@ -142,6 +166,7 @@ def test_a_scored_run_is_compared_from_its_folder(pairs, tmp_path):
     [
         (("--tokeniser", "mine"), "--tokeniser 'mine'; wanted one of ptb_like"),
         (("--texts", "letters"), "--texts 'letters'"),
+        (("--section", "foo"), "--section 'foo'; wanted one of findings, impression, both"),
         (("--prediction", "draft"), "no column 'draft'"),
         (("--references", "nowhere.csv"), "no such file"),
         (("--domain", "drawn"), "--domain 'drawn'; wanted one of synthetic"),

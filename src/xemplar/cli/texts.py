@@ -19,7 +19,7 @@ Prediction = Annotated[str, typer.Option(help="Column of the predicted texts.")]
 Reference = Annotated[str, typer.Option(help="Column of the texts really written.")]
 Patient = Annotated[str | None, typer.Option(help="Column that says whose study it is.")]
 References = Annotated[Path | None, typer.Option(help="Another table that holds the references, by id.")]
-Section = Annotated[str, typer.Option(help="What the references are: findings, impression or both.")]
+Section = Annotated[str | None, typer.Option(help="What the references are: findings, impression or both.")]
 Texts = Annotated[str, typer.Option(help="reports or captions; captions have no labels.")]
 Tokeniser = Annotated[str, typer.Option(help="How texts are cut into words.")]
 Profile = Annotated[str, typer.Option(help="Of the labeler: default or chexpert.")]
@@ -62,8 +62,9 @@ def label(
         if count:
             tell(f"{count} of {counts.reports} reports {what}: their labels are blank")
     say(f"{out}: {counts.reports} reports, profile {profile}")
+    say(f"  {'':<28}{'present':>10}{'uncertain':>11}{'absent':>9}")
     for name, count in counts.present.items():
-        say(f"  {name:<28} present in {count:>6}")
+        say(f"  {name:<28}{count:>10}{counts.uncertain[name]:>11}{counts.absent[name]:>9}")
 
 
 @texts_app.command()
@@ -74,7 +75,7 @@ def score(
     reference: Reference = "reference",
     patient: Patient = None,
     references: References = None,
-    section: Section = "not said",
+    section: Section = None,
     texts: Texts = "reports",
     tokeniser: Tokeniser = "ptb_like",
     profile: Profile = "default",
@@ -86,14 +87,15 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Score any system's texts against those really written, with intervals, beside floors."""
-    from xemplar.evaluation.texts.folder import check_apart, read_run
+    from xemplar.evaluation.texts.folder import make_ready, read_run
     from xemplar.evaluation.texts.pairs import Columns
     from xemplar.evaluation.texts.run import score_texts
     from xemplar.terminal import tell
 
     if out is not None:
-        check_apart(out, table, references)
+        make_ready(out, table, references)
     run = read_run(table, Columns(key, prediction, reference, patient), references=references)
+    _hint(references or table, patient)
     found = score_texts(
         run.pairs,
         _settings(
@@ -121,7 +123,7 @@ def compare(
     reference: Reference = "reference",
     patient: Patient = None,
     references: References = None,
-    section: Section = "not said",
+    section: Section = None,
     texts: Texts = "reports",
     tokeniser: Tokeniser = "ptb_like",
     profile: Profile = "default",
@@ -133,13 +135,13 @@ def compare(
 ) -> None:
     """Compare two systems on the same studies: paired differences, intervals, adjusted p-values."""
     from xemplar.evaluation.texts.comparison import write_comparison_page
-    from xemplar.evaluation.texts.folder import agreed, check_apart, names_of, read_run, save_comparison
+    from xemplar.evaluation.texts.folder import agreed, make_ready, names_of, read_run, save_comparison
     from xemplar.evaluation.texts.pairs import Columns, aligned
     from xemplar.evaluation.texts.run import compare_texts
     from xemplar.terminal import say_json, show_comparison, tell
 
     if out is not None:
-        check_apart(out, first, second, references)
+        make_ready(out, first, second, references)
     columns = Columns(key, prediction, reference, patient)
     runs = [read_run(path, columns, references=references) for path in (first, second)]
     asked = {"texts": texts, "tokeniser": tokeniser, "profile": profile, "section": section, "domain": domain}
@@ -157,6 +159,15 @@ def compare(
     else:
         show_comparison(found)
         _tell_page(out)
+
+
+def _hint(table: Path, patient: str | None) -> None:
+    """Point at a column that looks as if it named the patients."""
+    from xemplar.evaluation.texts.folder import patient_column
+    from xemplar.terminal import tell
+
+    if patient is None and (name := patient_column(table)) is not None:
+        tell(f"patients are taken as unknown; to resample patients: --patient {name}")
 
 
 def _tell_score(found: Any, out: Path | None, as_json: bool) -> None:  # noqa: ANN401  not imported up here
@@ -181,17 +192,22 @@ def _tell_page(out: Path | None) -> None:
         say(f"\nlook at {out / 'report.html'}")
 
 
-def _settings(*, texts: str, tokeniser: str, profile: str, domain: str | None, **rest: Any) -> Any:  # noqa: ANN401  not imported up here
+def _settings(*, texts: str, tokeniser: str, profile: str, section: str | None, **rest: Any) -> Any:  # noqa: ANN401  not imported up here
     from typing import get_args
 
-    from xemplar.evaluation.texts.run import TextSettings
+    from xemplar.evaluation.texts.run import SECTIONS, TextSettings
     from xemplar.metrics.tokenisers import TokeniserName
     from xemplar.records import DOMAINS
+
+    domain = rest["domain"]
 
     return TextSettings(
         texts=one_of(texts, ("reports", "captions"), "--texts"),
         tokeniser=one_of(tokeniser, get_args(TokeniserName), "--tokeniser"),
         profile=one_of(profile, ("default", "chexpert"), "--profile"),
+        section="not said" if section is None else one_of(section, SECTIONS, "--section"),
         domain=None if domain is None else one_of(domain, DOMAINS, "--domain"),
-        **rest,
+        replicates=rest["replicates"],
+        seed=rest["seed"],
+        floors=rest.get("floors", False),
     )

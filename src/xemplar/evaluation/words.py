@@ -36,7 +36,7 @@ def score_words(
     }
     settings = TextSettings(
         texts=corpus.settings.texts,
-        section="findings and impression" if corpus.settings.texts == "reports" else "caption",
+        section="both" if corpus.settings.texts == "reports" else "caption",
         replicates=resampling.replicates,
         seed=resampling.seed,
         domain=corpus.settings.domain,

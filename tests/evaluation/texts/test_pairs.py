@@ -101,7 +101,7 @@ def test_references_may_stand_in_a_table_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("id,prediction,reference\n1,a,b\n1,c,d\n", r"'id' of an earlier row again \(pairs.csv, row 2\)"),
+        ("id,prediction,reference\n1,a,b\n1,c,d\n", r"'id' of row 1 again \(pairs.csv, row 2\)"),
         ("id,prediction,reference\n,a,b\n", "an empty 'id'"),
         ("id,prediction\n1,a\n", "no column 'reference'"),
         ("id,prediction,reference\n1,a\n", "2 cells where the header has 3"),
@@ -115,6 +115,18 @@ def test_a_table_that_can_not_be_paired_is_refused_by_row(tmp_path, text, reason
     told = str(caught.value)
     assert re.search(reason.replace(r" \(pairs.csv, row 2\)", ""), told)
     assert "pairs.csv" in told
+
+
+def test_a_table_without_rows_is_refused(tmp_path):
+    with pytest.raises(XemplarError, match="the table has no rows"):
+        read_pairs(table(tmp_path, "id,prediction,reference\n"))
+
+
+def test_a_column_of_no_patients_leaves_them_unknown(tmp_path):
+    pairs = read_pairs(
+        table(tmp_path, "id,prediction,reference,who\n1,a,b,\n2,c,d,\n"), Columns(cluster="who")
+    )
+    assert not pairs.by_patient and pairs.counted["without a patient"] == 2
 
 
 def test_errors_never_quote_an_id_or_a_text(tmp_path):

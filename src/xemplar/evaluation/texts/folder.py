@@ -46,6 +46,9 @@ def save_texts(
         write_atomic(folder / "summary.json", (told + "\n").encode())
 
 
+PATIENTS = ("patient", "patient_id", "patientid", "subject", "subject_id")
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One system's pairs, what it is called, and how it was scored, where it comes from a report folder."""
@@ -69,6 +72,13 @@ def read_run(path: Path, columns: Columns, *, references: Path | None = None) ->
             where=str(path),
         ) from error  # fmt: skip
     return Run(pairs, path.resolve().name, settings)
+
+
+def patient_column(table: Path) -> str | None:
+    """The column of a table that by its name says whose study a row is, if there is one."""
+    if table.is_dir():
+        return None
+    return next((name for name in read_columns(table) if name.lower() in PATIENTS), None)
 
 
 def agreed(first: Run, second: Run) -> dict[str, str | None] | None:
@@ -99,14 +109,31 @@ def names_of(first: Path, second: Path) -> tuple[str, str]:
     return (names[0], names[1]) if names[0] != names[1] else (f"{names[0]} (1)", f"{names[1]} (2)")
 
 
-def check_apart(out: Path, *inputs: Path | None) -> None:
-    """Refuse a folder to write into that would overwrite what is read."""
-    written = {(out / name).resolve() for name in (PAIRS, "summary.json", "scores.parquet", "report.html")}
-    for path in inputs:
-        if path is not None and (path.resolve() in written or path.resolve() == out.resolve()):
-            raise XemplarError(
-                "what is read would be overwritten", wanted="a folder of its own for --out", where=str(out)
-            )
+def make_ready(out: Path, *inputs: Path | None) -> None:
+    """Make the folder to write into, before anything is computed.
+
+    Refuses one that can't be made, that holds other files than an earlier report of scored texts, and that
+    would overwrite what is read.
+    """
+    with refusals_told(out):
+        out.mkdir(parents=True, exist_ok=True)
+        held = [path.name for path in out.iterdir()]
+    if held and not _is_report(out):
+        raise XemplarError(
+            "the folder holds other files", wanted="a new or empty folder for --out", where=str(out)
+        )
+    written = {(out / name).resolve() for name in held} | {out.resolve()}
+    if any(path is not None and path.resolve() in written for path in inputs):
+        raise XemplarError(
+            "what is read would be overwritten", wanted="a folder of its own for --out", where=str(out)
+        )
+
+
+def _is_report(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "summary.json").read_bytes()).get("kind") == "texts")
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def save_comparison(folder: Path, summary: Json) -> None:

@@ -36,6 +36,8 @@ class Labelled:
     without_text: int = 0
     not_english: int = 0
     present: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OBSERVATIONS, 0))
+    uncertain: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OBSERVATIONS, 0))
+    absent: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OBSERVATIONS, 0))
 
 
 def label_table(
@@ -98,13 +100,13 @@ def _read(labeler: Labeler, parts: Sequence[str], counts: Labelled) -> ReportLab
         return None
     found = labeler.label(parts)
     for name, presence in found.presences.items():
-        counts.present[name] += presence == "present"
+        getattr(counts, presence)[name] += 1
     return found
 
 
 def _reports(table: Path, columns: ReportColumns) -> Iterator[tuple[str, list[str]]]:
     """Ids, each once, with the parts of the report; an empty part stays, so that spans can be found."""
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for row in read_rows(table):
         where = f"{table.name}, row {row.number}"
         if row.fault:
@@ -113,11 +115,13 @@ def _reports(table: Path, columns: ReportColumns) -> Iterator[tuple[str, list[st
         if is_nothing(name):
             raise XemplarError(f"an empty {columns.id!r}", wanted="an id in every row", where=where)
         if name in seen:
-            raise XemplarError(f"{columns.id!r} of an earlier row again", wanted="an id once", where=where)
+            raise XemplarError(f"{columns.id!r} of row {seen[name]} again", wanted="an id once", where=where)
         if odd := [column for column in columns.texts if column in row.odd]:
             raise XemplarError(f"{odd[0]!r} that is no text", wanted="a text, or nothing", where=where)
-        seen.add(name)
+        seen[name] = row.number
         yield (
             name,
             ["" if is_nothing(text := row.values.get(column, "")) else text for column in columns.texts],
         )
+    if not seen:
+        raise XemplarError("the table has no rows", wanted="a report at least", where=table.name)

@@ -117,7 +117,7 @@ def pair_up(
         texts,
         tuple(_text(references[name]) for name in kept),
         np.array(groups, np.str_),
-        by_patient=clusters is not None,
+        by_patient=clusters is not None and any(clusters.get(name) for name in kept),
         counted=counted,
     )
 
@@ -142,6 +142,7 @@ def _column(path: Path, key: str, column: str, *, texts: bool = True) -> dict[st
     check_column(path, key, known)
     check_column(path, column, known)
     found: dict[str, str] = {}
+    rows: dict[str, int] = {}
     for row in read_rows(path):
         where = f"{path.name}, row {row.number}"
         if row.fault:
@@ -150,11 +151,13 @@ def _column(path: Path, key: str, column: str, *, texts: bool = True) -> dict[st
         if is_nothing(name):
             raise XemplarError(f"an empty {key!r}", wanted="an id in every row", where=where)
         if name in found:
-            raise XemplarError(f"{key!r} of an earlier row again", wanted="an id once", where=where)
+            raise XemplarError(f"{key!r} of row {rows[name]} again", wanted="an id once", where=where)
         if texts and column in row.odd:
             raise XemplarError(f"{column!r} that is no text", wanted="a text, or nothing", where=where)
-        value = row.values.get(column, "")
+        value, rows[name] = row.values.get(column, ""), row.number
         found[name] = "" if is_nothing(value) else value
+    if not found:
+        raise XemplarError("the table has no rows", wanted="a study at least", where=path.name)
     return found
 
 

@@ -30,6 +30,8 @@ from xemplar.records import Domain, TextKind
 Report = Callable[[str], None]
 """Told the name of each stage as it begins."""
 
+SECTIONS = ("findings", "impression", "both", "caption", "not said")
+
 Scored = dict[str, list[Family]]
 """Families of each system, ours first."""
 
@@ -49,7 +51,7 @@ class TextSettings:
     texts: TextKind = "reports"
     """Captions have no labels."""
     section: str = "not said"
-    """What of a report the references are: findings, impression, both."""
+    """What of a report the references are: one of SECTIONS."""
     tokeniser: TokeniserName = DEFAULT
     profile: Profile = "default"
     replicates: int = 1000
@@ -89,7 +91,8 @@ def score_texts(
     """
     settings, told = settings or TextSettings(), on_stage or (lambda stage: None)
     run = _Run(pairs, settings)
-    told("floors")
+    if settings.floors:
+        told("floors")
     floors = floor_texts(
         pairs.references, pairs.clusters, pool or run.own_pool(), seed=settings.seed
     ) if settings.floors else {}  # fmt: skip
@@ -149,8 +152,9 @@ class _Run:
 
     def __init__(self, pairs: Pairs, settings: TextSettings) -> None:
         if len(set(pairs.clusters)) < 2:
+            studies = "1 study" if len(pairs) == 1 else f"{len(pairs)} studies"
             raise XemplarError(
-                f"{len(pairs)} studies of a single patient", wanted="two patients at least, to resample them"
+                f"{studies} of a single patient", wanted="two patients at least, to resample them"
             )
         self.pairs, self.settings, self._reader = pairs, settings, Reader(settings.profile)
         self.read = self._reader.english(pairs.references) & (settings.texts == "reports")
