@@ -15,6 +15,21 @@ from xemplar.sources.table import TableSettings, studies
 # --- formats -----
 
 
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("id;text\n1;Clear, no effusion.\n", "Clear, no effusion."),
+        ('"id";"text"\r\n1;"Clear; no ""effusion""."\r\n', 'Clear; no "effusion".'),
+        ('id;text;"age, years"\n1;Clear.;5\n', "Clear."),
+        ('\ufeff\n"id";text;"age\n, years"\n1;Clear.;5\n', "Clear."),
+        ('id,text,"a;b"\n1,Clear; no effusion.,5\n', "Clear; no effusion."),
+        ("text\nClear.\n", "Clear."),
+    ],
+)
+def test_semicolons_where_the_header_has_them_and_no_comma(tmp_path, written, read_as):
+    assert only(write(tmp_path, written)).study.impression == read_as
+
+
 def test_every_format_reads_alike(tmp_path):
     picture(tmp_path, "a.png", "b.png")
     rows = [

@@ -6,6 +6,7 @@ handed over with its fault; a file that is raises XemplarError. Errors name rows
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import math
@@ -21,9 +22,13 @@ import pyarrow.parquet as pq
 
 from xemplar.errors import XemplarError
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_COMMA, _TAB = ".csv", ".tsv"
+_SEPARATED = (_COMMA, _TAB)
 _JSON_LINES = (".jsonl", ".ndjson")
 _PARQUET = ".parquet"
+_QUOTED = re.compile(r'"[^"]*"')
+_HEADER_LINES = 100
+"""A quote still open by then is a damaged one, and for the reader to tell."""
 _SENTENCE = re.compile(r"[.!?;,](?:\s|\Z)")
 _FILE = re.compile(r"\.(?:png|jpe?g|dcm|dicom|tiff?|bmp|nii|gz)\Z", re.IGNORECASE)
 NOTHING = ("", "nan", "none", "null", "<na>")
@@ -114,8 +119,8 @@ def read_columns(path: Path) -> tuple[str, ...]:
     Raises XemplarError for a missing file, an unknown extension, a repeated column, a bad encoding.
     """
     kind = _kind(path)
-    if kind in _DELIMITERS:
-        columns = _csv_header(path, _DELIMITERS[kind])
+    if kind in _SEPARATED:
+        columns = _csv_header(path, _delimiter(path, kind))
     elif kind == _PARQUET:
         columns = list(_parquet(path).schema_arrow.names)
     else:
@@ -135,8 +140,8 @@ def read_columns(path: Path) -> tuple[str, ...]:
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a table, streamed. Raises XemplarError as `read_columns`, and for a damaged file."""
     kind = _kind(path)
-    if kind in _DELIMITERS:
-        rows = _csv_rows(path, _DELIMITERS[kind])
+    if kind in _SEPARATED:
+        rows = _csv_rows(path, _delimiter(path, kind))
     elif kind == _PARQUET:
         rows = _parquet_rows(path)
     else:
@@ -155,7 +160,7 @@ def _kind(path: Path) -> str:
     if not path.is_file():
         raise XemplarError("no such file", wanted="a table", where=str(path))
     kind = path.suffix.lower()
-    if kind not in _DELIMITERS and kind not in _JSON_LINES and kind != _PARQUET:
+    if kind not in _SEPARATED and kind not in _JSON_LINES and kind != _PARQUET:
         raise XemplarError(
             f"extension {path.suffix!r}", wanted=".csv, .tsv, .jsonl, .ndjson or .parquet", where=path.name
         )
@@ -163,6 +168,41 @@ def _kind(path: Path) -> str:
 
 
 # --- CSV and TSV -----
+
+
+def _delimiter(path: Path, kind: str) -> str:
+    """What stands between cells: by the extension, and by the header where that is `.csv`.
+
+    Excel writes semicolons into a `.csv` where the comma is the decimal sign, so a header that has
+    semicolons and no comma is read with them.
+    """
+    if kind == _TAB:
+        return "\t"
+    header = _QUOTED.sub("", _header_of(path))
+    if "," in header:
+        return ","
+    if ";" in header:
+        return ";"
+    if "\t" in header:
+        raise XemplarError(
+            "tabs between its columns", wanted="commas or semicolons", where=path.name,
+            remedy="call the table .tsv",
+        )  # fmt: skip
+    return ","
+
+
+def _header_of(path: Path) -> str:
+    """The first line that isn't blank, with those that a quoted cell of it goes on to."""
+    header = ""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            for _, line in zip(range(_HEADER_LINES), file, strict=False):
+                header = (header + line).lstrip("\r\n")
+                if header and header.count('"') % 2 == 0:
+                    break
+    except UnicodeDecodeError as error:
+        raise _not_utf8(path) from error
+    return header
 
 
 def _csv_header(path: Path, delimiter: str) -> list[str]:
@@ -186,21 +226,26 @@ def _csv_lines(path: Path, file: TextIO, delimiter: str) -> Iterator[list[str]]:
     try:
         yield from cells_of(path, csv.reader(file, delimiter=delimiter, strict=True))
     except UnicodeDecodeError as error:
-        raise _encoding_error(path, _bad_byte(path)) from error
+        raise _not_utf8(path) from error
 
 
-def _bad_byte(path: Path) -> int:
+def _not_utf8(path: Path) -> XemplarError:
+    """The error that names the first byte of a file that is not UTF-8, and its line."""
+    data = path.read_bytes()
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return _encoding_error(path, 0, 1, "UTF-16, not UTF-8")
     try:
-        path.read_bytes().decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return error.start
-    return 0
+        return _encoding_error(path, error.start, 1 + data.count(b"\n", 0, error.start))
+    return _encoding_error(path, 0, 1)
 
 
-def _encoding_error(path: Path, position: int) -> XemplarError:
+def _encoding_error(path: Path, position: int, line: int, what: str = "not UTF-8") -> XemplarError:
     return XemplarError(
-        f"byte {position} is not UTF-8", wanted="UTF-8", where=path.name, remedy="save the table as UTF-8"
-    )
+        f"byte {position} (line {line}) is {what}", wanted="UTF-8", where=path.name,
+        remedy="save the table as UTF-8",
+    )  # fmt: skip
 
 
 # --- JSON lines -----
@@ -214,7 +259,9 @@ def _json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             except UnicodeDecodeError as error:
-                raise _encoding_error(path, position + error.start) from error
+                utf16 = number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+                what = "UTF-16, not UTF-8" if utf16 else "not UTF-8"
+                raise _encoding_error(path, position + error.start, number, what) from error
             position += len(raw)
             if line:
                 yield number, _json_object(path, number, line)
