@@ -196,6 +196,21 @@ def test_images_root(tmp_path):
     assert (arrival.images[0], arrival.study.views[0].path) == (tmp_path / "far" / "a.png", "a.png")
 
 
+def test_paths_as_windows_writes_them(tmp_path):
+    picture(tmp_path, "films/a.png", "images/b.png")
+    (tmp_path / "images" / "far").mkdir()
+    picture(tmp_path, "images/far/c.png")
+    rows = "films\\a.png,x\nfar\\c.png,y\n"
+    arrivals, rejected = read(write(tmp_path, f"image,text\n{rows}"))
+    assert [one.study.views[0].path for one in arrivals] == ["films/a.png", "images/far/c.png"]
+    assert [one.images[0].is_file() for one in arrivals] == [True, True] and not rejected
+
+
+def test_a_file_whose_name_holds_a_backslash_is_itself(tmp_path):
+    picture(tmp_path, "films/a.png", "films\\a.png")
+    assert only(write(tmp_path, "image,text\nfilms\\a.png,x\n")).images == (tmp_path / "films\\a.png",)
+
+
 def test_a_missing_image_is_left_to_the_decoder(tmp_path):
     picture(tmp_path, "a.png")
     arrivals, rejected = read(write(tmp_path, "image\na.png\nb.png\n"), FILMS)

@@ -254,12 +254,13 @@ def _moment(value: str) -> datetime | None:
 
 
 def _image_path(root: Path, image: str) -> Path:
-    """Where an image is: under the root, else in its `images` folder, else where it should be."""
-    direct = root / image
-    if _exists(direct):
-        return direct
-    nested = root / "images" / image
-    return nested if _exists(nested) else direct
+    """Where an image is: under the root, else in its `images` folder, else where it should be.
+
+    A name with backslashes that is no file's is read as Windows writes it.
+    """
+    names = [image, image.replace("\\", "/")] if "\\" in image else [image]
+    places = [folder / name for name in names for folder in (root, root / "images")]
+    return next((place for place in places if _exists(place)), places[0])
 
 
 def _exists(path: Path) -> bool:
