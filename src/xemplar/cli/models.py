@@ -19,7 +19,8 @@ DOMAINS = ("synthetic", "figures", "clinical")
 ModelFolder = Annotated[Path, typer.Argument(help="A model folder.")]
 _AS = "openai (CLIP's own) or films (CheXzero's, CXR-RePaiR's); default: as the checkpoint says."
 _FIT = "What becomes of a film that isn't square: letterbox, squash or crop."
-_WORDS = "bpe_simple_vocab_16e6.txt.gz, or a tokenizer folder."
+_WORDS = "bpe_simple_vocab_16e6.txt.gz, a tokenizer folder, or (ALBEF, X-REM) a vocab.txt."
+_HEADS = "Attention heads, IMAGE,TEXT (ALBEF, X-REM), where they aren't 64 wide."
 
 
 @model_app.command("import")
@@ -29,6 +30,7 @@ def model_import(
     tokenizer: Annotated[Path | None, typer.Option(help=_WORDS)] = None,
     preprocessing: Annotated[str | None, typer.Option(help=_AS)] = None,
     fit: Annotated[str | None, typer.Option(help=_FIT)] = None,
+    heads: Annotated[str | None, typer.Option(help=_HEADS)] = None,
     input_size: Annotated[int | None, typer.Option(help="Other pixels a side than its own.")] = None,
     precision: Annotated[str | None, typer.Option(help="Of encoding: fp32 (default) or bf16.")] = None,
     vectors: Annotated[
@@ -43,11 +45,11 @@ def model_import(
     licence: Annotated[str | None, typer.Option(help="Its licence.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a model folder of a CLIP, SigLIP or BiomedCLIP checkpoint, or of a table of vectors."""
+    """Make a model folder of a CLIP, SigLIP, BiomedCLIP, ALBEF or X-REM checkpoint, or a table of vectors."""
     trained: Any = None if domain is None else one_of(domain, DOMAINS, "--domain")
     said = {"trained_on": trained_on, "licence": licence}
     prepared = {"tokenizer": tokenizer, "preprocessing": preprocessing, "fit": fit,
-                "input_size": input_size, "precision": precision}  # fmt: skip
+                "input_size": input_size, "precision": precision, "heads": heads}  # fmt: skip
     brought = {"corpus": corpus, "maker": maker, "ids": ids, "films": films}
     if (source is None) == (vectors is None):
         refuse("an import needs either a checkpoint or --vectors TABLE")
@@ -67,13 +69,32 @@ def model_import(
 
 def _import_checkpoint(source: Path, out: Path, given: dict[str, Any]) -> None:
     """Import with the options that were given; the others are the checkpoint's own."""
-    from xemplar.models.checkpoints.folder import Choices, import_checkpoint
-
+    heads = _heads(given.pop("heads"))
     for name, allowed in (("fit", FITS), ("precision", ("fp32", "bf16"))):
         if given[name] is not None:
             one_of(given[name], allowed, f"--{name}")
+    from xemplar.models.checkpoints.albef import Heads, is_albef
+    from xemplar.models.checkpoints.folder import Choices, import_checkpoint
+    from xemplar.models.checkpoints.matcher import import_matcher
+
     choices = Choices(**{name: value for name, value in given.items() if value is not None})
+    if source.is_file() and is_albef(source):
+        import_matcher(source, out, choices, heads=None if heads is None else Heads(*heads))
+        return
+    if heads is not None:
+        refuse(f"{source}: --heads belongs to ALBEF's and X-REM's checkpoints, and this is none")
     import_checkpoint(source, out, choices)
+
+
+def _heads(given: str | None) -> tuple[int, int] | None:
+    """IMAGE,TEXT as two whole numbers above 0."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",")]
+    numbers = [int(part) for part in parts if part.isascii() and part.isdigit() and len(part) < 5]
+    if len(parts) != 2 or len(numbers) != 2 or min(numbers) < 1:
+        refuse(f"--heads {given!r}; wanted IMAGE,TEXT, as 12,12")
+    return numbers[0], numbers[1]
 
 
 def _refuse_given(options: dict[str, Any], said: str) -> None:
@@ -84,12 +105,13 @@ def _refuse_given(options: dict[str, Any], said: str) -> None:
 
 @model_app.command("show")
 def model_show(model: ModelFolder, as_json: Json = False) -> None:
-    """Say what a model is: its kind, sizes, domain, fingerprint and what it was trained on."""
+    """Say what a model or a matcher is: its kind, sizes, domain, fingerprint and what it was trained on."""
     from xemplar.models.checkpoint import open_model
     from xemplar.models.checkpoints.describe import describe
+    from xemplar.models.matcher_folder import is_matcher, open_matcher
     from xemplar.terminal import say, say_json
 
-    facts = describe(open_model(model))
+    facts = describe(open_matcher(model) if is_matcher(model) else open_model(model))
     if as_json:
         say_json({"model": str(model), **facts})
         return

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
-from xemplar.errors import MismatchError
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import describe_file, file_sha256, publish, read_manifest, sync_below
 from xemplar.models.checkpoint import load_weights, save_weights
 from xemplar.models.config import MatcherConfig
@@ -51,6 +51,24 @@ def save_matcher(
         **facts,
     }
     publish(folder, _MANIFEST, manifest)
+
+
+def is_matcher(folder: Path) -> bool:
+    """Whether a folder is a matcher's, by its manifest's name."""
+    return (folder / _MANIFEST).is_file()
+
+
+def open_searching_matcher(folder: Path) -> TorchMatcher:
+    """Open a matcher's folder to encode with it; one that only judges pairs is refused."""
+    matcher = open_matcher(folder)
+    if matcher.net.config.dim is None:
+        raise XemplarError(
+            "a matcher that only judges pairs has no vectors",
+            wanted="a model with a shared space (a matcher of ALBEF's pretraining, a dual encoder)",
+            where=str(folder),
+            remedy="search with one, and rank again with this",
+        )
+    return matcher
 
 
 def open_matcher(folder: Path | str) -> TorchMatcher:

@@ -127,6 +127,7 @@ class TorchMatcher:
         self.net = net.eval()
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
+        self.manifest = facts
         self.domain: Domain | None = facts["domain"]
         self.preview: str | None = facts["preview_fingerprint"]
         shape = net.config.model_dump(mode="json")
@@ -194,14 +195,14 @@ class TorchMatcher:
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Previews -> (n, dim) unit rows."""
-        vectors = np.zeros((len(images), self._dim), np.float32)
+        vectors = np.zeros((len(images), self.dim), np.float32)
         for place, image in enumerate(images):
             vectors[place] = self._run(self._image_vectors, self._pixels(image))[0]
         return vectors
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> (n, dim) unit rows."""
-        vectors = np.zeros((len(texts), self._dim), np.float32)
+        vectors = np.zeros((len(texts), self.dim), np.float32)
         states = self.prepare(texts)
         first = np.array(states.states[states.offsets[:-1]])[:, None]
         for start in range(0, len(texts), TEXT_BATCH):
@@ -212,7 +213,8 @@ class TorchMatcher:
         return vectors
 
     @property
-    def _dim(self) -> int:
+    def dim(self) -> int:
+        """Of the shared space; a matcher without one has no vectors, and says so."""
         if self.net.config.dim is None:
             raise XemplarError("this matcher only judges pairs", wanted="one with a shared space (ITC)")
         return self.net.config.dim

@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.models.checkpoints.weights import Weights, check_fits, read_weights
+from xemplar.models.checkpoints.weights import Weights, check_fits, read_names, read_weights
 from xemplar.models.config import MatcherConfig
 from xemplar.models.momentum import UNKNOWN, MomentumMatcher
 from xemplar.models.preprocessing import OPENAI_MEAN, OPENAI_STD
@@ -105,6 +105,17 @@ def _bert_name(name: str) -> str:
     return f"encoder.layer.{place}.{_IN_LAYER[part]}.{rest[0]}"
 
 
+def is_albef(path: Path | str) -> bool:
+    """Whether a checkpoint's names are ALBEF's or X-REM's: an image tower, and BERT that looks at it.
+
+    Reads no weight; a file that can't be read at all is refused as `read_weights` does.
+    """
+    names = read_names(path)
+    return any(name.startswith("visual_encoder.") for name in names) and any(
+        name.startswith("text_encoder.") and ".crossattention." in name for name in names
+    )
+
+
 def import_albef(
     path: Path | str,
     *,
@@ -183,6 +194,7 @@ def _config(weights: Weights, pairs: bool, *, heads: Heads | None, where: str) -
                 f"towers {image['width']} and {text['width']} wide, and nothing says how many heads",
                 wanted=f"multiples of {HEAD_WIDTH}, as published, or the number of heads",
                 where=where,
+                remedy="say how many: --heads IMAGE,TEXT",
             )
         heads = Heads(image["width"] // HEAD_WIDTH, text["width"] // HEAD_WIDTH)
     values = {
@@ -200,7 +212,7 @@ def _config(weights: Weights, pairs: bool, *, heads: Heads | None, where: str) -
         raise MismatchError(
             f"sizes that no matcher has ({error.errors()[0]['msg']})",
             where=where,
-            remedy="say how many attention heads each tower has, if they aren't 64 wide",
+            remedy="say how many attention heads each tower has, if they aren't 64 wide: --heads IMAGE,TEXT",
         ) from error
 
 

@@ -163,7 +163,7 @@ def _read_openai(path: Path, choices: Choices, *, activation: str = "quick_gelu"
     config = ImportedConfig(
         architecture="openai-clip",
         dim=sizes.embed_dim,
-        image=_preprocessing(openai_preprocessing(sizes.image_resolution), choices),
+        image=chosen_preprocessing(openai_preprocessing(sizes.image_resolution), choices),
         text=TextInput(max_tokens=sizes.context_length, unescape=True),
         sizes=sizes.model_dump(mode="json"),
     )
@@ -204,7 +204,7 @@ def _read_huggingface(folder: Path, choices: Choices) -> _Read:
     config = ImportedConfig(
         architecture="huggingface",
         dim=huggingface.width_of(model),
-        image=_preprocessing(huggingface.preprocessing_of(folder, size=size), choices),
+        image=chosen_preprocessing(huggingface.preprocessing_of(folder, size=size), choices),
         text=TextInput(max_tokens=int(words.max_position_embeddings), pad_to_limit=siglip),
         sizes={"model_type": held.model_type, "pad_token_id": int(tokenizer.pad_token_id)},
     )
@@ -233,7 +233,7 @@ def _read_open_clip(folder: Path, choices: Choices) -> _Read:
     config = ImportedConfig(
         architecture="open-clip",
         dim=sizes.embed_dim,
-        image=_preprocessing(image, choices),
+        image=chosen_preprocessing(image, choices),
         text=TextInput(max_tokens=sizes.context_length),
         sizes=sizes.model_dump(mode="json"),
     )
@@ -252,14 +252,20 @@ def _bert_heads(folder: Path) -> int | None:
     return heads if isinstance(heads, int) else None
 
 
-def _preprocessing(usual: Preprocessing, choices: Choices) -> Preprocessing:
-    """As the checkpoint has it, unless somebody names another way."""
+def chosen_preprocessing(usual: Preprocessing, choices: Choices) -> Preprocessing:
+    """As the checkpoint has it, unless somebody names another way.
+
+    A film that is squashed goes through no letterbox, which would undo it.
+    """
     if choices.preprocessing is not None:
         if choices.preprocessing not in PRESETS:
             wanted = f"one of {', '.join(PRESETS)}"
             raise XemplarError(f"preprocessing {choices.preprocessing!r}", wanted=wanted)
         usual = PRESETS[choices.preprocessing](usual.input_size)
-    return usual if choices.fit is None else usual.model_copy(update={"fit": choices.fit})
+    if choices.fit is None:
+        return usual
+    between = None if choices.fit == "squash" else usual.letterbox
+    return usual.model_copy(update={"fit": choices.fit, "letterbox": between})
 
 
 def _words_of(folder: Path) -> PreTrainedTokenizerBase:

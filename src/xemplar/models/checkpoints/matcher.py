@@ -7,46 +7,75 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xemplar.contracts import Json
-from xemplar.errors import MismatchError
+from pydantic import ValidationError
+from transformers import PreTrainedTokenizerBase
+
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import check_new, file_sha256, writing
 from xemplar.models.checkpoints.albef import Heads, albef_tokenizer, import_albef
+from xemplar.models.checkpoints.folder import Choices, chosen_preprocessing
+from xemplar.models.config import PatchTower
+from xemplar.models.matcher import MatcherNet
 from xemplar.models.matcher_folder import save_matcher
-from xemplar.models.preprocessing import Preprocessing, film_preprocessing
+from xemplar.models.preprocessing import film_preprocessing
 
 
 def import_matcher(
-    source: Path,
-    out: Path,
-    vocabulary: Path,
-    *,
-    heads: Heads | None = None,
-    preprocessing: Preprocessing | None = None,
-    facts: Json | None = None,
+    source: Path | str, out: Path | str, choices: Choices, *, heads: Heads | None = None
 ) -> None:
-    """Write a checkpoint (`.pth`, `.safetensors`) and its `vocab.txt` as a folder for `open_matcher`.
+    """Write a checkpoint (`.pth`, `.safetensors`) and its words as a folder for `open_matcher`.
 
-    `preprocessing` is X-REM's of films, at the checkpoint's size, where nothing is said; its size is the
-    matcher's, and positions are interpolated to it. `facts` may hold `domain`, `trained_on`, `licence`.
-    Whatever doesn't fit is refused before anything is written; the momentum copy isn't kept.
+    `choices.tokenizer` is its `vocab.txt`, or a folder that holds one. Films go in as X-REM's program
+    answers with (`film_preprocessing`) where nothing is said; at another `input_size` positions are
+    interpolated. `heads` are taken to be 64 wide where nothing is said. Whatever doesn't fit is refused
+    before anything is written; the momentum copy isn't kept.
     """
-    size = None if preprocessing is None else preprocessing.input_size
-    net = import_albef(source, heads=heads, input_size=size).online
-    tokenizer = albef_tokenizer(vocabulary)
-    if len(tokenizer) != net.config.text.vocabulary:
-        raise MismatchError(
-            f"a vocabulary of {len(tokenizer)} pieces",
-            wanted=f"{net.config.text.vocabulary}, the checkpoint's",
-            where=str(vocabulary),
-        )
-    told = {
-        "domain": None,
+    source, out = Path(source), Path(out)
+    net = import_albef(source, heads=heads).online
+    if choices.input_size is not None:
+        _resize(net, choices.input_size)
+    tokenizer = _words(choices.tokenizer, net.config.text.vocabulary, source)
+    preprocessing = chosen_preprocessing(film_preprocessing(net.config.image.input_size), choices)
+    net.config = net.config.model_copy(update={"precision": choices.precision})
+    facts = {
+        "domain": choices.domain,
         "preview_fingerprint": None,
-        **(facts or {}),
+        "trained_on": {"title": choices.trained_on or "not stated"},
+        "licence": choices.licence or "not stated",
         "imported": {"name": source.name, "files": {source.name: file_sha256(source)}},
     }
-    if preprocessing is None:
-        preprocessing = film_preprocessing(net.config.image.input_size)
     with writing(out):
         check_new(out, but=r"$^")
-        save_matcher(out, net, tokenizer, facts=told, preprocessing=preprocessing)
+        save_matcher(out, net, tokenizer, facts=facts, preprocessing=preprocessing)
+
+
+def _resize(net: MatcherNet, size: int) -> None:
+    """Take images of another size, if the tower can be cut so."""
+    try:
+        PatchTower.model_validate({**net.config.image.model_dump(), "input_size": size})
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise XemplarError(
+            f"an input size of {size}: {said}", wanted=f"a multiple of {net.config.image.patch} px"
+        ) from None
+    net.resize(size)
+
+
+def _words(given: Path | None, vocabulary: int, source: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer of a `vocab.txt` that has exactly the checkpoint's words."""
+    if given is None:
+        raise XemplarError(
+            "a checkpoint of ALBEF's layout has no words of its own",
+            wanted="the vocab.txt of its BERT (bert-base-uncased's)",
+            where=str(source),
+            remedy="name it: --tokenizer PATH",
+        )
+    path = given / "vocab.txt" if given.is_dir() else given
+    tokenizer = albef_tokenizer(path)
+    if len(tokenizer) != vocabulary:
+        raise MismatchError(
+            f"a vocabulary of {len(tokenizer)} pieces",
+            wanted=f"{vocabulary}, the checkpoint's",
+            where=str(path),
+        )
+    return tokenizer

@@ -7,12 +7,12 @@ safetensors. Knows no architecture.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -34,15 +34,7 @@ def read_weights(path: Path | str) -> Weights:
     file is ever run.
     """
     path = Path(path)
-    if not path.is_file():
-        raise XemplarError("no such file", wanted="a .pt, .pth, .bin or .safetensors", where=str(path))
-    held = _safetensors(path) if path.suffix == ".safetensors" else _pickled(path)
-    for name in WRAPPERS:
-        if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
-            held = held[name]
-            break
-    if not isinstance(held, Mapping) or not held:
-        raise MismatchError(f"a {type(held).__name__} without weights", wanted=_WANTED, where=str(path))
+    held = _held(path, read=_safetensors)
     odd = sorted(str(name) for name, value in held.items() if not isinstance(value, Tensor))
     if odd:
         raise MismatchError(
@@ -63,6 +55,18 @@ def read_weights(path: Path | str) -> Weights:
     if all(name.startswith("module.") for name in weights):
         weights = {name.removeprefix("module."): value for name, value in weights.items()}
     return weights
+
+
+def read_names(path: Path | str) -> frozenset[str]:
+    """The names alone, as `read_weights` has them, of a file whose numbers aren't read.
+
+    Refuses what can't be read as it does; looks at no weight.
+    """
+    path = Path(path)
+    names = [str(name) for name in _held(path, read=_names_of_safetensors)]
+    if all(name.startswith("module.") for name in names):
+        names = [name.removeprefix("module.") for name in names]
+    return frozenset(names)
 
 
 def check_fits(wanted: nn.Module | Mapping[str, Tensor], found: Weights, *, what: str, where: str) -> None:
@@ -115,15 +119,41 @@ def _is_finite(value: Tensor) -> bool:
     return not value.is_floating_point() or bool(torch.isfinite(value).all())
 
 
+def _held(path: Path, *, read: Callable[[Path], Any]) -> Mapping[Any, Any]:
+    """What a file holds by name, out of its wrapping; `read` is for safetensors."""
+    if not path.is_file():
+        raise XemplarError("no such file", wanted="a .pt, .pth, .bin or .safetensors", where=str(path))
+    held = read(path) if path.suffix == ".safetensors" else _pickled(path)
+    for name in WRAPPERS:
+        if isinstance(held, Mapping) and isinstance(held.get(name), Mapping):
+            held = held[name]
+            break
+    if not isinstance(held, Mapping) or not held:
+        raise MismatchError(f"a {type(held).__name__} without weights", wanted=_WANTED, where=str(path))
+    return held
+
+
 def _safetensors(path: Path) -> Any:  # noqa: ANN401  whatever is in the file
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise XemplarError(
-            f"can't be read as safetensors ({_first_line(error)})",
-            where=str(path),
-            remedy="it may be truncated: fetch it again",
-        ) from error
+        raise _no_safetensors(path, error) from error
+
+
+def _names_of_safetensors(path: Path) -> dict[str, None]:
+    try:
+        with safe_open(path, framework="pt") as held:
+            return dict.fromkeys(held.keys())
+    except (OSError, SafetensorError) as error:
+        raise _no_safetensors(path, error) from error
+
+
+def _no_safetensors(path: Path, error: Exception) -> XemplarError:
+    return XemplarError(
+        f"can't be read as safetensors ({_first_line(error)})",
+        where=str(path),
+        remedy="it may be truncated: fetch it again",
+    )
 
 
 def _pickled(path: Path) -> Any:  # noqa: ANN401  whatever is in the file
@@ -135,7 +165,8 @@ def _pickled(path: Path) -> Any:  # noqa: ANN401  whatever is in the file
             remedy="save the state_dict() of the loaded model with torch.save or as safetensors",
         )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped, so that numbers nobody asks for are never read; torch's old format can't be.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_whole_zip(path))
     except Exception as error:  # torch has no error of its own for a file that is none of its kind
         if "Weights only load failed" in str(error) and _is_whole_zip(path):
             raise MismatchError(
