@@ -8,8 +8,10 @@ import torch
 from commands import draw, refused, xemplar
 from safetensors.torch import save_file
 
+from xemplar.errors import MismatchError
 from xemplar.images import load_film
 from xemplar.models.checkpoints.albef import Heads, import_albef, is_albef, their_name
+from xemplar.models.checkpoints.folder import Choices, import_checkpoint
 from xemplar.models.config import MatcherConfig
 from xemplar.models.matcher_folder import open_matcher
 from xemplar.models.momentum import MomentumMatcher
@@ -128,6 +130,19 @@ def test_a_truncated_checkpoint_is_one_line(made, tmp_path):
     (tmp_path / "a.pth").write_bytes((made / "albef.pth").read_bytes()[:3000])
     line = refused("model", "import", tmp_path / "a.pth", "--out", tmp_path / "m")
     assert "can't be read as a checkpoint" in line
+
+
+def test_a_checkpoint_without_its_image_tower_says_what_it_lacks(made, tmp_path):
+    held = torch.load(made / "albef.pth", weights_only=True)["model"]
+    torch.save({n: v for n, v in held.items() if not n.startswith("visual_encoder.")}, tmp_path / "a.pth")
+    given = ("--tokenizer", made / "vocab.txt", "--heads", "2,4")
+    line = refused("model", "import", tmp_path / "a.pth", "--out", tmp_path / "m", *given)
+    assert "visual_encoder.pos_embed" in line and "wanted a checkpoint of ALBEF or X-REM" in line
+
+
+def test_the_function_for_clips_names_the_one_for_matchers(made, tmp_path):
+    with pytest.raises(MismatchError, match=r"looks like ALBEF's or X-REM's; .* import_matcher read"):
+        import_checkpoint(made / "albef.pth", tmp_path / "m", Choices(tokenizer=made / "vocab.txt"))
 
 
 @pytest.fixture(scope="module")

@@ -106,14 +106,11 @@ def _bert_name(name: str) -> str:
 
 
 def is_albef(path: Path | str) -> bool:
-    """Whether a checkpoint's names are ALBEF's or X-REM's: an image tower, and BERT that looks at it.
+    """Whether a checkpoint's names are ALBEF's or X-REM's: BERT that looks at an image.
 
     Reads no weight; a file that can't be read at all is refused as `read_weights` does.
     """
-    names = read_names(path)
-    return any(name.startswith("visual_encoder.") for name in names) and any(
-        name.startswith("text_encoder.") and ".crossattention." in name for name in names
-    )
+    return any(name.startswith("text_encoder.") and ".crossattention." in name for name in read_names(path))
 
 
 def import_albef(

@@ -60,7 +60,7 @@ def _of_any(model: TorchEncoder | VectorTable | TorchMatcher, kind: str, dim: in
         "domain": model.domain,
         "fingerprint": model.fingerprint,
         "previews": model.preview or "any",
-        "trained_on": manifest.get("trained_on", {}).get("title"),
+        "trained_on": (manifest.get("trained_on") or {}).get("title"),
         "licence": manifest.get("licence"),
     }
 
@@ -84,7 +84,7 @@ def _of_matcher(model: TorchMatcher) -> Json:
                 mode="json", include={"vocabulary", "width", "layers", "fusion", "heads", "inner"}
             ),
         },
-        "imported_from": manifest.get("imported", {}).get("name"),
+        "imported_from": (manifest.get("imported") or {}).get("name"),
         "recipe": manifest.get("recipe"),
         "validation": manifest.get("validation"),
     }

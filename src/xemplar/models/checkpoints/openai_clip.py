@@ -32,6 +32,8 @@ NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
 Shapes = dict[str, tuple[int, ...]]
 
+_MATCHERS = "`xemplar model import` and import_matcher read matchers"
+
 _ANCHORS = (
     "visual.conv1.weight",
     "text_projection",
@@ -80,6 +82,7 @@ def sizes_of(weights: Weights, *, where: str, activation: str = "quick_gelu") ->
             f"{len(missing)} weights that tell a CLIP's sizes are missing: {some(missing)}",
             wanted="OpenAI's CLIP (ViT or ResNet); this looks like " + _looks_like(weights),
             where=where,
+            remedy=_MATCHERS if any(".crossattention." in name for name in weights) else "",
         )
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
     _check_ranks(shapes, stem, where)
