@@ -24,6 +24,7 @@ from rich.progress import (
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.drafting import how_sure
+from xemplar.drafting.calibration import FIRM, Calibration
 from xemplar.records import UNVERIFIED, Draft, Hit
 
 Advance = Callable[[int, int | None, str], None]
@@ -66,6 +67,14 @@ def tell(text: str) -> None:
 def say_json(value: object) -> None:
     """A result as JSON on stdout; what is undefined has to be null by now, since JSON has no NaN."""
     say(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def tell_thin(calibration: Calibration) -> None:
+    """On stderr, the findings whose probabilities and thresholds rest on few studies."""
+    if thin := calibration.thin:
+        counts = ", ".join(f"{name} {count}" for name, count in thin.items())
+        rest = f"of {len(thin)} finding{'s' if len(thin) > 1 else ''} rest on fewer than {FIRM} studies each"
+        tell(f"thresholds {rest}, so drafts will be unreliable there: {counts}")
 
 
 def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:

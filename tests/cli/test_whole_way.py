@@ -36,6 +36,15 @@ def test_an_image_finds_every_kind(walk, kind, tmp_path):
     assert all(hit["study_ids"] for hit in found["hits"])
 
 
+def test_a_thin_calibration_is_told(walk, tmp_path):
+    done = xemplar("calibrate", walk / "index", "--out", tmp_path / "c", "--json")
+    thin = json.loads(done.stdout)["thin"]
+    findings = "1 finding rest" if len(thin) == 1 else f"{len(thin)} findings rest"
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("thresholds of ")]
+    assert f"{findings} on fewer than 30 studies each, so drafts will be unreliable there" in line
+    assert thin and all(f"{name} {count}" in line and count < 30 for name, count in thin.items())
+
+
 def test_every_line_of_a_draft_has_its_source(walk, tmp_path):
     made = json.loads(xemplar("draft", walk / "index", draw(tmp_path / "film.png"), "--json").stdout)
     assert made["gate"] is None

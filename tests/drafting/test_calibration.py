@@ -178,9 +178,18 @@ def test_enough_studies_with_it_and_without_it(having, left_out):
     assert not made.findings.keys() & made.too_few.keys()
 
 
+@pytest.mark.parametrize(("having", "behind"), [(8, 8), (29, 29), (30, None), (70, None), (71, 29), (92, 8)])
+def test_a_finding_that_few_studies_have_or_lack_is_thin(having, behind):
+    studies = [study(n, ["Edema"] if n < having else []) for n in range(100)]
+    features = np.random.default_rng(0).standard_normal((100, len(FINDINGS), 3)).astype(np.float32)
+    made = fit(features, studies, index=INDEX, title="")
+    assert made.thin == ({} if behind is None else {"Edema": behind})
+
+
 NONE_FITS = (
     "none of 13 findings is both present and absent often enough among {} validation studies; "
-    "wanted at least 8 with a finding and 8 without it"
+    "wanted at least 8 with a finding and 8 without it; ingest more, or search without drafting: where a "
+    "tenth is held for validation, a finding that one study in ten has needs some 800 studies in the archive"
 )
 
 

@@ -120,12 +120,13 @@ def calibrate(
     """Fit when to state, deny or be silent, on the validation part."""
     from xemplar.archive import calibrate as run
     from xemplar.archive import open_archive
-    from xemplar.terminal import say, say_json
+    from xemplar.terminal import say, say_json, tell_thin
 
     folder = out or index.parent / "calibration"
     fitted = run(open_archive(index, calibrated=False), folder)
+    tell_thin(fitted)
     if as_json:
-        say_json({"calibration": str(folder), **fitted.model_dump()})
+        say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin})
         return
     say(f"{folder}: fitted on {fitted.title}; {fitted.near_duplicates} near-duplicates left out")
     for name, fit in fitted.findings.items():

@@ -28,6 +28,9 @@ POLICY = "best span per finding, one threshold, v2"
 WANTED = 8
 """Validation studies with the finding, and without it, below which a finding isn't calibrated."""
 
+FIRM = 30
+"""Validation studies with the finding, and without it, below which its fit is told to be a thin one."""
+
 DENIED_WRONG = 0.05
 DRIFT = 0.5
 """How far the number of indexed reports may move, as a share, before a calibration is refused."""
@@ -95,6 +98,12 @@ class Calibration(BaseModel):
         """Of everything in it."""
         return fingerprint(self.model_dump())
 
+    @property
+    def thin(self) -> dict[str, int]:
+        """Findings that few studies stand behind, and how many: those with it or without, the fewer."""
+        behind = {name: min(fit.present, self.studies - fit.present) for name, fit in self.findings.items()}
+        return {name: count for name, count in behind.items() if count < FIRM}
+
     def probabilities(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         """(queries, findings, features) -> finding -> (queries,) probability that it is present."""
         return {
@@ -158,7 +167,8 @@ def fit(
             f"none of {len(FINDINGS)} findings is both present and absent often enough"
             f" among {len(studies)} validation studies",
             wanted=f"at least {WANTED} with a finding and {WANTED} without it",
-            remedy="ingest more, or search without drafting",
+            remedy="ingest more, or search without drafting: where a tenth is held for validation, "
+            f"a finding that one study in ten has needs some {WANTED * 100} studies in the archive",
         )
     return Calibration(
         index=index,
