@@ -256,9 +256,14 @@ def test_summary_ranks(presences, wanted):
     assert summarise(claims) == {"Edema": wanted}
 
 
-def test_version_is_the_sha256_of_the_data_file():
-    raw = files("xemplar.findings").joinpath("lexicon.toml").read_bytes()
-    assert hashlib.sha256(raw).hexdigest() == findings.LEXICON_VERSION
+def test_version_is_of_the_data_file_and_of_the_code():
+    folder = files("xemplar.findings")
+    modules = sorted(one.name for one in folder.iterdir() if one.name.endswith(".py"))
+    version = hashlib.sha256(folder.joinpath("lexicon.toml").read_bytes())
+    for name in modules:
+        if name != "__init__.py":
+            version.update(hashlib.sha256(folder.joinpath(name).read_bytes()).digest())
+    assert version.hexdigest() == findings.LEXICON_VERSION
 
 
 def test_unknown_attribute():

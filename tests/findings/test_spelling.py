@@ -1,6 +1,5 @@
 """Mistyped key words are read as they were meant, and nothing else is."""
 
-import hashlib
 import itertools
 import re
 import string
@@ -11,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from xemplar.findings import label_report, lexicon_version, read_claims
+from xemplar.findings import label_report, read_claims
 from xemplar.findings.claims import claims_of
 from xemplar.findings.cleaning import cut
 from xemplar.findings.engine import read
-from xemplar.findings.lexicon import PROFILES, lexicon
+from xemplar.findings.lexicon import lexicon
 from xemplar.findings.spelling import spelling, words_of
 from xemplar.sources.phantom.slips import slips
 
@@ -263,9 +262,3 @@ def test_the_words_of_an_entry(entry, words):
 def test_an_entry_with_a_stray_bracket_is_told():
     with pytest.raises(ValueError, match="never opened"):
         words_of(["effusions?)"])
-
-
-def test_the_version_covers_the_rule():
-    assert DATA["spelling"]["rule"] == 1
-    raw = files("xemplar.findings").joinpath(PROFILES["default"]).read_bytes()
-    assert lexicon_version() == hashlib.sha256(raw).hexdigest()

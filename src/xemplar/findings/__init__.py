@@ -1,8 +1,9 @@
 """A sentence of a radiology report -> the claims it makes; a report -> CheXpert's 14 labels.
 
-Knows words and rules (`lexicon.toml`, `chexpert.toml`), how far they reach (`engine.py`), which word a
-typing error was meant to be (`spelling.py`), and how the mentions of a report add up (`labels.py`). Knows
-nothing of studies or images, and reads English alone: which language a text is in is for the caller to know.
+Knows words and rules (`lexicon.toml`, `chexpert.toml`), how far they reach (`engine.py`, `closings.py`),
+which word a typing error was meant to be (`spelling.py`), and how the mentions of a report add up
+(`labels.py`). Knows nothing of studies or images, and reads English alone: which language a text is in is for
+the caller to know.
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from xemplar.findings.lexicon import (
 
 if TYPE_CHECKING:
     LEXICON_VERSION: str
-    """SHA-256 of the default profile's data file; read when it is first asked for."""
+    """SHA-256 of the default profile's data file and of the engine; read when it is first asked for."""
     OTHER_FINDINGS: tuple[str, ...]
     """Findings beyond CheXpert's that claims may name; read from the data file when first asked for."""
 

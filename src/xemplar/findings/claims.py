@@ -12,10 +12,30 @@ from xemplar.findings.engine import BREAK, Mention, Scene, read
 from xemplar.findings.lexicon import lexicon
 from xemplar.records import Claim, Presence
 
-_ENDS = frozenset(("ends", "turns"))
+_ENDS = frozenset(("ends", "turns", "closes"))
+_CLOSED_BEFORE = frozenset(("ends", "closes"))
+_UNSURE = frozenset(("deny", "deny_next", "hedge", "hedge_soft", "hedge_next", "unsaid", "excepted"))
+_SIDE = r"(?:right|left)(?:-sided)?"
+_TWO_SIDES = re.compile(
+    rf"(?P<one>\b{_SIDE})(?:\s*,\s*(?:and\s+)?|\s+(?:and|&)\s+)(?P<two>(?:an?\s+)?(?:[\w-]+\s+){{1,3}}?{_SIDE}\b)"
+)
+_TWO_SIDES_AFTER = re.compile(
+    rf"[\s,:]*(?P<one>(?:[\w-]+\s+){{1,3}}?(?:on|in)\s+the\s+{_SIDE})(?:\s*,\s*|\s+)(?:and\s+)?"
+    rf"(?P<two>(?:[\w-]+\s+){{1,3}}?(?:on|in)\s+the\s+{_SIDE})\b"
+)
+_ZONE = r"(?:upper|mid|middle|lower)"
+_TWO_ZONES = re.compile(
+    rf"\b(?P<one>{_ZONE})(?P<and>\s*(?:,|and|&|/)\s*)(?P<two>(?:{_SIDE}\s+)?{_ZONE}\s+(?P<noun>(?:lung\s+)?(?:lobe|zone|field)s?|lungs?)\b)"
+)
+_BARE = re.compile(r"\s*,\s*(?:and\s+)?(?:(?:likely|probably|essentially|overall|\w+ly)\s+)?\Z")
+_CLOSED = re.compile(r"\s*(?:\Z|[.,;]|since\b|from\b|compared\b|in\s+(?:size|extent|volume)\b)")
 _TRAILING_VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|remains?|appears?)(?:\s+(?:been|also|now|\w+ly))*\s*\Z"
 )
+
+
+Modifiers = tuple[str | None, str | None, str | None, str | None]
+"""Side, place, degree, change."""
 
 
 def read_claims(sentence: str) -> tuple[Claim, ...]:
@@ -62,23 +82,63 @@ def claims_of(scene: Scene, position: int) -> Iterator[Claim]:
     side, place, degree = (
         _modifier(scene, kind, before=before, after=after) for kind in ("side", "place", "degree")
     )
-    change = _change(scene, mention, before)
+    said = [(side, place, degree, _change(scene, mention, before))]
+    if len(scene.text) > mention.end - mention.start:
+        said = _two_sides(scene, position, said[0]) or _two_zones(scene, mention, before, said[0]) or said
     for finding in findings_of(scene, mention):
-        yield Claim(
-            finding=finding,
-            presence=mention.presence,
-            side=side,
-            place=place,
-            degree=degree,
-            change=change,
-            span=scene.typed(mention.start, mention.reach),
-        )
+        for side, place, degree, change in said:
+            yield Claim(
+                finding=finding,
+                presence=mention.presence,
+                side=side,
+                place=place,
+                degree=degree,
+                change=change,
+                span=scene.typed(mention.start, mention.reach),
+            )
+
+
+def _two_sides(scene: Scene, position: int, said: Modifiers) -> list[Modifiers]:
+    """What is said of each side, as in "large right and small left effusions"; empty where it is of one."""
+    mention = scene.mentions[position]
+    begin = max((one.reach for one in scene.mentions[:position]), default=0)
+    end = scene.mentions[position + 1].start if position + 1 < len(scene.mentions) else len(scene.text)
+    found = _TWO_SIDES.search(scene.text, begin, mention.end) or _TWO_SIDES_AFTER.match(
+        scene.text, mention.end, max(end, mention.end)
+    )
+    if found is None or any(kind in _UNSURE and begin <= at < found.end() for kind, at, _ in scene.cues):
+        return []
+    first = (begin if found.end() <= mention.end else found.start("one"), found.end("one"))
+    parts = [_said_within(scene, first), _said_within(scene, found.span("two"))]
+    if parts[0][0] == parts[1][0] or not any((*parts[0][2:], *parts[1][2:])):
+        return []
+    return [(side, place or said[1], degree, change) for side, place, degree, change in parts]
+
+
+def _said_within(scene: Scene, window: tuple[int, int]) -> Modifiers:
+    none = (window[1], window[1])
+    side, place, degree, change = (
+        _modifier(scene, kind, before=window, after=none) for kind in ("side", "place", "degree", "change")
+    )
+    return side, place, degree, change
+
+
+def _two_zones(scene: Scene, mention: Mention, before: tuple[int, int], said: Modifiers) -> list[Modifiers]:
+    """Both places, each with its side: "right upper and lower lobe opacities"; empty where it is one."""
+    found = _TWO_ZONES.search(scene.text, *before)
+    matcher = scene.words.modifiers["place"]
+    place = None if found is None else matcher.pattern.fullmatch(f"{found['one']} {found['noun']}")
+    if found is None or place is None:
+        return []
+    side, _, degree, change = said
+    first = _said_within(scene, (before[0], found.end("one")))[0]
+    return [(first or side, matcher.label(place), degree, change), said]
 
 
 def _windows(scene: Scene, position: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where modifiers of a mention may stand: up to its own end, and from there on."""
     mention = scene.mentions[position]
-    start = max((s for kind, s, _ in scene.cues if kind == "ends" and s < mention.start), default=0)
+    start = max((s for kind, s, _ in scene.cues if kind in _CLOSED_BEFORE and s < mention.start), default=0)
     earlier = [one.reach for one in scene.mentions[:position] if one.label not in scene.words.passed]
     if earlier and earlier[-1] > start:
         start = min(earlier[-1], mention.start)
@@ -90,7 +150,7 @@ def _windows(scene: Scene, position: int) -> tuple[tuple[int, int], tuple[int, i
     if position + 1 < len(scene.mentions):
         end = max(min(end, scene.mentions[position + 1].start), mention.end)
     found_break = BREAK.search(scene.text, mention.reach, max(end, mention.reach))
-    if found_break is not None:
+    if found_break is not None and scene.text[mention.reach : mention.reach + 1] != ":":
         end = found_break.start()
     return (start, mention.end), (mention.end, max(end, mention.end))
 
@@ -121,7 +181,8 @@ def _change(scene: Scene, mention: Mention, before: tuple[int, int]) -> str | No
     gap = scene.text[mention.end : found.start()]
     verb = _TRAILING_VERB.search(gap)
     if verb is None and (BREAK.search(gap) or found.start() >= _next_start(scene, mention)):
-        return None
+        trails = _BARE.match(gap) and _CLOSED.match(scene.text, found.end())
+        return matcher.label(found) if trails else None
     if scene.words.verbs.search(gap[: verb.start()] if verb else gap):
         return None
     return matcher.label(found)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 
 from xemplar.findings.lexicon import Lexicon, Rule, Span
 from xemplar.findings.spelling import Shifts, typed
@@ -19,8 +20,11 @@ from xemplar.records import Presence
 
 _WORDS_ONLY = re.compile(r"\s+(?:(?!and\b|or\b|with\b)\w+\s+){0,2}\Z")
 _LIST_ONLY = re.compile(r"[\s,/&]*(?:and|or)?\s*(?:(?!with\b)\w+\s+){0,2}\Z")
+_PLURAL = re.compile(r"(?:are|were|have)\b|:")
+_JOINED = re.compile(r"\b(?:and|n?or)\b|[/&]")
 BREAK = re.compile(r",|;|\band\b|\bor\b|/")
 _ENDS = frozenset(("ends", "turns"))
+_REACHING = frozenset(("deny", "hedge", "hedge_soft", "unsaid"))
 _NO_CUES = frozenset(("pseudo", "no_change"))
 
 
@@ -74,17 +78,28 @@ def read(sentence: str, words: Lexicon) -> Scene | None:
         return None
     if len(words.mentions) > 1:
         mentions.sort(key=lambda mention: (mention.start, mention.end))
-    scene = Scene(text, words, mentions, words.cues.spans(text), shifts)
+    scene = Scene(text, words, mentions, _cues(text, mentions, words), shifts)
     if words.predicates is not None:
         _judge_structures(scene, words.predicates.spans(text))
         mentions[:] = [mention for mention in mentions if mention.presence is not None]
+    kinds = {kind for kind, _, _ in scene.cues}
+    rules = [rule for rule in words.rules if rule.words or not rule.kinds.isdisjoint(kinds)]
     for position, mention in enumerate(mentions):
         if not mention.label.startswith("@"):
-            _judge(scene, position)
+            _judge(scene, position, rules)
     mentions[:] = [mention for mention in mentions if mention.presence is not None]
     if words.alternatives is not None:
         _judge_alternatives(scene, words.alternatives)
     return scene
+
+
+def _cues(text: str, mentions: Sequence[Mention], words: Lexicon) -> Sequence[Span]:
+    """The cues of a sentence, and where the reach of one before ends within a list."""
+    cues = words.cues.spans(text)
+    if words.closings is None or len(mentions) < 2 or not any(kind in _REACHING for kind, _, _ in cues):
+        return cues
+    closed = words.closings.spans(text, mentions, cues)
+    return sorted((*cues, *closed), key=itemgetter(1)) if closed else cues
 
 
 def _lowered(sentence: str) -> str:
@@ -98,13 +113,10 @@ def _lowered(sentence: str) -> str:
 # --- rules -----
 
 
-def _judge(scene: Scene, position: int) -> None:
+def _judge(scene: Scene, position: int, rules: Sequence[Rule]) -> None:
     """The first rule with a cue that reaches the mention decides; without one it is stated."""
     mention = scene.mentions[position]
-    kinds = {kind for kind, _, _ in scene.cues}
-    for rule in scene.words.rules:
-        if rule.kinds.isdisjoint(kinds) and not rule.words:
-            continue
+    for rule in rules:
         if rule.labels and mention.label.lstrip("?") not in rule.labels:
             continue
         if rule.words is not None and not rule.words.search(scene.text, mention.start, mention.end):
@@ -158,7 +170,18 @@ def _is_open_back(scene: Scene, mention: Mention, rule: Rule, *, cue: Span) -> b
     """The same for a cue after the mention; `next_only` asks that no mention follows the cue."""
     if rule.next_only and any(other.start >= cue[2] for other in scene.mentions):
         return False
+    if rule.own_clause and _is_apart(scene, mention, cue):
+        return False
     return rule.barrier is None or rule.barrier.search(scene.text, mention.end, cue[1]) is None
+
+
+def _is_apart(scene: Scene, mention: Mention, cue: Span) -> bool:
+    """Whether a comma parts a mention from the one that a cue behind both speaks of: "A, B not seen"."""
+    between = [other.start for other in scene.mentions if mention.end <= other.start < cue[1]]
+    if not between or _PLURAL.match(scene.text, cue[1]):
+        return False
+    gap = scene.text[mention.end : between[-1]]
+    return "," in gap and not _JOINED.search(gap)
 
 
 def _judge_alternatives(scene: Scene, alternatives: re.Pattern[str]) -> None:

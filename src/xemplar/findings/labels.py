@@ -82,6 +82,10 @@ class _Read:
         return stated
 
 
+_NORMAL = _Read((), "absent", 0, 0, "normal", True, "")
+"""A sentence that names no finding, and says that there is none."""
+
+
 class Labeler:
     """Labels reports by one profile, and keeps the readings of the sentences it met last.
 
@@ -95,7 +99,10 @@ class Labeler:
 
         def reading(sentence: str) -> tuple[_Read, ...]:
             scene = read(sentence, words)
-            return () if scene is None else tuple(_mentions(scene))
+            said = () if scene is None else tuple(_mentions(scene))
+            if not said and words.normal is not None and words.normal.search(sentence.lower()):
+                return (_NORMAL,)
+            return said
 
         self._read = lru_cache(maxsize=remembered)(reading) if remembered else reading
 
@@ -105,10 +112,11 @@ class Labeler:
         text = _BETWEEN.join(sections)
         said: list[Said] = []
         stated: list[tuple[str, Presence]] = []
-        vetoed = False
+        vetoed, recognised = False, self.profile == "chexpert"
         for at, part in self._sentences(sections):
             for one in self._read(part.text):
                 start, end = part.span(one.start, one.end)
+                recognised = True
                 vetoed |= one.presence != "absent" and one.observations != (_DEVICES,)
                 stated += one.stated(self.profile)
                 said += [
@@ -117,7 +125,7 @@ class Labeler:
                     if name != _NO_FINDING
                 ]
         presences = _added_up(stated, self.profile)
-        if not vetoed and (self.profile == "chexpert" or any(map(str.isalpha, text))):
+        if recognised and not vetoed:
             presences[_NO_FINDING] = "present"
         return ReportLabels(self.profile, presences, tuple(said), text)
 

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, Literal, cast
 
 from xemplar.errors import XemplarError
+from xemplar.findings.closings import Closings, closings
 from xemplar.findings.spelling import Spelling, spelling
 from xemplar.records import Presence
 
@@ -65,6 +66,9 @@ _TABLES = (
     *("findings", "others", "structures", "predicates", "cues", *_MODIFIERS),
     *("not_mentions", "exceptions", "alternatives", "barriers"),
 )
+_ENGINE = ("claims", "cleaning", "closings", "engine", "labels", "lexicon", "spelling")
+"""The modules whose code makes a difference to what is read."""
+
 _WORDED = frozenset(("", "mentions", "doubtful", "names"))
 
 
@@ -119,11 +123,13 @@ class Rule:
     labels: frozenset[str]
     """The findings it is for; empty: all."""
     next_only: bool
+    own_clause: bool
+    """Whether, going back, it stops at a comma that no "and" or "or" makes part of a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """A compiled profile; `version` is the SHA-256 of its data file."""
+    """A compiled profile; `version` is `lexicon_version`."""
 
     profile: Profile
     version: str
@@ -135,6 +141,10 @@ class Lexicon:
     rules: tuple[Rule, ...]
     exceptions: re.Pattern[str] | None
     alternatives: re.Pattern[str] | None
+    closings: Closings | None
+    """What ends a cue's reach within a list, where a profile asks for it."""
+    normal: re.Pattern[str] | None
+    """What says that there is no finding without naming one, where a profile asks for it."""
     verbs: re.Pattern[str]
     modifiers: Mapping[str, Matcher]
     passed: frozenset[str]
@@ -179,6 +189,18 @@ def _mentions(data: Mapping[str, Any]) -> tuple[Matcher, ...]:
     return (_compile(lists),)
 
 
+def _verbs(data: Mapping[str, Any]) -> re.Pattern[str]:
+    return _compile([("verbs", data["barriers"]["verbs"])]).pattern
+
+
+def _closings(data: Mapping[str, Any]) -> Closings | None:
+    if "closings" not in data:
+        return None
+    kinds = ("side", "degree", "change")
+    beginnings = [entry for kind in kinds for entries in data[kind].values() for entry in entries]
+    return closings(data["closings"], beginnings, _verbs(data))
+
+
 def _rule(table: Mapping[str, Any], barriers: Mapping[str, Sequence[str]]) -> Rule:
     barrier = "|".join(phrase for name in table.get("barrier", ()) for phrase in barriers[name])
     words = "|".join(table.get("words", ()))
@@ -192,6 +214,7 @@ def _rule(table: Mapping[str, Any], barriers: Mapping[str, Sequence[str]]) -> Ru
         words=re.compile(words) if words else None,
         labels=frozenset(table.get("labels", ())),
         next_only=bool(table.get("next_only", False)),
+        own_clause=bool(table.get("own_clause", False)),
     )
 
 
@@ -211,11 +234,18 @@ def _data(profile: Profile) -> tuple[dict[str, Any], str]:
     if profile not in PROFILES:
         raise XemplarError(f"the labeler has no profile {profile!r}", wanted=f"one of {', '.join(PROFILES)}")
     raw = files("xemplar.findings").joinpath(PROFILES[profile]).read_bytes()
-    return tomllib.loads(raw.decode("utf-8")), hashlib.sha256(raw).hexdigest()
+    version = hashlib.sha256(raw)
+    for name in _ENGINE:
+        code = files("xemplar.findings").joinpath(f"{name}.py").read_bytes()
+        version.update(hashlib.sha256(code.replace(b"\r\n", b"\n")).digest())
+    return tomllib.loads(raw.decode("utf-8")), version.hexdigest()
 
 
 def lexicon_version(profile: Profile = "default") -> str:
-    """SHA-256 of a profile's data file: changes whenever a word or rule does, that of typing errors too."""
+    """SHA-256 of a profile's data file and of the modules that read by it: `findings/` but for its door.
+
+    It changes whenever a word, a rule, or what the engine makes of them does.
+    """
     return _data(profile)[1]
 
 
@@ -244,9 +274,11 @@ def lexicon(profile: Profile = "default") -> Lexicon:
         predicates=_compile(list(data["predicates"].items())) if "predicates" in data else None,
         cues=_compile(list(data["cues"].items())),
         rules=tuple(_rule(table, data.get("barriers", {})) for table in data["rules"]),
+        closings=_closings(data),
+        normal=_phrases(data, "normal"),
         exceptions=_phrases(data, "exceptions"),
         alternatives=_phrases(data, "alternatives"),
-        verbs=_compile([("verbs", data["barriers"]["verbs"])]).pattern,
+        verbs=_verbs(data),
         modifiers={kind: _compile(list(data[kind].items())) for kind in _MODIFIERS if kind in data},
         passed=frozenset(name for name, table in data.get("others", {}).items() if table.get("passed")),
         spelling=spelling(_entries(data), data["spelling"]) if "spelling" in data else None,
