@@ -145,6 +145,14 @@ def test_the_function_for_clips_names_the_one_for_matchers(made, tmp_path):
         import_checkpoint(made / "albef.pth", tmp_path / "m", Choices(tokenizer=made / "vocab.txt"))
 
 
+def test_a_matcher_is_not_exported(made, tmp_path):
+    taken(made, "albef.pth", tmp_path / "m")
+    assert "m: a matcher, which is not exported" in refused(
+        "model", "export", tmp_path / "m", "--out", tmp_path / "out"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture(scope="module")
 def indexed(made, phantom_corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("searched")

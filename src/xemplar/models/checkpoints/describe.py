@@ -85,8 +85,7 @@ def _of_matcher(model: TorchMatcher) -> Json:
             ),
         },
         "imported_from": (manifest.get("imported") or {}).get("name"),
-        "recipe": manifest.get("recipe"),
-        "validation": manifest.get("validation"),
+        **{name: manifest[name] for name in ("recipe", "validation") if name in manifest},
     }
 
 

@@ -56,7 +56,8 @@ def _resize(net: MatcherNet, size: int) -> None:
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise XemplarError(
-            f"an input size of {size}: {said}", wanted=f"a multiple of {net.config.image.patch} px"
+            f"an input size of {size}: {said}",
+            wanted=f"a multiple of {net.config.image.patch} px from 8 to 1024",
         ) from None
     net.resize(size)
 

@@ -30,6 +30,8 @@ def export_model(folder: Path | str, out: Path | str, *, licence: str | None = N
     anything that people will understand. An imported model is refused: it is its makers' to publish.
     """
     folder, out = Path(folder), Path(out)
+    if (folder / "matcher.json").is_file():
+        raise MismatchError("a matcher, which is not exported", wanted="a model", where=str(folder))
     manifest = read_manifest(folder, "model.json", kind="model", version=VERSION)
     if "imported" in manifest or manifest.get("architecture", "dual") != "dual":
         raise MismatchError(
