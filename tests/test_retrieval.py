@@ -120,6 +120,24 @@ def test_its_own_study_and_patient_are_left_out(retriever, kind, number):
     assert_same(retriever.search(film, kind, 6), wanted)
 
 
+def test_who_is_left_out_can_be_asked(retriever):
+    film, own = film_of(retriever, 3), retriever.corpus.studies[3]
+    of_the_patient = {s.study_id for s in retriever.corpus.studies if s.patient_id == own.patient_id}
+    left_out = retriever.left_out(film)
+    assert left_out[0] == own.study_id and len(left_out) > 2
+    assert set(left_out) == of_the_patient and len(left_out) == len(of_the_patient)
+    assert retriever.left_out(stranger(retriever)) == retriever.left_out("effusion") == ()
+
+
+def test_only_what_is_in_the_index_is_left_out_of_it(tmp_path):
+    corpus = corpus_of(archive(), tmp_path / "corpus")
+    index = build_index(corpus, HashEncoder(), tmp_path / "index", parts=("train",))
+    trained = Retriever(corpus, index, HashEncoder())
+    for study in (corpus.part("train")[0], corpus.part("test")[0]):
+        film = corpus.film(study, study.views[0])
+        assert (study.study_id in trained.left_out(film)) == (study.split == "train")
+
+
 def test_a_patient_with_nearly_everything_still_leaves_k_answers(tmp_path):
     arrivals = [arrival(n, patient="many" if n < 150 else f"p{n}", findings="Same.") for n in range(153)]
     found = retriever_of(arrivals, tmp_path)

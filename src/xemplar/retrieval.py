@@ -133,6 +133,18 @@ class Retriever:
             return Leave(held.study_id, held.patient_id, held.facets.get("cluster"))
         return Leave(film.study_id, film.patient_id, film.cluster)
 
+    def left_out(self, query: Query) -> tuple[str, ...]:
+        """Studies of the index that an image's answer leaves out: its own first, then its patient's others.
+
+        Nobody is left out of a text's answer, nor of one for an image that the archive doesn't know.
+        """
+        leave = self.leave_of(query)
+        if leave == NOBODY:
+            return ()
+        parts = self.index.manifest["parts"]
+        dropped = [s.study_id for s in self.corpus.studies if s.split in parts and leave.drops(s)]
+        return tuple(sorted(dropped, key=lambda study_id: study_id != leave.study_id))
+
     @cached_property
     def _by_file(self) -> dict[str, Study]:
         """SHA-256 of an original -> its study."""

@@ -77,6 +77,14 @@ def tell_thin(calibration: Calibration) -> None:
         tell(f"thresholds {rest}, so drafts will be unreliable there: {counts}")
 
 
+def tell_left_out(study_ids: Sequence[str]) -> None:
+    """On stderr, that an image's own study, and its patient's or group's others, are not in the answer."""
+    if study_ids:
+        more = len(study_ids) - 1
+        others = f", and {more} more of its patient or group" if more else ""
+        tell(f"left out: study {study_ids[0]}, which holds this film{others}")
+
+
 def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:
     """Hits as text: rank, score, study, its image's path, and the words."""
     say(f"[{corpus.title}]")

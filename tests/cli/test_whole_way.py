@@ -101,6 +101,15 @@ def test_figures_get_whole_captions(walk, figures):
     assert made["lines"][0]["text"].startswith("Axial CT of case")
     assert made["lines"][0]["confidence"] is None
 
+    # The film asked about is in the archive, and so is another of its article (both in the training part).
+    done = xemplar("search", figures / "index", "--image", figures / "images/1.png", "--json")
+    found = json.loads(done.stdout)
+    assert len(found["left_out"]) == 2
+    assert not set(found["left_out"]) & {one for hit in found["hits"] for one in hit["study_ids"]}
+    own = f"left out: study {found['left_out'][0]}, which holds this film, and 1 more of its patient or group"
+    assert own in done.stderr.splitlines()
+    assert "left out" not in xemplar("search", figures / "index", "a liver").stderr
+
 
 @pytest.mark.parametrize("verb", ["ingest", "train"])
 def test_interrupted_it_goes_on(verb, walk, tmp_path, monkeypatch):
@@ -136,7 +145,7 @@ def test_interrupted_it_goes_on(verb, walk, tmp_path, monkeypatch):
         steps = []
         whole = loop._Run._step
         monkeypatch.setattr(
-            loop._Run, "_step", lambda run, batch: steps.append(batch.step) or whole(run, batch)
+            loop._Run, "_step", lambda run, batches: steps.append(run.at.step) or whole(run, batches)
         )
         xemplar(*command)
         assert before > 0 and steps[0] == before

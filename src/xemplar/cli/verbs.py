@@ -153,7 +153,7 @@ def search(
     from dataclasses import asdict, replace
 
     from xemplar.archive import open_archive
-    from xemplar.terminal import say_json, show_hits
+    from xemplar.terminal import say_json, show_hits, tell_left_out
 
     if (query is None) == (image is None):
         refuse("a search needs either words or --image FILE")
@@ -163,8 +163,11 @@ def search(
     archive.check_facets(facets)
     leave = replace(archive.retriever.leave_of(asked), facets=facets)
     hits = archive.search(asked, k, kind=one_of(kind, ("image", "sentence", "report"), "--kind"), leave=leave)
+    left_out = archive.retriever.left_out(asked)
+    tell_left_out(left_out)
     if as_json:
-        say_json({"archive": archive.describe(), "hits": [asdict(hit) for hit in hits]})
+        found = [asdict(hit) for hit in hits]
+        say_json({"archive": archive.describe(), "left_out": left_out, "hits": found})
     else:
         show_hits(hits, archive.corpus)
 
