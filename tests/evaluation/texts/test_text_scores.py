@@ -86,6 +86,7 @@ def test_an_undefined_score_is_null(poor):
 def test_captions_have_wording_alone():
     found = scored(PERFECT, texts="captions")
     assert not found["labels"] and found["wording"] and found["labels_left_out"] == 5
+    assert "constant normal report" not in found["wording"][0]["floors"]
 
 
 def test_a_reference_in_another_language_has_wording_but_no_labels():

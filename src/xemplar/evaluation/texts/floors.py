@@ -41,17 +41,24 @@ class Pool:
 
 
 def floor_texts(
-    references: Sequence[str], clusters: NDArray[np.str_], pool: Pool, *, seed: int, constant: str = NORMAL
+    references: Sequence[str],
+    clusters: NDArray[np.str_],
+    pool: Pool,
+    *,
+    seed: int,
+    constant: str | None = NORMAL,
 ) -> dict[str, tuple[str, ...]]:
     """Floor -> a text for every reference, in order.
 
-    `constant normal report`: one sentence for all. `random report`, `random normal report`: drawn with the
-    seed from the pool. `nearest report (ceiling)`: the pool's text most like the reference itself, which
-    nobody knows beforehand: what choosing among whole reports can reach at most, about. A floor for which
-    the pool has no text of somebody else's is left out.
+    `constant normal report`: one text for all, where there is one. `random report`, `random normal report`:
+    drawn with the seed from the pool. `nearest report (ceiling)`: the pool's text most like the reference
+    itself, which nobody knows beforehand: about what choosing among whole reports can reach. A floor for
+    which the pool has no text of somebody else's is left out.
     """
     rng = np.random.default_rng(seed)
-    found: dict[str, tuple[str, ...]] = {CONSTANT: (constant,) * len(references)}
+    found: dict[str, tuple[str, ...]] = {}
+    if constant is not None:
+        found[CONSTANT] = (constant,) * len(references)
     everything = np.arange(len(pool.texts))
     for name, rows in ((RANDOM, everything), (RANDOM_NORMAL, np.flatnonzero(pool.normal))):
         drawn = _drawn(rows, pool.clusters, clusters, rng=rng)

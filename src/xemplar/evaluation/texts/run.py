@@ -17,7 +17,7 @@ from xemplar import __version__
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.texts.anchors import anchors_of
-from xemplar.evaluation.texts.floors import Pool, floor_texts
+from xemplar.evaluation.texts.floors import NORMAL, Pool, floor_texts
 from xemplar.evaluation.texts.measures import QUESTIONS, Family, label_families, wording_families
 from xemplar.evaluation.texts.pairs import Pairs
 from xemplar.evaluation.texts.reading import Reader
@@ -93,9 +93,7 @@ def score_texts(
     run = _Run(pairs, settings)
     if settings.floors:
         told("floors")
-    floors = floor_texts(
-        pairs.references, pairs.clusters, pool or run.own_pool(), seed=settings.seed
-    ) if settings.floors else {}  # fmt: skip
+    floors = run.floors(pool) if settings.floors else {}
     told("scores")
     families = {name: run.families(texts) for name, texts in {"ours": pairs.predictions, **floors}.items()}
     told("intervals")
@@ -179,6 +177,16 @@ class _Run:
                 axis=1
             )
         return Pool(self.pairs.references, self.pairs.clusters, normal)
+
+    def floors(self, pool: Pool | None) -> dict[str, tuple[str, ...]]:
+        """What the floors say of every study; captions have no constant one."""
+        return floor_texts(
+            self.pairs.references,
+            self.pairs.clusters,
+            pool or self.own_pool(),
+            seed=self.settings.seed,
+            constant=NORMAL if self.settings.texts == "reports" else None,
+        )
 
     def families(self, texts: tuple[str, ...]) -> list[Family]:
         """All that is measured of a system's texts."""
