@@ -11,6 +11,8 @@ from xemplar.sources import phantom
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [*sorted(DOCS.glob("*.md")), *sorted((DOCS / "results").glob("*.json"))]
 PAGES = [path for path in PAGES if path.name != "log.md"]
+NONE = "none"
+"""Of what is not of drawn films."""
 
 
 def hashes(path):
@@ -18,8 +20,8 @@ def hashes(path):
     text = path.read_text(encoding="utf-8")
     found = set(re.findall(r"phantom-v\d+ ([0-9a-f]{8})\b", text))
     if path.suffix == ".json":
-        json.loads(text, object_hook=lambda row: found.update({row.get("version_hash", "unknown")}))
-    return found - {"unknown"}
+        json.loads(text, object_hook=lambda row: found.update({row.get("version_hash", NONE)}))
+    return found - {NONE}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
