@@ -214,8 +214,11 @@ def _page(facts: Json, picture: bytes) -> bytes:
     title, body = html.escape(facts["title"]), html.escape(_listed(facts))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}: corpus card</title>'
-        "<style>body{margin:24px auto;max-width:1280px;font:14px/1.5 system-ui,sans-serif;color:#1b2a33}"
-        "img{width:100%;height:auto}pre{white-space:pre-wrap;color:#5d6d76}</style></head><body>"
+        f"<style>body{{margin:24px auto;padding:0 24px;max-width:1280px;color:{INK};background:{PAPER};"
+        "font:14px/1.5 'DejaVu Sans',system-ui,sans-serif}img{width:100%;height:auto}"
+        f"details{{margin:18px 12px;padding-top:12px;border-top:1px solid {RULE}}}"
+        "summary{font-weight:bold;cursor:pointer}"
+        f"pre{{margin:12px 0 0;font-size:12px;white-space:pre-wrap;color:{FAINT}}}</style></head><body>"
         f'<img alt="{title}: findings by split, ages, views, sentences" src="data:image/png;base64,{image}">'
         f"<details><summary>All counts</summary><pre>{body}</pre></details></body></html>\n"
     ).encode()
