@@ -29,4 +29,8 @@ def main(index: str, film: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    if len(sys.argv) != 3:
+        sys.exit(
+            "usage: search_and_draft.py INDEX FILM (after `make demo`: demo/index, a file of demo/films)"
+        )
+    main(*sys.argv[1:])

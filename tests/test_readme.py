@@ -137,3 +137,10 @@ def test_every_file_it_points_to_exists():
     linked = re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8"))
     assert linked
     assert [name for name in linked if "://" not in name and not (README.parent / name).exists()] == []
+
+
+def test_the_example_says_how_it_is_called(monkeypatch):
+    example = README.parent / "examples" / "search_and_draft.py"
+    monkeypatch.setattr("sys.argv", [str(example)])
+    with pytest.raises(SystemExit, match=r"^usage: search_and_draft\.py INDEX FILM"):
+        runpy.run_path(str(example), run_name="__main__")
