@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from xemplar.records import UNVERIFIED, Claim, Draft, Line
-from xemplar.terminal import say_json, show_draft, show_scores
+from xemplar.terminal import say_json, show_draft, show_scores, tell_domains
 
 CORPUS = SimpleNamespace(title="synthetic, 2 patients, 2 studies")
 
@@ -16,6 +16,22 @@ def test_what_json_has_no_word_for_is_never_printed(capsys, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         say_json({"score": [value]})
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("corpus", "model", "is_told"),
+    [
+        ("clinical", "synthetic", True),
+        ("synthetic", "clinical", True),
+        ("synthetic", "synthetic", False),
+        ("clinical", "figures", False),
+        ("clinical", None, False),
+    ],
+)
+def test_a_drawn_model_and_a_corpus_that_is_not_are_told(capsys, corpus, model, is_told):
+    tell_domains(corpus, model)
+    told = f"a {corpus} corpus with a {model} model: to be searched, but it drafts for drawn films alone\n"
+    assert capsys.readouterr().err == (told if is_told else "")
 
 
 def test_a_line_is_sure_of_its_finding_alone(capsys):

@@ -25,7 +25,7 @@ from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.drafting import how_sure
 from xemplar.drafting.calibration import FIRM, Calibration
-from xemplar.records import UNVERIFIED, Draft, Hit
+from xemplar.records import UNVERIFIED, Domain, Draft, Hit
 
 Advance = Callable[[int, int | None, str], None]
 """Called with how much is done, of how much (where that is known anew), and a note."""
@@ -67,6 +67,12 @@ def tell(text: str) -> None:
 def say_json(value: object) -> None:
     """A result as JSON on stdout; what is undefined has to be null by now, since JSON has no NaN."""
     say(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def tell_domains(corpus: Domain, model: Domain | None) -> None:
+    """On stderr, what follows where either a corpus or the model for it is drawn, and the other is not."""
+    if model is not None and (corpus == "synthetic") != (model == "synthetic"):
+        tell(f"a {corpus} corpus with a {model} model: to be searched, but it drafts for drawn films alone")
 
 
 def tell_thin(calibration: Calibration) -> None:

@@ -75,6 +75,18 @@ def test_a_command_line_that_is_none_says_how(line):
     assert "Usage: " in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize("parts", ["foo", "train,foo", "all,foo", ""])
+def test_parts_that_are_none_are_told_with_all(walk, tmp_path, parts):
+    model = ("--model", walk / "model", "--out", tmp_path / "index")
+    line = refused("index", walk / "corpus", *model, "--parts", parts)
+    wanted = "wanted all, or of train, val, test one or some, with commas"
+    assert line.startswith("error: --parts '") and line.endswith(wanted)
+
+
+def test_the_version():
+    assert xemplar("--version").stdout == f"xemplar {xemplar_package.__version__}\n"
+
+
 def test_no_such_folder(tmp_path):
     assert "no such index folder" in refused("search", tmp_path / "nowhere", "effusion")
 
@@ -90,7 +102,7 @@ def test_every_option_that_a_message_names_is_one():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 named |= {option: path.name for option in spelt.findall(node.value)}
-    commands, options = [get_command(app)], {"--help"}
+    commands, options = [get_command(app)], {"--help", "--nproc-per-node"}  # the latter is torchrun's
     for command in commands:
         commands += getattr(command, "commands", {}).values()
         options |= {name for one in command.params for name in (*one.opts, *one.secondary_opts)}

@@ -23,6 +23,8 @@ IndexFolder = Annotated[Path, typer.Argument(help="An index folder.")]
 CorpusFolder = Annotated[Path, typer.Argument(help="A corpus folder.")]
 Calibration = Annotated[Path | None, typer.Option(help="A calibration folder (default: beside the index).")]
 
+PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")
+
 
 def refuse(message: str) -> NoReturn:
     """End in one line."""
@@ -42,9 +44,12 @@ def pairs_of(values: list[str], option: str) -> dict[str, str]:
 
 def parts_of(value: str) -> tuple[Literal["train", "val", "test"], ...]:
     """The parts of a corpus that a word or a list of words names."""
-    if value == "all":
-        return ("train", "val", "test")
-    return tuple(one_of(part.strip(), ("train", "val", "test"), "--parts") for part in value.split(","))
+    named = [part.strip() for part in value.split(",")]
+    if named == ["all"]:
+        return PARTS
+    if foreign := [part for part in named if part not in PARTS]:
+        refuse(f"--parts {foreign[0]!r}; wanted all, or of {', '.join(PARTS)} one or some, with commas")
+    return tuple(part for part in PARTS if part in named)
 
 
 def one_of(value: str, allowed: tuple[str, ...], option: str) -> Any:  # noqa: ANN401  one of the literals

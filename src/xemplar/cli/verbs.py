@@ -31,6 +31,25 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _tell_version(value: bool) -> None:
+    if value:
+        from xemplar import __version__
+
+        typer.echo(f"xemplar {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before_any_verb(
+    _: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Say the version.")
+    ] = False,
+) -> None:
+    """What stands before a verb."""
+
+
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(model_app, name="model")
@@ -90,9 +109,10 @@ def index(
     from xemplar.corpus import Corpus
     from xemplar.index import build_index, origins_of
     from xemplar.models.checkpoint import open_model
-    from xemplar.terminal import progress, say, say_json
+    from xemplar.terminal import progress, say, say_json, tell_domains
 
     opened, encoder = Corpus.open(corpus), open_model(model)
+    tell_domains(opened.settings.domain, encoder.domain)
     with progress("indexing") as advance:
         made = build_index(
             opened,
