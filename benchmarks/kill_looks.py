@@ -109,7 +109,7 @@ def content_of(verb: str, folder: Path) -> object:
     listed = manifest.get("files") or {
         path: entry for segment in manifest["segments"].values() for path, entry in segment["files"].items()
     }
-    known = {*listed, name, ".lock", "salt", "log.jsonl", "near_duplicates.json"}
+    known = {*listed, name, ".lock", "salt", "log.jsonl", "training.png", "near_duplicates.json"}
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     if strays := sorted(files - known):
         raise Wrong(f"not listed: {strays}")

@@ -56,8 +56,7 @@ class Passes:
         `Ranks.add_up` makes the whole of them. `own` are parameters of the loss itself, such as a
         temperature. What is random is drawn from `seed`; torch's generator is put back.
         """
-        device = self.ranks.device
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=self.ranks.generators):
             torch.manual_seed(seed)
             if self.chunk:
                 return self._cached(sides, loss_of, seed=seed, own=own)

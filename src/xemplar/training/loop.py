@@ -145,7 +145,7 @@ class _Run:
         self.ranks.wait()  # until everyone has read it
 
     def _built(self) -> DualEncoder:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=self.ranks.generators):
             torch.manual_seed(self.settings.seed)
             model = DualEncoder(_with_vocabulary(self.recipe, self.tokenizer))
         if self.settings.chunk and not self.settings.frozen_norm:

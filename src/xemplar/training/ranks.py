@@ -39,6 +39,11 @@ class Ranks:
         """Whether this is the process that writes and speaks."""
         return self.number == 0
 
+    @property
+    def generators(self) -> list[torch.device]:
+        """Devices whose generators are to be put back, besides the CPU's."""
+        return [] if self.device.type == "cpu" else [self.device]
+
     def share(self, count: int) -> slice:
         """Which of so many rows are this process's: a run of them, evenly."""
         return share(count, self.number, self.count)
