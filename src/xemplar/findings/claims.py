@@ -25,7 +25,7 @@ _TWO_SIDES_AFTER = re.compile(
 )
 _ZONE = r"(?:upper|mid|middle|lower)"
 _TWO_ZONES = re.compile(
-    rf"\b(?P<one>{_ZONE})(?P<and>\s*(?:,|and|&|/)\s*)(?P<two>(?:{_SIDE}\s+)?{_ZONE}\s+(?P<noun>(?:lung\s+)?(?:lobe|zone|field)s?|lungs?)\b)"
+    rf"\b(?P<one>{_ZONE})(?:\s+(?:lobe|zone|field)s?)?(?P<and>\s*(?:,|and|&|/)\s*)(?P<two>(?:{_SIDE}\s+)?{_ZONE}\s+(?P<noun>(?:lung\s+)?(?:lobe|zone|field)s?|lungs?)\b)"
 )
 _BARE = re.compile(r"\s*,\s*(?:and\s+)?(?:(?:likely|probably|essentially|overall|\w+ly)\s+)?\Z")
 _CLOSED = re.compile(r"\s*(?:\Z|[.,;]|since\b|from\b|compared\b|in\s+(?:size|extent|volume)\b)")
@@ -162,7 +162,8 @@ def _modifier(scene: Scene, kind: str, *, before: tuple[int, int], after: tuple[
     for found in matcher.pattern.finditer(scene.text, *before):  # noqa: B007 - the last one is wanted
         pass
     if found is None:
-        found = matcher.pattern.search(scene.text, *after)
+        later = matcher.pattern.finditer(scene.text, *after)
+        found = next((one for one in later if not scene.text.endswith("not ", 0, one.start())), None)
     return None if found is None else matcher.label(found)
 
 

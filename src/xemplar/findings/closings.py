@@ -17,12 +17,17 @@ KIND = "closes"
 """The kind of cue that a closing is."""
 
 _OR = re.compile(r"\b(?:n?or)\b")
+_EITHER_SIDE = re.compile(r"\b(?:right|left)\s+or\b")
 _CLAUSE = re.compile(r"[,;(]|\bn?or\b|\.\s")
 _ENDS = frozenset(("ends", "turns", "deny"))
 
 
 class Mentioned(Protocol):
     """What a closing asks of a mention."""
+
+    @property
+    def label(self) -> str:
+        """What it mentions; a structure begins with "@"."""
 
     @property
     def start(self) -> int:
@@ -56,7 +61,7 @@ class Closings:
             opens = self.opening.search(text, one.end, two.end)
             if opens is not None and not self._listed(text, two, mentions, limit):
                 found.append((KIND, opens.start(), opens.start()))
-            elif self._affirmed(
+            elif self._is_clause(text, two, separator.end(), limit) or self._affirmed(
                 text, two, mentions, limit=limit, beside=_is_first(text, one, cues, separator)
             ):
                 found.append((KIND, separator.start(), separator.start()))
@@ -64,9 +69,18 @@ class Closings:
 
     def _listed(self, text: str, one: Mentioned, mentions: Sequence[Mentioned], limit: int) -> bool:
         """Whether "or" or "nor" and another mention close the list that a mention stands in."""
+        if _EITHER_SIDE.search(text, max(0, one.start - 40), one.start):
+            return True
         verb = self.verbs.search(text, one.end, limit)
         closing = _OR.search(text, one.end, verb.start() if verb else limit)
         return closing is not None and any(closing.end() <= other.start < limit for other in mentions)
+
+    def _is_clause(self, text: str, one: Mentioned, begin: int, limit: int) -> bool:
+        """Whether a mention is said of something else ("lungs are hyperinflated"), or is a structure so."""
+        if one.label.startswith("@"):
+            clause = _CLAUSE.search(text, one.end, limit)
+            return self.verbs.search(text, one.end, clause.start() if clause else limit) is not None
+        return self.verbs.search(text, begin, one.start) is not None
 
     def _affirmed(
         self, text: str, one: Mentioned, mentions: Sequence[Mentioned], *, limit: int, beside: bool

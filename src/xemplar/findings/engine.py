@@ -79,7 +79,7 @@ def read(sentence: str, words: Lexicon) -> Scene | None:
     if len(words.mentions) > 1:
         mentions.sort(key=lambda mention: (mention.start, mention.end))
     scene = Scene(text, words, mentions, _cues(text, mentions, words), shifts)
-    if words.predicates is not None:
+    if words.predicates is not None and any(mention.label[0] == "@" for mention in mentions):
         _judge_structures(scene, words.predicates.spans(text))
         mentions[:] = [mention for mention in mentions if mention.presence is not None]
     kinds = {kind for kind, _, _ in scene.cues}
@@ -116,12 +116,14 @@ def _lowered(sentence: str) -> str:
 def _judge(scene: Scene, position: int, rules: Sequence[Rule]) -> None:
     """The first rule with a cue that reaches the mention decides; without one it is stated."""
     mention = scene.mentions[position]
+    before = [cue for cue in reversed(scene.cues) if cue[2] <= mention.start]
+    after = [cue for cue in scene.cues if cue[1] >= mention.end]
     for rule in rules:
         if rule.labels and mention.label.lstrip("?") not in rule.labels:
             continue
         if rule.words is not None and not rule.words.search(scene.text, mention.start, mention.end):
             continue
-        cue = _reaching(scene, position, rule)
+        cue = _reaching(scene, position, rule, before=before, after=after)
         if cue is not None:
             mention.presence = None if rule.presence == "unsaid" else rule.presence
             said = " ".join(scene.text[cue[1] : cue[2]].split())
@@ -131,18 +133,19 @@ def _judge(scene: Scene, position: int, rules: Sequence[Rule]) -> None:
         mention.presence, mention.rule = "uncertain", "doubtful word"
 
 
-def _reaching(scene: Scene, position: int, rule: Rule) -> Span | None:
-    """The nearest cue of a rule that reaches the mention, those before it first."""
+def _reaching(
+    scene: Scene, position: int, rule: Rule, *, before: Sequence[Span], after: Sequence[Span]
+) -> Span | None:
+    """The nearest cue of a rule that reaches the mention, those before it first; both nearest first."""
     mention = scene.mentions[position]
     if not rule.kinds:
         return ("", mention.start, mention.start)
     if rule.reach != "back":
-        before = [cue for cue in reversed(scene.cues) if cue[2] <= mention.start]
         cue = _nearest(before, rule)
         if cue is not None and _is_open(scene, position, rule, cue_end=cue[2]):
             return cue
     if rule.reach != "forward":
-        cue = _nearest([cue for cue in scene.cues if cue[1] >= mention.end], rule)
+        cue = _nearest(after, rule)
         if cue is not None and _is_open_back(scene, mention, rule, cue=cue):
             return cue
     return None

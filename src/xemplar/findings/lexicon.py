@@ -64,7 +64,7 @@ PROFILES: Mapping[Profile, str] = {"default": "lexicon.toml", "chexpert": "chexp
 _MODIFIERS = ("side", "place", "degree", "change")
 _TABLES = (
     *("findings", "others", "structures", "predicates", "cues", *_MODIFIERS),
-    *("not_mentions", "exceptions", "alternatives", "barriers"),
+    *("not_mentions", "exceptions", "alternatives", "barriers", "closings", "normal"),
 )
 _ENGINE = ("claims", "cleaning", "closings", "engine", "labels", "lexicon", "spelling")
 """The modules whose code makes a difference to what is read."""
