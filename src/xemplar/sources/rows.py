@@ -233,15 +233,15 @@ def _not_utf8(path: Path) -> XemplarError:
     """The error that names the first byte of a file that is not UTF-8, and its line."""
     data = path.read_bytes()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return _encoding_error(path, 0, 1, "UTF-16, not UTF-8")
+        return _encoding_error(path, 0, line=1, what="UTF-16, not UTF-8")
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return _encoding_error(path, error.start, 1 + data.count(b"\n", 0, error.start))
-    return _encoding_error(path, 0, 1)
+        return _encoding_error(path, error.start, line=1 + data.count(b"\n", 0, error.start))
+    return _encoding_error(path, 0, line=1)
 
 
-def _encoding_error(path: Path, position: int, line: int, what: str = "not UTF-8") -> XemplarError:
+def _encoding_error(path: Path, position: int, *, line: int, what: str = "not UTF-8") -> XemplarError:
     return XemplarError(
         f"byte {position} (line {line}) is {what}", wanted="UTF-8", where=path.name,
         remedy="save the table as UTF-8",
@@ -261,7 +261,7 @@ def _json_records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             except UnicodeDecodeError as error:
                 utf16 = number == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
                 what = "UTF-16, not UTF-8" if utf16 else "not UTF-8"
-                raise _encoding_error(path, position + error.start, number, what) from error
+                raise _encoding_error(path, position + error.start, line=number, what=what) from error
             position += len(raw)
             if line:
                 yield number, _json_object(path, number, line)
