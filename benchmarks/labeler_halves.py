@@ -12,7 +12,7 @@ HALVES = ("tuning", "frozen")
 
 
 def half_of(findings: str, impression: str) -> str:
-    """ "tuning" or "frozen", by the first byte of the hash of the lower-cased words."""
+    """One of HALVES, by the first byte of the hash of the lower-cased words."""
     words = " ".join(f"{findings} {impression}".lower().split())
     return HALVES[hashlib.sha256(words.encode()).digest()[0] & 1]
 
