@@ -84,7 +84,9 @@ def claims_of(scene: Scene, position: int) -> Iterator[Claim]:
     )
     said = [(side, place, degree, _change(scene, mention, before))]
     if len(scene.text) > mention.end - mention.start:
-        said = _two_sides(scene, position, said[0]) or _two_zones(scene, mention, before, said[0]) or said
+        said = (
+            _two_sides(scene, position, said[0]) or _two_zones(scene, mention, before, said=said[0]) or said
+        )
     for finding in findings_of(scene, mention):
         for side, place, degree, change in said:
             yield Claim(
@@ -123,7 +125,9 @@ def _said_within(scene: Scene, window: tuple[int, int]) -> Modifiers:
     return side, place, degree, change
 
 
-def _two_zones(scene: Scene, mention: Mention, before: tuple[int, int], said: Modifiers) -> list[Modifiers]:
+def _two_zones(
+    scene: Scene, mention: Mention, before: tuple[int, int], *, said: Modifiers
+) -> list[Modifiers]:
     """Both places, each with its side: "right upper and lower lobe opacities"; empty where it is one."""
     found = _TWO_ZONES.search(scene.text, *before)
     matcher = scene.words.modifiers["place"]

@@ -59,15 +59,15 @@ class Closings:
                 continue
             limit = min((at for kind, at, _ in cues if kind in _ENDS and at >= two.end), default=len(text))
             opens = self.opening.search(text, one.end, two.end)
-            if opens is not None and not self._listed(text, two, mentions, limit):
+            if opens is not None and not self._listed(text, two, mentions, limit=limit):
                 found.append((KIND, opens.start(), opens.start()))
-            elif self._is_clause(text, two, separator.end(), limit) or self._affirmed(
-                text, two, mentions, limit=limit, beside=_is_first(text, one, cues, separator)
+            elif self._is_clause(text, two, separator.end(), limit=limit) or self._affirmed(
+                text, two, mentions, limit=limit, beside=_is_first(text, one, cues, separator=separator)
             ):
                 found.append((KIND, separator.start(), separator.start()))
         return found
 
-    def _listed(self, text: str, one: Mentioned, mentions: Sequence[Mentioned], limit: int) -> bool:
+    def _listed(self, text: str, one: Mentioned, mentions: Sequence[Mentioned], *, limit: int) -> bool:
         """Whether "or" or "nor" and another mention close the list that a mention stands in."""
         if _EITHER_SIDE.search(text, max(0, one.start - 40), one.start):
             return True
@@ -75,7 +75,7 @@ class Closings:
         closing = _OR.search(text, one.end, verb.start() if verb else limit)
         return closing is not None and any(closing.end() <= other.start < limit for other in mentions)
 
-    def _is_clause(self, text: str, one: Mentioned, begin: int, limit: int) -> bool:
+    def _is_clause(self, text: str, one: Mentioned, begin: int, *, limit: int) -> bool:
         """Whether a mention is said of something else ("lungs are hyperinflated"), or is a structure so."""
         if one.label.startswith("@"):
             clause = _CLAUSE.search(text, one.end, limit)
@@ -98,7 +98,7 @@ class Closings:
         return False
 
 
-def _is_first(text: str, one: Mentioned, cues: Sequence[Span], separator: re.Match[str]) -> bool:
+def _is_first(text: str, one: Mentioned, cues: Sequence[Span], *, separator: re.Match[str]) -> bool:
     """Whether a separator is no "and", and no other comma stands between the cue and the mention before."""
     if "and" in separator[0] or "&" in separator[0]:
         return False
