@@ -21,7 +21,8 @@ def hashes(path):
     found = set(re.findall(r"phantom-v\d+ ([0-9a-f]{8})\b", text))
     if path.suffix == ".json":
         json.loads(text, object_hook=lambda row: found.update({row.get("version_hash", NONE)}))
-    return found - {NONE}
+    # What was killed was drawn before a result named its phantom; it says nothing of drawn films.
+    return found - {NONE} - ({"unknown"} if path.name == "kills.json" else set())
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
