@@ -136,7 +136,8 @@ def show_scores(summary: Json) -> None:
         _show_rows(summary["drafts"]["scores"] + summary["drafts"]["by_finding"])
         _show_reliability(summary["drafts"]["reliability"])
     if summary["words"]:
-        _show_words(summary["words"])
+        words = summary["words"]
+        _show_beside(f"words of {words['studies']} drafts", words["scores"])
 
 
 def show_text_scores(summary: Json) -> None:
@@ -202,11 +203,6 @@ def _is_main(measure: str) -> bool:
         and policy == "uncertain=present]"
         and not kind.startswith(("f1_present_samples", "f1_present_weighted"))
     )
-
-
-def _show_words(found: Json) -> None:
-    say(f"\nwords of the drafts against those of {found['studies']} reports")
-    _show_rows(found["scores"])
 
 
 def _show_rows(rows: Sequence[Json]) -> None:

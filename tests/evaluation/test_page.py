@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from markupsafe import escape
+from outline import Outline
 from PIL import Image
 
 from drawn_archive import DRAFTED, Stub, by_hand
@@ -29,7 +29,6 @@ from xemplar.records import Domain, TextKind
 from xemplar.sources.phantom import studies
 
 SCRIPT = "<script>alert('no')</script> & a & b"
-VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
 
 
 @dataclass
@@ -40,33 +39,6 @@ class Made:
     evaluation: Evaluation
     page: Path
     html: str
-
-
-class Outline(HTMLParser):
-    """Collects tags, attributes and visible text, and what was left open or closed twice."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-        self.faults += [f"{tag} left open" for tag in self.open]
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"</{tag}> at {self.getpos()}")
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
 
 
 def _arrivals(domain: Domain, texts: TextKind) -> Iterator[Arrival]:

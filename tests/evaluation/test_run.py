@@ -14,9 +14,11 @@ from xemplar.archive import SYNTHETIC_ONLY, Archive
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import truth_of
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.evaluation.floors import CONSTANT, LINEAR
+from xemplar.evaluation.floors import LINEAR
+from xemplar.evaluation.printed import defined
 from xemplar.evaluation.reliability import PREVALENCE
-from xemplar.evaluation.run import _defined, evaluate, save_evaluation
+from xemplar.evaluation.run import evaluate, save_evaluation
+from xemplar.evaluation.texts.floors import CONSTANT
 from xemplar.images import PreviewSpec
 from xemplar.index import build_index
 from xemplar.metrics.chance import chance_success
@@ -279,7 +281,7 @@ def test_the_summary_is_json_without_nan(folder):
 
 def test_an_undefined_score_is_null():
     value = {"a": [math.nan, 1.5, (math.inf, "NaN")], "b": {"c": -math.inf, "d": None, "e": 3, "f": True}}
-    assert _defined(value) == {
+    assert defined(value) == {
         "a": [None, 1.5, [None, "NaN"]],
         "b": {"c": None, "d": None, "e": 3, "f": True},
     }

@@ -6,12 +6,12 @@ import copy
 import re
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 from markupsafe import escape
+from outline import Outline
 from PIL import Image
 
 from xemplar.contracts import Json
@@ -34,7 +34,6 @@ from xemplar.evaluation.texts.run import TextScores, TextSettings, compare_texts
 from xemplar.findings import Labeler
 
 SCRIPT = "<script>alert('no')</script> & a & b"
-VOID = {"meta", "img", "source", "br", "link", "input", "hr"}
 REPORTS = (
     "The heart is enlarged. There is a small left pleural effusion.",
     "The heart is normal in size. The lungs are clear. No pneumothorax.",
@@ -56,38 +55,6 @@ class Made:
     scores: TextScores
     page: Path
     html: str
-
-
-class Outline(HTMLParser):
-    """Collects tags, attributes and visible text, and what was left open or closed twice."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-        self.faults += [f"{tag} left open" for tag in self.open]
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(f"</{tag}> at {self.getpos()}")
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
-
-    @property
-    def words(self) -> str:
-        """The visible text, its white space evened out."""
-        return " ".join(self.text.split())
 
 
 def _references() -> dict[str, str]:

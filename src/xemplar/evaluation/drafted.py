@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from xemplar.archive import Archive
 from xemplar.contracts import Json
 from xemplar.drafting import truth_of
-from xemplar.evaluation.floors import CONSTANT, LINEAR, NORMAL, LinearFloor, floor_films
+from xemplar.evaluation.floors import LINEAR, LinearFloor, floor_films
 from xemplar.evaluation.reliability import Beliefs, Claimed, reliability
 from xemplar.evaluation.scores import Resampling, draft_scores, finding_scores
+from xemplar.evaluation.texts.floors import CONSTANT, NORMAL
 from xemplar.findings import FINDINGS, read_claims, summarise
 from xemplar.metrics.clinical import LabelCounts, count_labels
 from xemplar.records import Draft, Presence, Study, Vectors

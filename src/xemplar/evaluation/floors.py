@@ -22,8 +22,7 @@ from xemplar.metrics.ranking import right_ranks
 from xemplar.records import Image, Study, Vectors
 from xemplar.report import text_key
 
-LINEAR, CONSTANT = "linear floor", "constant normal report"
-NORMAL = "The heart is normal in size. The lungs are clear. No pleural effusion or pneumothorax."
+LINEAR = "linear floor"
 PIXELS = 32
 DIMENSIONS = 128
 STRENGTHS = (1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6)

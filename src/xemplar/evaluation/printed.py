@@ -5,6 +5,11 @@ Knows values and words; knows no page.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
 from xemplar.contracts import Json
 from xemplar.evaluation.reliability import BRIER
 from xemplar.records import Domain
@@ -48,3 +53,18 @@ def named(measure: str) -> str:
     """A measure's full name; success@k is also what CLIP papers call R@k."""
     what, _, depth = measure.partition("@")
     return f"{measure} (R@{depth} in CLIP papers)" if what == "success" else measure
+
+
+def defined(value: Mapping[str, object]) -> Json:
+    """The same as JSON takes it: null for every score that is undefined, numbers of Python's own."""
+    return {name: _or_null(one) for name, one in value.items()}
+
+
+def _or_null(value: object) -> object:
+    if isinstance(value, dict):
+        return defined(value)
+    if isinstance(value, list | tuple):
+        return [_or_null(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

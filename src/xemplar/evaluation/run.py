@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict as as_dict
@@ -28,6 +27,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.drafted import hold_drafts, score_drafts
 from xemplar.evaluation.floors import fit_floor
 from xemplar.evaluation.galleries import make_gallery, rank_columns, score_gallery
+from xemplar.evaluation.printed import defined
 from xemplar.evaluation.scores import Resampling
 from xemplar.evaluation.texts.folder import save_texts
 from xemplar.evaluation.texts.run import TextScores
@@ -101,7 +101,7 @@ def evaluate(
     }
     columns = _columns(studies, drafts) | rank_columns(gallery, studies)
     columns |= drafted.columns() if drafted else {}
-    return Evaluation(_defined(summary), studies, drafts, columns, words)
+    return Evaluation(defined(summary), studies, drafts, columns, words)
 
 
 def _lines(drafts: Sequence[Draft]) -> Json:
@@ -153,19 +153,6 @@ def save_evaluation(evaluation: Evaluation, folder: Path) -> None:
         write_atomic(folder / "summary.json", (summary + "\n").encode())
     if (words := evaluation.words) is not None:
         save_texts(folder / WORDS, words.summary, words.pairs, per_study=words.per_study)
-
-
-def _defined(summary: Json) -> Json:
-    """The same with null for every score that is undefined, since JSON has no NaN."""
-    return {name: _or_null(value) for name, value in summary.items()}
-
-
-def _or_null(value: object) -> object:
-    if isinstance(value, dict):
-        return _defined(value)
-    if isinstance(value, list | tuple):
-        return [_or_null(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _check_honest(archive: Archive, studies: Sequence[Study], split: Split) -> None:

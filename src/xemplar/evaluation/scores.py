@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,7 @@ from xemplar.metrics.chance import chance_median_rank, chance_recall, chance_suc
 from xemplar.metrics.clinical import LabelCounts
 from xemplar.metrics.statistics import (
     Interval,
-    bootstrap,
-    bootstrap_units,
-    paired_difference,
+    Resampler,
     ratio,
     with_counts,
 )
@@ -31,9 +30,9 @@ Statistic = Callable[[Numbers], Numbers]
 """(replicates, ...) sums -> (replicates,) values."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resampling:
-    """How intervals are made: what stays together, how often, from which seed."""
+    """How intervals are made: what stays together, how often, from which seed; drawn once for all scores."""
 
     clusters: NDArray[np.str_]
     replicates: int = 1000
@@ -45,19 +44,19 @@ class Resampling:
 
     def interval(self, statistic: Statistic, sums: Counts) -> Interval:
         """A statistic of summed units, with its interval."""
-        return bootstrap(statistic, sums, clusters=self.clusters, replicates=self.replicates, seed=self.seed)
+        return self._draws.interval(statistic, sums)
 
     def gain(self, statistic: Statistic, ours: Counts, theirs: Counts) -> Interval:
         """Ours less theirs, paired."""
-        return paired_difference(
-            statistic, (ours, theirs), clusters=self.clusters, replicates=self.replicates, seed=self.seed
-        )
+        return self._draws.comparison(statistic, ours, theirs).difference
 
     def units(self, statistic: Callable[[Numbers], float], units: Numbers) -> Interval:
         """A statistic that needs the units themselves, such as a median."""
-        return bootstrap_units(
-            statistic, units, clusters=self.clusters, replicates=self.replicates, seed=self.seed
-        )
+        return self._draws.unit_interval(statistic, units)
+
+    @cached_property
+    def _draws(self) -> Resampler:
+        return Resampler(self.clusters, seed=self.seed, replicates=self.replicates)
 
 
 @dataclass(frozen=True, slots=True)

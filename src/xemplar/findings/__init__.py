@@ -12,12 +12,12 @@ from xemplar.findings.claims import read_claims, summarise
 from xemplar.findings.labels import Labeler, ReportLabels, Said, label_report
 from xemplar.findings.lexicon import (
     FINDINGS,
-    OBSERVATIONS,
     PROFILES,
     Profile,
     lexicon_version,
     other_findings,
 )
+from xemplar.records import OBSERVATIONS
 
 if TYPE_CHECKING:
     LEXICON_VERSION: str

@@ -14,8 +14,8 @@ from xemplar.errors import XemplarError
 from xemplar.findings.claims import findings_of
 from xemplar.findings.cleaning import Cut, cut, cut_cleaned
 from xemplar.findings.engine import Scene, read
-from xemplar.findings.lexicon import OBSERVATIONS, Profile, lexicon
-from xemplar.records import Presence
+from xemplar.findings.lexicon import Profile, lexicon
+from xemplar.records import OBSERVATIONS, Presence
 
 VALUES: Mapping[Presence, int] = {"present": 1, "absent": 0, "uncertain": -1}
 """As CheXpert's tables write them; what is not mentioned is blank."""

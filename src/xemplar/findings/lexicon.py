@@ -40,24 +40,6 @@ FINDINGS: tuple[str, ...] = (
 )
 """CheXpert's names; "No Finding" is not one of them."""
 
-OBSERVATIONS: tuple[str, ...] = (
-    "No Finding",
-    "Enlarged Cardiomediastinum",
-    "Cardiomegaly",
-    "Lung Lesion",
-    "Lung Opacity",
-    "Edema",
-    "Consolidation",
-    "Pneumonia",
-    "Atelectasis",
-    "Pneumothorax",
-    "Pleural Effusion",
-    "Pleural Other",
-    "Fracture",
-    "Support Devices",
-)
-"""The 14 observations in the order of CheXpert's tables."""
-
 PROFILES: Mapping[Profile, str] = {"default": "lexicon.toml", "chexpert": "chexpert.toml"}
 """Profile -> its data file."""
 

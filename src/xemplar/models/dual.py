@@ -89,7 +89,7 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
     extra = {"add_pooling_layer": False} if isinstance(tower, TextTower) else {}
     try:
         if tower.pretrained is not None and load_pretrained:
-            model = _pretrained(tower.pretrained, extra)
+            model = pretrained_backbone(tower.pretrained, extra)
             if isinstance(tower, ImageTower):
                 model = resized(model, tower.input_size)
         else:
@@ -114,7 +114,7 @@ def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str,
     return model, int(width), kept
 
 
-def _pretrained(name: str, extra: dict[str, bool]) -> Any:  # noqa: ANN401  whichever class it is
+def pretrained_backbone(name: str, extra: dict[str, bool]) -> Any:  # noqa: ANN401  whichever class it is
     """A checkpoint from a folder or the cache, never from the net; a weight that it lacks is an error.
 
     transformers would fill the gap at random and only warn. Its pooler's are never used here.

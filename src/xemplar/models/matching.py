@@ -145,7 +145,7 @@ class TorchMatcher:
         states = np.zeros((offsets[-1], width), np.float32)
         for rows, length in _alike(lengths, limit, TEXT_BATCH):
             hidden = self._run(self._text_states, tokens[rows, :length], mask[rows, :length])
-            for row, state in zip(rows, hidden, strict=False):
+            for row, state in zip(rows, hidden[: len(rows)], strict=True):
                 states[offsets[row] : offsets[row + 1]] = state[: lengths[row]]
         return PreparedTexts(states, offsets, self.fingerprint, cut)
 

@@ -25,7 +25,7 @@ from xemplar.folders import file_sha256
 from xemplar.metrics import radcliq
 from xemplar.metrics.embedding import BertScores, TokenVectors, bert_scores, idf_weights, joined
 from xemplar.metrics.labels import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, LabelTable
-from xemplar.models.dual import _pretrained
+from xemplar.models.dual import pretrained_backbone
 from xemplar.models.tokenizer import LENGTHS, load_tokenizer, padded_length
 from xemplar.records import OBSERVATIONS
 
@@ -221,7 +221,7 @@ def load_bertscore(
     """
     folder = _folder(folder)
     try:
-        model = _pretrained(str(folder), {})
+        model = pretrained_backbone(str(folder), {})
     except (OSError, ValueError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise XemplarError(f"no model can be loaded ({type(error).__name__})", where=str(folder)) from error
     layers = int(model.config.num_hidden_layers)

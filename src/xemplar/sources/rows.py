@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -196,7 +197,7 @@ def _header_of(path: Path) -> str:
     header = ""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            for _, line in zip(range(_HEADER_LINES), file, strict=False):
+            for line in islice(file, _HEADER_LINES):
                 header = (header + line).lstrip("\r\n")
                 if header and header.count('"') % 2 == 0:
                     break

@@ -70,11 +70,6 @@ class Pairs:
         return told.hexdigest()[:16]
 
     @property
-    def of_ids(self) -> str:
-        """SHA-256 over the sorted ids: tells a public test split whatever became of its texts."""
-        return hashlib.sha256("\n".join(sorted(self.ids)).encode()).hexdigest()
-
-    @property
     def reference_keys(self) -> tuple[str, ...]:
         """Equal texts have equal keys."""
         return tuple(text_key(text) for text in self.references)

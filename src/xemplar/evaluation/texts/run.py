@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xemplar import __version__
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
+from xemplar.evaluation.printed import defined
 from xemplar.evaluation.texts.anchors import anchors_of
 from xemplar.evaluation.texts.floors import NORMAL, Pool, floor_texts
 from xemplar.evaluation.texts.measures import QUESTIONS, Family, label_families, wording_families
@@ -109,7 +110,7 @@ def score_texts(
     summary["anchors"] = anchors_of(pairs, section=settings.section, measures=measures)
     per_study = {"id": np.array(pairs.ids), "cluster": pairs.clusters, **run.columns(families["ours"])}
     labels = None if run.truth is None else (run.labels(pairs.predictions), run.truth)
-    return TextScores(_defined(summary), pairs, per_study, labels, run.read)
+    return TextScores(defined(summary), pairs, per_study, labels, run.read)
 
 
 def compare_texts(
@@ -138,7 +139,7 @@ def compare_texts(
     rows = [{**row, "p_holm": adjusted.get(str(row["measure"]))} for row in rows]
     both = [run.told(pairs.predictions) for pairs in (first, second)]
     heading = _heading(first, settings, " against ".join(systems))
-    return _defined({**heading, "systems": list(systems), "predicted": both, "rows": rows})
+    return defined({**heading, "systems": list(systems), "predicted": both, "rows": rows})
 
 
 def _is_head(row: Json, family: str) -> bool:
@@ -309,18 +310,3 @@ def _heading(pairs: Pairs, settings: TextSettings, system: str) -> Json:
         "fingerprint": pairs.fingerprint,
         "versions": {"xemplar": __version__, "python": platform.python_version(), "numpy": np.__version__},
     }
-
-
-def _defined(value: Mapping[str, object]) -> Json:
-    """The same with null for what is undefined, since JSON has no NaN."""
-    return {name: _or_null(one) for name, one in value.items()}
-
-
-def _or_null(value: object) -> object:
-    if isinstance(value, dict):
-        return _defined(value)
-    if isinstance(value, list | tuple):
-        return [_or_null(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -66,11 +66,6 @@ class Sizes(BaseModel):
         return self.vision_patch_size is not None
 
 
-def is_openai(weights: Weights) -> bool:
-    """Whether names are those of OpenAI's CLIP, complete or not."""
-    return "token_embedding.weight" in weights and any(name.startswith("visual.") for name in weights)
-
-
 def sizes_of(weights: Weights, *, where: str, activation: str = "quick_gelu") -> Sizes:
     """Constructor arguments from names and shapes; refuses what is no CLIP, naming what it lacks."""
     missing = [name for name in _ANCHORS if name not in weights]
