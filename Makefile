@@ -26,8 +26,8 @@ test: $(READY) ## run every test (JOBS=2 at a time; ARGS="-k ranking" for some)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: $(READY) ## lint, formatting and types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
 	$(BIN)/mypy
 
 $(READY): pyproject.toml requirements.lock

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from drawn_archive import Stub, ingested
 
+from drawn_archive import Stub, ingested
 from xemplar import archive as module
 from xemplar.archive import Archive, calibrate, fitted_to, open_archive
 from xemplar.contracts import Arrival, Drawable
