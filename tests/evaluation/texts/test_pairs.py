@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from xemplar.errors import MismatchError, XemplarError
+from xemplar.evaluation.texts import keyed
 from xemplar.evaluation.texts.folder import agreed, names_of, read_run, save_texts
 from xemplar.evaluation.texts.pairs import Columns, Pairs, aligned, pair_up, read_pairs
 
@@ -89,6 +90,14 @@ def test_json_lines_are_read_as_well(tmp_path):
     path = table(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "pairs.jsonl")
     pairs = read_pairs(path)
     assert (pairs.ids, pairs.predictions) == (("7", "8"), ("one", ""))
+
+
+def test_the_rows_of_a_table_are_read_once(tmp_path, monkeypatch):
+    read, rows_of = [], keyed.read_rows
+    monkeypatch.setattr(keyed, "read_rows", lambda path: read.append(path) or rows_of(path))
+    path = table(tmp_path, "id,prediction,reference,who\n1,one,eins,p\n2,two,zwei,p\n")
+    read_pairs(path, Columns(cluster="who"))
+    assert read == [path]
 
 
 def test_references_may_stand_in_a_table_of_their_own(tmp_path):

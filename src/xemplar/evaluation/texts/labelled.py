@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from xemplar.errors import XemplarError
+from xemplar.evaluation.texts.keyed import keyed_rows
 from xemplar.findings import Labeler, Profile, ReportLabels, Said
 from xemplar.folders import replacing
 from xemplar.records import OBSERVATIONS
 from xemplar.report import is_english
-from xemplar.sources.rows import check_column, is_nothing, read_columns, read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,15 @@ def label_table(
     named = [path.resolve() for path in (table, out, mentions) if path is not None]
     if len(set(named)) < len(named):
         raise XemplarError("one file to be read and written", wanted="files of their own", where=str(out))
-    known = read_columns(table)
-    for column in (columns.id, *columns.texts):
-        check_column(table, column, known)
+    reports = keyed_rows(table, columns.id, columns.texts)
     counts, labeler = Labelled(), Labeler(profile)
     with ExitStack() as files:
         rows = csv.writer(files.enter_context(replacing(out)), lineterminator="\n")
         spans = None if mentions is None else files.enter_context(replacing(mentions))
         rows.writerow([columns.id, *OBSERVATIONS])
-        for name, parts in _reports(table, columns):
-            found = _read(labeler, parts, counts)
+        for name, parts in reports:
+            # An empty part stays, so that spans can be found.
+            found = _read(labeler, [parts[column] for column in columns.texts], counts)
             values = found.row() if found is not None else [None] * len(OBSERVATIONS)
             rows.writerow([name, *("" if value is None else value for value in values)])
             if spans is not None and found is not None:
@@ -102,26 +101,3 @@ def _read(labeler: Labeler, parts: Sequence[str], counts: Labelled) -> ReportLab
     for name, presence in found.presences.items():
         getattr(counts, presence)[name] += 1
     return found
-
-
-def _reports(table: Path, columns: ReportColumns) -> Iterator[tuple[str, list[str]]]:
-    """Ids, each once, with the parts of the report; an empty part stays, so that spans can be found."""
-    seen: dict[str, int] = {}
-    for row in read_rows(table):
-        where = f"{table.name}, row {row.number}"
-        if row.fault:
-            raise XemplarError(row.fault, where=where, remedy="mend the table")
-        name = row.values.get(columns.id, "").strip()
-        if is_nothing(name):
-            raise XemplarError(f"an empty {columns.id!r}", wanted="an id in every row", where=where)
-        if name in seen:
-            raise XemplarError(f"{columns.id!r} of row {seen[name]} again", wanted="an id once", where=where)
-        if odd := [column for column in columns.texts if column in row.odd]:
-            raise XemplarError(f"{odd[0]!r} that is no text", wanted="a text, or nothing", where=where)
-        seen[name] = row.number
-        yield (
-            name,
-            ["" if is_nothing(text := row.values.get(column, "")) else text for column in columns.texts],
-        )
-    if not seen:
-        raise XemplarError("the table has no rows", wanted="a report at least", where=table.name)

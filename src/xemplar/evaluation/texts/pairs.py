@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.errors import MismatchError, XemplarError
+from xemplar.evaluation.texts.keyed import keyed_rows
 from xemplar.report import text_key
-from xemplar.sources.rows import check_column, is_nothing, read_columns, read_rows
+from xemplar.sources.rows import is_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,36 +125,21 @@ def read_pairs(path: Path, columns: Columns | None = None, *, references: Path |
     XemplarError for a missing column, an id that is empty or stands twice, and a damaged row.
     """
     columns = columns or Columns()
-    known = references or path
-    predictions = _column(path, columns.id, columns.prediction)
-    truths = _column(known, columns.id, columns.reference)
-    groups = None if columns.cluster is None else _column(known, columns.id, columns.cluster, texts=False)
-    return pair_up(predictions, truths, groups)
+    own, patient = (columns.prediction,), () if columns.cluster is None else (columns.cluster,)
+    if references is None:
+        said = known = dict(keyed_rows(path, columns.id, (*own, columns.reference), others=patient))
+    else:
+        said = dict(keyed_rows(path, columns.id, own))
+        known = dict(keyed_rows(references, columns.id, (columns.reference,), others=patient))
+    return pair_up(
+        _column(said, columns.prediction),
+        _column(known, columns.reference),
+        None if columns.cluster is None else _column(known, columns.cluster),
+    )
 
 
-def _column(path: Path, key: str, column: str, *, texts: bool = True) -> dict[str, str]:
-    """One column of a table by another, which has to tell the rows apart."""
-    known = read_columns(path)
-    check_column(path, key, known)
-    check_column(path, column, known)
-    found: dict[str, str] = {}
-    rows: dict[str, int] = {}
-    for row in read_rows(path):
-        where = f"{path.name}, row {row.number}"
-        if row.fault:
-            raise XemplarError(row.fault, where=where, remedy="mend the table")
-        name = row.values.get(key, "").strip()
-        if is_nothing(name):
-            raise XemplarError(f"an empty {key!r}", wanted="an id in every row", where=where)
-        if name in found:
-            raise XemplarError(f"{key!r} of row {rows[name]} again", wanted="an id once", where=where)
-        if texts and column in row.odd:
-            raise XemplarError(f"{column!r} that is no text", wanted="a text, or nothing", where=where)
-        value, rows[name] = row.values.get(column, ""), row.number
-        found[name] = "" if is_nothing(value) else value
-    if not found:
-        raise XemplarError("the table has no rows", wanted="a study at least", where=path.name)
-    return found
+def _column(rows: Mapping[str, Mapping[str, str]], column: str) -> dict[str, str]:
+    return {name: values[column] for name, values in rows.items()}
 
 
 def _check_strings(what: str, texts: Mapping[str, object]) -> None:
