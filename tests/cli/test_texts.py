@@ -158,7 +158,7 @@ def test_two_systems_are_compared_on_what_both_have(pairs, tmp_path):
 def test_a_scored_run_is_compared_from_its_folder(pairs, tmp_path):
     xemplar("score", pairs, *QUICK, "--out", tmp_path / "run")
     xemplar("compare", tmp_path / "run", pairs, *QUICK, "--out", tmp_path / "both")
-    assert (tmp_path / "both/report.html").is_file()
+    assert (tmp_path / "both/report.html").is_file() and (tmp_path / "both/scores.parquet").is_file()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from markupsafe import escape
 from outline import Outline
 from PIL import Image
 
-from xemplar.contracts import Json
 from xemplar.errors import XemplarError
 from xemplar.evaluation.texts.comparison import Own, parted, tally, write_comparison_page
 from xemplar.evaluation.texts.marked import read_text
@@ -30,7 +29,13 @@ from xemplar.evaluation.texts.page import (
 )
 from xemplar.evaluation.texts.pairs import Pairs, pair_up
 from xemplar.evaluation.texts.plots import finding_plot
-from xemplar.evaluation.texts.run import TextScores, TextSettings, compare_texts, score_texts
+from xemplar.evaluation.texts.run import (
+    TextComparison,
+    TextScores,
+    TextSettings,
+    compare_texts,
+    score_texts,
+)
 from xemplar.findings import Labeler
 
 SCRIPT = "<script>alert('no')</script> & a & b"
@@ -93,17 +98,14 @@ def captions(tmp_path_factory) -> Made:
 
 
 @pytest.fixture(scope="module")
-def rivals() -> tuple[Pairs, Pairs, Json]:
+def rivals() -> TextComparison:
     first, second = pair_up(_predictions(3), _references()), pair_up(_predictions(5), _references())
-    systems = (f"first {SCRIPT}", "second")
-    return first, second, compare_texts(first, second, SETTINGS, systems=systems)
+    return compare_texts(first, second, SETTINGS, systems=(f"first {SCRIPT}", "second"))
 
 
 @pytest.fixture(scope="module")
 def comparison(rivals, tmp_path_factory) -> str:
-    first, second, summary = rivals
-    folder = tmp_path_factory.mktemp("comparison")
-    return write_comparison_page(summary, first, second, folder=folder).read_text(encoding="utf-8")
+    return write_comparison_page(rivals, tmp_path_factory.mktemp("comparison")).read_text(encoding="utf-8")
 
 
 @pytest.fixture(params=["labelled", "captions", "comparison"])
@@ -318,7 +320,7 @@ def test_a_probability_is_never_nought(value, told):
 
 
 def test_main_scores_of_a_comparison_have_their_differences(rivals, comparison):
-    heads = [row for row in rivals[2]["rows"] if row["p_holm"] is not None]
+    heads = [row for row in rivals.summary["rows"] if row["p_holm"] is not None]
     assert len(heads) == 12
     text = Outline(comparison).text
     for row in heads:
@@ -342,17 +344,15 @@ def test_the_studies_on_which_two_systems_part_most_are_shown():
     ids = tuple("abcdef")
     first = np.array([1.0, 0.2, 0.5, np.nan, 0.0, 0.9])
     second = np.array([0.0, 0.1, 0.5, 0.9, 0.7, 0.0])
-    own = Own("a score", (first, second), np.ones(6, np.bool_))
+    own = Own("a score", (first, second))
     assert parted(own, ids, 4) == [(0, 0), (5, 0), (4, 1)]
     assert parted(own, ids, 1) == [(0, 0)]
     assert parted(own, ids, 0) == []
 
 
 def test_studies_that_only_one_of_two_systems_has_are_counted(rivals, comparison, tmp_path):
-    first, second, summary = rivals
-    told = write_comparison_page(
-        summary | {"left_out": 7}, first, second, folder=tmp_path, cases=0
-    ).read_text()
+    found = replace(rivals, summary=rivals.summary | {"left_out": 7})
+    told = write_comparison_page(found, tmp_path, cases=0).read_text()
     assert "<b>7</b><span>studies that only one of the two has: left out" in told
     assert not _says(told, "nothing was left out")
     assert _says(comparison, "nothing was left out")
@@ -361,8 +361,8 @@ def test_studies_that_only_one_of_two_systems_has_are_counted(rivals, comparison
 def test_two_systems_that_are_one_part_nowhere(tmp_path):
     pairs = pair_up(_predictions(3), _references())
     settings = replace(SETTINGS, texts="captions")
-    summary = compare_texts(pairs, pairs, settings, systems=("one", "the same"))
-    html = write_comparison_page(summary, pairs, pairs, folder=tmp_path).read_text()
+    found = compare_texts(pairs, pairs, settings, systems=("one", "the same"))
+    html = write_comparison_page(found, tmp_path).read_text()
     assert "<article" not in html
     assert _says(html, "both systems got the same on every one")
 

@@ -150,14 +150,14 @@ def compare(
     if left:
         tell(f"{left} studies that only one of the two has are left out")
     settings = _settings(**how, replicates=replicates, seed=seed)
-    found = {**compare_texts(one, other, settings, systems=names_of(first, second)), "left_out": left}
+    found = compare_texts(one, other, settings, systems=names_of(first, second), left_out=left)
     if out is not None:
         save_comparison(out, found)
-        write_comparison_page(found, one, other, folder=out)
+        write_comparison_page(found, out)
     if as_json:
-        say_json(found)
+        say_json(found.summary)
     else:
-        show_comparison(found)
+        show_comparison(found.summary)
         _tell_page(out)
 
 

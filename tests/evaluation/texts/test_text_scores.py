@@ -4,11 +4,13 @@ import hashlib
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.texts import anchors
 from xemplar.evaluation.texts.anchors import anchors_of
+from xemplar.evaluation.texts.folder import save_comparison
 from xemplar.evaluation.texts.pairs import pair_up
 from xemplar.evaluation.texts.run import HEADLINES, TextSettings, compare_texts, score_texts
 
@@ -137,27 +139,45 @@ def test_without_floors_none_is_computed():
 @pytest.fixture(scope="module")
 def compared():
     first, second = pair_up(PERFECT, REFERENCES), pair_up(POOR, REFERENCES)
-    return compare_texts(first, second, QUICK, systems=("perfect", "poor"))
+    return compare_texts(first, second, QUICK, systems=("perfect", "poor"), left_out=3)
 
 
 def test_a_difference_is_the_first_less_the_second(compared, perfect, poor):
-    row = next(row for row in compared["rows"] if row["measure"] == HEADLINES[0])
+    row = next(row for row in compared.summary["rows"] if row["measure"] == HEADLINES[0])
     assert row["difference"]["value"] == pytest.approx(
         value(perfect, HEADLINES[0]) - value(poor, HEADLINES[0])
     )
 
 
+def test_each_system_keeps_what_its_studies_got(compared):
+    for pairs, mine in zip(compared.pairs, compared.per_study, strict=True):
+        alone = score_texts(pairs, QUICK).per_study
+        assert list(mine) == list(alone)
+        for key, column in alone.items():
+            np.testing.assert_array_equal(mine[key], column)
+
+
+def test_a_compared_folder_holds_both_systems_scores(compared, tmp_path):
+    save_comparison(tmp_path, compared)
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert table["system"].to_pylist() == ["perfect"] * 5 + ["poor"] * 5
+    assert table["id"].to_pylist() == list(REFERENCES) * 2
+    rouge = [column["ROUGE-L[ptb_like]"] for column in compared.per_study]
+    assert table["ROUGE-L[ptb_like]"].to_pylist() == np.concatenate(rouge).tolist()
+    assert json.loads((tmp_path / "summary.json").read_text())["left_out"] == 3
+
+
 def test_only_headlines_are_adjusted_and_never_downwards(compared):
-    for row in compared["rows"]:
+    for row in compared.summary["rows"]:
         if row["p_holm"] is not None:
             assert row["p_holm"] >= row["p_randomised"]
             assert row["group"] == "wording" or row["measure"] in HEADLINES
-    assert sum(row["p_holm"] is not None for row in compared["rows"]) == 8 + len(HEADLINES)
+    assert sum(row["p_holm"] is not None for row in compared.summary["rows"]) == 8 + len(HEADLINES)
 
 
 def test_a_system_against_itself_is_not_told_apart():
     pairs = pair_up(POOR, REFERENCES)
-    found = compare_texts(pairs, pairs, QUICK, systems=("one", "other"))
+    found = compare_texts(pairs, pairs, QUICK, systems=("one", "other")).summary
     assert {row["difference"]["value"] for row in found["rows"]} <= {0.0, None}
     assert all(row["p_randomised"] in (1.0, None) for row in found["rows"])
 

@@ -1,7 +1,6 @@
 """Two compared systems as one page: both scores, paired differences, and studies on which they part.
 
-Knows the dict of `compare_texts`, both systems' pairs and the templates; computes no score but that by
-which it chooses studies.
+Knows a comparison and the templates; computes no score.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ from xemplar.evaluation.plots import Plot
 from xemplar.evaluation.printed import against, number
 from xemplar.evaluation.texts.measures import QUESTIONS
 from xemplar.evaluation.texts.names import AVERAGES, MEASURES, SUBSETS, asked, by_key, label_key, titled
-from xemplar.evaluation.texts.page import Shown, common, environment, show_study, write_all
-from xemplar.evaluation.texts.pairs import Pairs
+from xemplar.evaluation.texts.page import PER_STUDY, Shown, common, environment, show_study, write_all
 from xemplar.evaluation.texts.plots import Difference, difference_plot
-from xemplar.evaluation.texts.reading import Reader
+from xemplar.evaluation.texts.run import TextComparison
 from xemplar.findings import OBSERVATIONS, Labeler
-from xemplar.metrics.labels import Question, count_presences, per_study
-from xemplar.metrics.wording import pair_texts, rouge_l
+from xemplar.metrics.labels import Question
 
 _CIDER_TOP = 10
 """CIDEr-D goes to 10; in a plot with the others it is divided by it."""
@@ -37,32 +34,29 @@ class Own:
 
     name: str
     values: tuple[NDArray[np.float64], NDArray[np.float64]]
-    read: NDArray[np.bool_]
 
 
-def write_comparison_page(
-    summary: Json, first: Pairs, second: Pairs, *, folder: Path, cases: int = 6
-) -> Path:
+def write_comparison_page(comparison: TextComparison, folder: Path, *, cases: int = 6) -> Path:
     """Write report.html, all in one file, and its plots as plots/*.png; returns the page's path.
 
-    `summary` is what `compare_texts` made of these pairs. `cases` is how many studies are shown, chosen by
-    the rule that the page states. Raises XemplarError where the folder can't be written.
+    `cases` is how many studies are shown, chosen by the rule that the page states. Raises XemplarError
+    where the folder can't be written.
     """
+    summary, pairs = comparison.summary, comparison.pairs
     rows = by_key(summary["rows"])
     plots = _plots(summary, rows)
-    own = _own_scores(summary, first, second)
-    picks = parted(own, first.ids, cases)
+    own = _own_scores(comparison)
+    picks = parted(own, pairs[0].ids, cases)
     heads = [row for row in summary["rows"] if row["p_holm"] is not None]
     page = environment().get_template("comparison.html").render(
         **common(summary, plots),
         heads=sorted(heads, key=lambda row: row["group"] == "wording"),
         tally=tally(heads),
-        given=list(zip(summary["systems"], (first.counted, second.counted), strict=True)),
-        told=list(zip(summary["systems"], _told(first, second), strict=True)),
+        given=[one.counted for one in pairs],
         questions=[(asked(question), _rows_of(rows, question)) for question in QUESTIONS],
         findings=[(name, rows[key]) for name in OBSERVATIONS if (key := _finding_key(name)) in rows],
         how_chosen=how_chosen(own, summary["systems"], picks),
-        cases=[_shown(summary, first, second, pick=pick, own=own) for pick in picks],
+        cases=[_shown(comparison, pick, own) for pick in picks],
     )  # fmt: skip
     return write_all(folder, page, plots)
 
@@ -101,49 +95,27 @@ def how_chosen(own: Own, systems: Sequence[str], picks: Sequence[tuple[int, int]
     )
 
 
-def _own_scores(summary: Json, first: Pairs, second: Pairs) -> Own:
+def _own_scores(comparison: TextComparison) -> Own:
     """F1 of every study's labels; ROUGE-L where no text has labels."""
-    settings = summary["settings"]
-    reader = Reader(settings["profile"])
-    read = reader.english(first.references) & (settings["texts"] == "reports")
-    if not read.any():
-        scores = [
-            rouge_l(pair_texts(one.predictions, one.references, tokeniser=settings["tokeniser"])).per_pair
-            for one in (first, second)
-        ]
-        return Own("ROUGE-L", (np.asarray(scores[0]), np.asarray(scores[1])), read)
-    truth, *tables = (
-        reader.table([text for text, wanted in zip(texts, read, strict=True) if wanted])
-        for texts in (first.references, first.predictions, second.predictions)
-    )
-    columns = []
-    for table in tables:
-        column = np.full(len(first), np.nan)
-        column[read] = per_study(count_presences(table, truth, QUESTIONS[0]), "f1")
-        columns.append(column)
-    return Own(
-        "F1 of the labels present (14 findings, uncertain counts as present)", (columns[0], columns[1]), read
-    )
+    one, other = comparison.per_study
+    if PER_STUDY in one:
+        key, name = PER_STUDY, "F1 of the labels present (14 findings, uncertain counts as present)"
+    else:
+        key, name = next(key for key in one if key.startswith("ROUGE-L[")), "ROUGE-L"
+    return Own(name, (np.asarray(one[key], np.float64), np.asarray(other[key], np.float64)))
 
 
-def _shown(summary: Json, first: Pairs, second: Pairs, *, pick: tuple[int, int], own: Own) -> Shown:
-    row, ahead = pick
+def _shown(comparison: TextComparison, pick: tuple[int, int], own: Own) -> Shown:
+    (row, ahead), summary, (first, second) = pick, comparison.summary, comparison.pairs
     scores = tuple(
         (f"{name}:", number(float(values[row])))
         for name, values in zip(summary["systems"], own.values, strict=True)
     )
-    labeler = Labeler(summary["settings"]["profile"]) if own.read[row] else None
+    labeler = Labeler(summary["settings"]["profile"]) if comparison.read[row] else None
     return show_study(
         labeler, first.references[row], (first.predictions[row], second.predictions[row]),
         heading=(first.ids[row], "", f"{summary['systems'][ahead]} ahead"), scores=scores,
     )  # fmt: skip
-
-
-def _told(first: Pairs, second: Pairs) -> list[dict[str, int]]:
-    return [
-        {"distinct": len(set(one.predictions)), "empty": sum(not text for text in one.predictions)}
-        for one in (first, second)
-    ]
 
 
 def _rows_of(rows: dict[str, Json], question: Question) -> list[Json]:

@@ -1,6 +1,6 @@
-"""The report folder of scored texts: written whole, and read again to be compared.
+"""The report folder of scored or compared texts: written whole, and a scored one read again to be compared.
 
-Knows file names; knows nothing of scores.
+Knows file names; knows nothing of how scores come about.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.texts.pairs import Columns, Pairs, read_pairs
+from xemplar.evaluation.texts.run import TextComparison
 from xemplar.folders import refusals_told, write_atomic
 from xemplar.sources.rows import read_columns
 
@@ -36,13 +37,28 @@ def save_texts(
         one = {"id": name, "prediction": pairs.predictions[row], "reference": pairs.references[row]}
         known = {CLUSTER: str(pairs.clusters[row])} if pairs.by_patient else {}
         rows.append(json.dumps({**one, **known}, ensure_ascii=False) + "\n")
-    scores = io.BytesIO()
-    pq.write_table(pa.table(dict(per_study)), scores)
+    _write(folder, summary, pa.table(dict(per_study)), texts={PAIRS: "".join(rows)})
+
+
+def save_comparison(folder: Path, found: TextComparison) -> None:
+    """Write summary.json and scores.parquet, whose column `system` says whose score a row holds."""
+    systems = found.summary["systems"]
+    parts = [
+        pa.table({"system": [system] * len(found.read), **columns})
+        for system, columns in zip(systems, found.per_study, strict=True)
+    ]
+    _write(folder, found.summary, pa.concat_tables(parts))
+
+
+def _write(folder: Path, summary: Json, scores: pa.Table, *, texts: Mapping[str, str] | None = None) -> None:
+    table = io.BytesIO()
+    pq.write_table(scores, table)
     told = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
     with refusals_told(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / PAIRS, "".join(rows).encode())
-        write_atomic(folder / "scores.parquet", scores.getvalue())
+        for name, text in (texts or {}).items():
+            write_atomic(folder / name, text.encode())
+        write_atomic(folder / "scores.parquet", table.getvalue())
         write_atomic(folder / "summary.json", (told + "\n").encode())
 
 
@@ -134,11 +150,3 @@ def _is_report(folder: Path) -> bool:
         return bool(json.loads((folder / "summary.json").read_bytes()).get("kind") == "texts")
     except (OSError, ValueError, AttributeError):
         return False
-
-
-def save_comparison(folder: Path, summary: Json) -> None:
-    """Write the summary of two systems compared as summary.json."""
-    told = json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False)
-    with refusals_told(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / "summary.json", (told + "\n").encode())

@@ -76,6 +76,19 @@ class TextScores:
     read: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TextComparison:
+    """The summary, JSON as it stands; both systems' pairs; what each study got from either.
+
+    `read` (n,) as in TextScores.
+    """
+
+    summary: Json
+    pairs: tuple[Pairs, Pairs]
+    per_study: tuple[dict[str, NDArray[np.generic]], dict[str, NDArray[np.generic]]]
+    read: NDArray[np.bool_]
+
+
 def score_texts(
     pairs: Pairs,
     settings: TextSettings | None = None,
@@ -108,19 +121,24 @@ def score_texts(
     }
     measures = [row["measure"] for row in summary["wording"]]
     summary["anchors"] = anchors_of(pairs, section=settings.section, measures=measures)
-    per_study = {"id": np.array(pairs.ids), "cluster": pairs.clusters, **run.columns(families["ours"])}
     labels = None if run.truth is None else (run.labels(pairs.predictions), run.truth)
-    return TextScores(defined(summary), pairs, per_study, labels, run.read)
+    return TextScores(defined(summary), pairs, run.columns(families["ours"]), labels, run.read)
 
 
 def compare_texts(
-    first: Pairs, second: Pairs, settings: TextSettings | None = None, *, systems: tuple[str, str]
-) -> Json:
+    first: Pairs,
+    second: Pairs,
+    settings: TextSettings | None = None,
+    *,
+    systems: tuple[str, str],
+    left_out: int = 0,
+) -> TextComparison:
     """Two systems on the same studies: both scores, the paired difference (first less second), p-values.
 
     Patients are resampled, and their results change sides, whole. `p_holm` adjusts `p_randomised` for the
-    number of scores of wording, and for that of HEADLINES among labels, and is null for the others. Raises
-    MismatchError where ids or references differ.
+    number of scores of wording, and for that of HEADLINES among labels, and is null for the others.
+    `left_out` is told: how many studies only one of them has. Raises MismatchError where ids or references
+    differ.
     """
     settings = settings or TextSettings()
     if first.ids != second.ids or first.references != second.references:
@@ -139,7 +157,9 @@ def compare_texts(
     rows = [{**row, "p_holm": adjusted.get(str(row["measure"]))} for row in rows]
     both = [run.told(pairs.predictions) for pairs in (first, second)]
     heading = _heading(first, settings, " against ".join(systems))
-    return defined({**heading, "systems": list(systems), "predicted": both, "rows": rows})
+    told = {"systems": list(systems), "predicted": both, "rows": rows, "left_out": left_out}
+    per_study = run.columns(ones), run.columns(others)
+    return TextComparison(defined({**heading, **told}), (first, second), per_study, run.read)
 
 
 def _is_head(row: Json, family: str) -> bool:
@@ -265,8 +285,10 @@ class _Run:
         }  # fmt: skip
 
     def columns(self, families: Sequence[Family]) -> dict[str, NDArray[np.generic]]:
-        """What each study got; NaN where it has no such score."""
-        found: dict[str, NDArray[np.generic]] = {}
+        """Ids, whose studies they are, and what each study got; NaN where it has no such score."""
+        found: dict[str, NDArray[np.generic]] = {
+            "id": np.array(self.pairs.ids), "cluster": self.pairs.clusters,
+        }  # fmt: skip
         for family in families:
             for key, values in family.per_study.items():
                 column = np.full(len(self.pairs), np.nan)
