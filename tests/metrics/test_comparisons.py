@@ -8,11 +8,9 @@ from scipy import stats
 
 from xemplar.errors import XemplarError
 from xemplar.metrics.statistics import (
-    Comparison,
     Resampler,
     bootstrap,
     holm,
-    paired_difference,
     ratio,
     with_counts,
 )
@@ -34,9 +32,10 @@ def product(sums):
 
 def test_the_difference_is_that_of_the_paired_bootstrap(runs):
     patients, first, second = (runs[0], *map(with_counts, runs[1:]))
-    found = Resampler(patients, seed=3, replicates=200).comparison(product, first, second)
-    again = paired_difference(product, (first, second), clusters=patients, seed=3, replicates=200)
-    assert found.difference == again
+    draws = Resampler(patients, seed=3, replicates=200)
+    both = np.stack([first, second], axis=1)
+    again = draws.interval(lambda sums: product(sums[:, 0]) - product(sums[:, 1]), both)
+    assert draws.comparison(product, first, second).difference == again
 
 
 def test_many_scores_are_each_as_if_alone(runs):
@@ -56,12 +55,10 @@ def test_the_bootstrap_p_is_the_level_at_which_the_interval_reaches_zero(runs):
     assert 0.03 < found.p_bootstrap < 0.6
     for shift, outside in ((0.02, True), (-0.02, False)):
         level = 1 - found.p_bootstrap - shift
-        interval = paired_difference(
-            ratio,
-            (with_counts(first), with_counts(second + 0.08)),
-            clusters=patients, seed=9, replicates=999, level=level,
-        )  # fmt: skip
-        assert interval.excludes_zero is outside
+        again = Resampler(patients, seed=9, replicates=999, level=level).comparison(
+            ratio, with_counts(first), with_counts(second + 0.08)
+        )
+        assert again.difference.excludes_zero is outside
 
 
 def test_the_randomised_p_agrees_with_every_exchange_by_scipy():
@@ -139,28 +136,6 @@ def test_exchanging_the_runs_turns_the_sign_alone(runs):
         (-other.difference.high, -other.difference.low)
     )
     assert (one.p_bootstrap, one.p_randomised) == (other.p_bootstrap, other.p_randomised)
-
-
-def test_units_and_sums_agree_on_a_mean(runs):
-    patients, first, second = runs
-    draws = Resampler(patients, seed=6, replicates=150)
-    sums = draws.comparison(ratio, with_counts(first), with_counts(second))
-    units = draws.unit_comparison(lambda drawn: float(drawn.mean()), first, second)
-    assert flat(units) == pytest.approx(flat(sums))
-
-
-def flat(found: Comparison):
-    return (found.first, found.second, found.difference.low, found.difference.high,
-            found.p_bootstrap, found.p_randomised)  # fmt: skip
-
-
-def test_medians_of_two_runs_are_compared(runs):
-    patients, first, second = runs
-    found = Resampler(patients, seed=6, replicates=150).unit_comparison(
-        lambda drawn: float(np.median(drawn)), first + 5, second
-    )
-    assert found.difference.value == np.median(first + 5) - np.median(second)
-    assert found.p_randomised == 1 / 151
 
 
 def test_weights_and_sums_agree_on_a_mean(runs, monkeypatch):

@@ -7,9 +7,8 @@ from xemplar.errors import XemplarError
 from xemplar.metrics.clinical import count_labels, f1
 from xemplar.metrics.statistics import (
     Interval,
+    Resampler,
     bootstrap,
-    bootstrap_units,
-    paired_difference,
     ratio,
     with_counts,
 )
@@ -73,7 +72,7 @@ def test_difference_uses_the_same_resamples_for_both(data):
     def rescore(rows):
         return float(f1(sums[0][rows].sum(axis=0)) - f1(sums[1][rows].sum(axis=0)))
 
-    interval = paired_difference(f1, (sums[0], sums[1]), clusters=clusters, seed=6, replicates=100)
+    interval = Resampler(clusters, seed=6, replicates=100).comparison(f1, *sums).difference
     expected = np.quantile(naive_draws(rescore, clusters, 100, 6), [0.025, 0.975])
     assert (interval.low, interval.high) == pytest.approx(tuple(expected))
     assert interval.excludes_zero
@@ -81,7 +80,7 @@ def test_difference_uses_the_same_resamples_for_both(data):
 
 def test_a_system_does_not_differ_from_itself(data):
     sums = with_counts(data[1][:, 0])
-    interval = paired_difference(ratio, (sums, sums), clusters=data[0], seed=0, replicates=50)
+    interval = Resampler(data[0], seed=0, replicates=50).comparison(ratio, sums, sums).difference
     assert (interval.low, interval.value, interval.high) == (0, 0, 0)
     assert not interval.excludes_zero
 
@@ -89,9 +88,8 @@ def test_a_system_does_not_differ_from_itself(data):
 def test_median_agrees_with_a_naive_loop(data):
     clusters = data[0]
     ranks = np.random.default_rng(1).integers(1, 50, size=150)
-    interval = bootstrap_units(
-        lambda drawn: float(np.median(drawn)), ranks, clusters=clusters, seed=9, replicates=150
-    )
+    resampler = Resampler(clusters, seed=9, replicates=150)
+    interval = resampler.unit_interval(lambda drawn: float(np.median(drawn)), ranks)
     draws = naive_draws(lambda rows: np.median(ranks[rows]), clusters, 150, 9)
     assert (interval.low, interval.high) == tuple(np.quantile(draws, [0.025, 0.975]))
     assert interval.value == np.median(ranks)
@@ -99,10 +97,9 @@ def test_median_agrees_with_a_naive_loop(data):
 
 def test_units_and_sums_agree_on_a_mean(data):
     clusters, successes = data[0], data[1][:, 1].astype(float)
-    sums = bootstrap(ratio, with_counts(successes), clusters=clusters, seed=3, replicates=100)
-    units = bootstrap_units(
-        lambda drawn: float(drawn.mean()), successes, clusters=clusters, seed=3, replicates=100
-    )
+    resampler = Resampler(clusters, seed=3, replicates=100)
+    sums = resampler.interval(ratio, with_counts(successes))
+    units = resampler.unit_interval(lambda drawn: float(drawn.mean()), successes)
     assert (sums.low, sums.high) == pytest.approx((units.low, units.high))
 
 
@@ -175,11 +172,6 @@ def test_nothing_to_resample_is_refused():
 def test_unequal_lengths_are_refused():
     with pytest.raises(XemplarError, match=r"shape \(3, 2\) for clusters of shape \(2,\)"):
         bootstrap(ratio, with_counts(np.ones(3)), clusters=["a", "b"], seed=0)
-
-
-def test_two_systems_over_other_units_are_refused():
-    with pytest.raises(XemplarError, match="two systems"):
-        paired_difference(ratio, (np.ones((3, 2)), np.ones((4, 2))), clusters=["a", "b", "c"], seed=0)
 
 
 def test_nan_units_are_refused():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xemplar.contracts import Json
 from xemplar.evaluation.scores import Resampling, Score
+from xemplar.metrics.classification import calibration_error
 from xemplar.metrics.statistics import Interval, ratio
 
 BINS = 10
@@ -95,18 +96,13 @@ def _brier(beliefs: Beliefs, resampling: Resampling) -> Score:
 def _bins(beliefs: Beliefs, bins: NDArray[np.int64], resampling: Resampling) -> tuple[list[Json], Interval]:
     """Each bin's means, and the error over all of them; resamples keep the bins as they are."""
     inside = bins[:, :, None] == np.arange(bins.max() + 1)
-    parts = (beliefs.probabilities[:, :, None], beliefs.truth[:, :, None], np.ones(bins.shape)[:, :, None])
+    parts = (np.ones(bins.shape)[:, :, None], beliefs.probabilities[:, :, None], beliefs.truth[:, :, None])
     sums = np.stack([(inside * part).sum(axis=1) for part in parts], axis=-1)  # (studies, bins, 3)
-
-    def error(totals: NDArray[np.float64]) -> NDArray[np.float64]:
-        gaps = np.abs(totals[..., 0] - totals[..., 1]).sum(axis=-1)
-        return np.asarray(gaps / totals[..., 2].sum(axis=-1))
-
     rows: list[Json] = []
-    for place, (predicted, _, count) in enumerate(sums.sum(axis=0)):
-        observed = resampling.interval(ratio, sums[:, place, 1:])
+    for place, (count, predicted, _) in enumerate(sums.sum(axis=0)):
+        observed = resampling.interval(ratio, sums[:, place, [2, 0]])
         rows.append({"predicted": float(predicted / count), "observed": asdict(observed), "n": int(count)})
-    return rows, resampling.interval(error, sums)
+    return rows, resampling.interval(calibration_error, sums)
 
 
 def _share(part: Table, of: Table, resampling: Resampling) -> Interval:

@@ -172,19 +172,6 @@ class Resampler:
         draws = [statistic(np.repeat(numbers, row[self._codes], axis=0)) for row in self._weights]
         return self._interval(np.array(draws, dtype=np.float64), float(statistic(numbers)))
 
-    def unit_comparison(self, statistic: UnitStatistic, first: Numbers, second: Numbers) -> Comparison:
-        """Two runs compared under a score that is no function of sums; arguments as `comparisons`."""
-        both = np.stack([self._units(first), self._units(second)])
-        values = float(statistic(both[0])), float(statistic(both[1]))
-        draws, tosses = np.empty(self.replicates), np.empty(self.replicates)
-        every = np.arange(both.shape[1])
-        for replicate, (row, sides) in enumerate(zip(self._weights, self._sides, strict=True)):
-            again = np.repeat(both, row[self._codes], axis=1)
-            draws[replicate] = statistic(again[0]) - statistic(again[1])
-            side = sides[self._codes].astype(np.int64)
-            tosses[replicate] = statistic(both[side, every]) - statistic(both[1 - side, every])
-        return self._comparison(values, draws, tosses)
-
     def weight_interval(self, statistic: WeightStatistic) -> Interval:
         """The interval of a score that takes weights, such as an AUROC.
 
@@ -305,38 +292,6 @@ def bootstrap(
     """
     draws = Resampler(clusters, seed=seed, replicates=replicates, level=level)
     return draws.interval(statistic, per_unit_sums)
-
-
-def paired_difference(
-    statistic: SumStatistic,
-    per_unit_sums: tuple[Numbers, Numbers],
-    *,
-    clusters: Clusters,
-    seed: int,
-    replicates: int = 1000,
-    level: float = 0.95,
-) -> Interval:
-    """Interval of the difference first minus second, both from the same resamples.
-
-    `per_unit_sums` holds the sums of two systems over the same units in the same order; the rest and
-    the errors as `bootstrap`. `excludes_zero` of the result says whether they are told apart.
-    """
-    draws = Resampler(clusters, seed=seed, replicates=replicates, level=level)
-    return draws.comparison(statistic, *per_unit_sums).difference
-
-
-def bootstrap_units(
-    statistic: UnitStatistic,
-    units: Numbers,
-    *,
-    clusters: Clusters,
-    seed: int,
-    replicates: int = 1000,
-    level: float = 0.95,
-) -> Interval:
-    """Interval of a score that is no function of sums: `Resampler.unit_interval`."""
-    draws = Resampler(clusters, seed=seed, replicates=replicates, level=level)
-    return draws.unit_interval(statistic, units)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
