@@ -5,6 +5,10 @@ None of them needs a corpus or an image.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +33,41 @@ Domain = Annotated[str | None, typer.Option(help="What the studies are: clinical
 Report = Annotated[Path | None, typer.Option("--out", help="Folder for the report, to look at.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What `score` and `compare` are both asked for: where the texts stand, and how they are scored."""
+
+    key: Id = "id"
+    prediction: Prediction = "prediction"
+    reference: Reference = "reference"
+    patient: Patient = None
+    references: References = None
+    section: Section = None
+    texts: Texts = "reports"
+    tokeniser: Tokeniser = "ptb_like"
+    profile: Profile = "default"
+    replicates: Replicates = 1000
+    seed: Seed = 0
+    domain: Domain = None
+
+
+def _spread(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with the options of `_How` in the place of its parameter `how`."""
+    shared = list(signature(_How, eval_str=True).parameters.values())
+    options: list[Parameter] = []
+    for one in signature(verb, eval_str=True).parameters.values():
+        options += shared if one.name == "how" else [one]
+
+    @wraps(verb)
+    def spread(**given: Any) -> None:  # noqa: ANN401  each option has a type of its own
+        how = _How(**{one.name: given.pop(one.name) for one in shared})
+        verb(**given, how=how)
+
+    # This signature is what typer reads.
+    vars(spread)["__signature__"] = Signature([one.replace(kind=Parameter.KEYWORD_ONLY) for one in options])
+    return spread
+
+
 @texts_app.command()
 def label(
     table: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet of reports.")],
@@ -40,8 +79,6 @@ def label(
     as_json: Json = False,
 ) -> None:
     """Label reports with CheXpert's 14 observations, by rules."""
-    from dataclasses import asdict
-
     from xemplar.evaluation.texts.labelled import ReportColumns, label_table
     from xemplar.terminal import progress, say, say_json, tell
 
@@ -68,46 +105,26 @@ def label(
 
 
 @texts_app.command()
+@_spread
 def score(
     table: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet of predictions.")],
-    key: Id = "id",
-    prediction: Prediction = "prediction",
-    reference: Reference = "reference",
-    patient: Patient = None,
-    references: References = None,
-    section: Section = None,
-    texts: Texts = "reports",
-    tokeniser: Tokeniser = "ptb_like",
-    profile: Profile = "default",
-    replicates: Replicates = 1000,
-    seed: Seed = 0,
-    domain: Domain = None,
+    how: _How,
     floors: Annotated[bool, typer.Option(help="Floors and a ceiling on the same studies.")] = True,
     out: Report = None,
     as_json: Json = False,
 ) -> None:
     """Score any system's texts against those really written, with intervals, beside floors."""
     from xemplar.evaluation.texts.folder import make_ready, read_run
-    from xemplar.evaluation.texts.pairs import Columns
     from xemplar.evaluation.texts.run import score_texts
     from xemplar.terminal import tell
 
     if out is not None:
-        make_ready(out, table, references)
-    run = read_run(table, Columns(key, prediction, reference, patient), references=references)
-    _hint(references or table, patient)
+        make_ready(out, table, how.references)
+    run = read_run(table, _columns(how), references=how.references)
+    _hint(how.references or table, how.patient)
     found = score_texts(
         run.pairs,
-        _settings(
-            texts=texts,
-            tokeniser=tokeniser,
-            profile=profile,
-            section=section,
-            replicates=replicates,
-            seed=seed,
-            floors=floors,
-            domain=domain,
-        ),
+        _settings(how, floors=floors),
         system=run.name,
         on_stage=lambda stage: tell(f"  {stage} ..."),
     )
@@ -115,41 +132,29 @@ def score(
 
 
 @texts_app.command()
+@_spread
 def compare(
     first: Annotated[Path, typer.Argument(help="A table of predictions, or a report folder.")],
     second: Annotated[Path, typer.Argument(help="Another, on the same studies.")],
-    key: Id = "id",
-    prediction: Prediction = "prediction",
-    reference: Reference = "reference",
-    patient: Patient = None,
-    references: References = None,
-    section: Section = None,
-    texts: Texts = "reports",
-    tokeniser: Tokeniser = "ptb_like",
-    profile: Profile = "default",
-    replicates: Replicates = 1000,
-    seed: Seed = 0,
-    domain: Domain = None,
+    how: _How,
     out: Report = None,
     as_json: Json = False,
 ) -> None:
     """Compare two systems on the same studies: paired differences, intervals, adjusted p-values."""
     from xemplar.evaluation.texts.comparison import write_comparison_page
     from xemplar.evaluation.texts.folder import agreed, make_ready, names_of, read_run, save_comparison
-    from xemplar.evaluation.texts.pairs import Columns, aligned
+    from xemplar.evaluation.texts.pairs import aligned
     from xemplar.evaluation.texts.run import compare_texts
     from xemplar.terminal import say_json, show_comparison, tell
 
     if out is not None:
-        make_ready(out, first, second, references)
-    columns = Columns(key, prediction, reference, patient)
-    runs = [read_run(path, columns, references=references) for path in (first, second)]
-    asked = {"texts": texts, "tokeniser": tokeniser, "profile": profile, "section": section, "domain": domain}
-    how: dict[str, Any] = agreed(runs[0], runs[1]) or asked
+        make_ready(out, first, second, how.references)
+    runs = [read_run(path, _columns(how), references=how.references) for path in (first, second)]
+    known: dict[str, Any] = agreed(runs[0], runs[1]) or {}
     one, other, left = aligned(runs[0].pairs, runs[1].pairs)
     if left:
         tell(f"{left} studies that only one of the two has are left out")
-    settings = _settings(**how, replicates=replicates, seed=seed)
+    settings = _settings(replace(how, **known), floors=False)
     found = compare_texts(one, other, settings, systems=names_of(first, second), left_out=left)
     if out is not None:
         save_comparison(out, found)
@@ -192,22 +197,26 @@ def _tell_page(out: Path | None) -> None:
         say(f"\nlook at {out / 'report.html'}")
 
 
-def _settings(*, texts: str, tokeniser: str, profile: str, section: str | None, **rest: Any) -> Any:  # noqa: ANN401  not imported up here
+def _columns(how: _How) -> Any:  # noqa: ANN401  not imported up here
+    from xemplar.evaluation.texts.pairs import Columns
+
+    return Columns(how.key, how.prediction, how.reference, how.patient)
+
+
+def _settings(how: _How, *, floors: bool) -> Any:  # noqa: ANN401  not imported up here
     from typing import get_args
 
     from xemplar.evaluation.texts.run import SECTIONS, TextSettings
     from xemplar.metrics.tokenisers import TokeniserName
     from xemplar.records import DOMAINS
 
-    domain = rest["domain"]
-
     return TextSettings(
-        texts=one_of(texts, ("reports", "captions"), "--texts"),
-        tokeniser=one_of(tokeniser, get_args(TokeniserName), "--tokeniser"),
-        profile=one_of(profile, ("default", "chexpert"), "--profile"),
-        section="not said" if section is None else one_of(section, SECTIONS, "--section"),
-        domain=None if domain is None else one_of(domain, DOMAINS, "--domain"),
-        replicates=rest["replicates"],
-        seed=rest["seed"],
-        floors=rest.get("floors", False),
+        texts=one_of(how.texts, ("reports", "captions"), "--texts"),
+        tokeniser=one_of(how.tokeniser, get_args(TokeniserName), "--tokeniser"),
+        profile=one_of(how.profile, ("default", "chexpert"), "--profile"),
+        section="not said" if how.section is None else one_of(how.section, SECTIONS, "--section"),
+        domain=None if how.domain is None else one_of(how.domain, DOMAINS, "--domain"),
+        replicates=how.replicates,
+        seed=how.seed,
+        floors=floors,
     )
