@@ -13,7 +13,6 @@ from xemplar.drafting.calibration import (
     WANTED,
     Calibration,
     FindingFit,
-    FittedTo,
     fit,
     open_calibration,
     save_calibration,
@@ -21,6 +20,7 @@ from xemplar.drafting.calibration import (
 )
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
+from xemplar.index import FittedTo
 from xemplar.records import Claim, Study
 
 INDEX = FittedTo(fingerprint="abc", generation=4, corpus="c", model="m", reports=100)

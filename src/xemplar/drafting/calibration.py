@@ -21,6 +21,7 @@ from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, summarise
 from xemplar.folders import fingerprint, publish, read_manifest, writing
+from xemplar.index import FittedTo
 from xemplar.records import Presence, Study
 
 VERSION = 1
@@ -32,8 +33,6 @@ FIRM = 30
 """Validation studies with the finding, and without it, below which its fit is told to be a thin one."""
 
 DENIED_WRONG = 0.05
-DRIFT = 0.5
-"""How far the number of indexed reports may move, as a share, before a calibration is refused."""
 
 Decision = Literal["state", "deny", "abstain"]
 
@@ -51,31 +50,6 @@ class FindingFit(BaseModel):
     deny_at: float
     present: int
     """Validation studies with it."""
-
-
-class FittedTo(BaseModel):
-    """The index that a calibration was fitted with, as far as it has to be told from others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    fingerprint: str
-    generation: int
-    corpus: str
-    model: str
-    reports: int
-
-    def refuses(self, other: FittedTo) -> str:
-        """Why a calibration fitted with this doesn't serve `other`; empty where it does.
-
-        It serves the very index, and one over more (or fewer) parts of the same corpus by the same
-        model, so that an index for service can draft, as long as its size has not drifted too far.
-        """
-        if self.fingerprint == other.fingerprint:
-            return ""
-        if (self.corpus, self.model) != (other.corpus, other.model):
-            return f"fitted with corpus {self.corpus} and model {self.model} (index {self.fingerprint})"
-        drift = abs(other.reports - self.reports) / max(1, self.reports)
-        return f"fitted with {self.reports} reports, {drift:.0%} away" if drift > DRIFT else ""
 
 
 class Calibration(BaseModel):
@@ -212,14 +186,7 @@ def open_calibration(folder: Path | str, *, index: FittedTo) -> Calibration:
     manifest = read_manifest(folder, "calibration.json", kind="calibration", version=VERSION)
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
     calibration = Calibration.model_validate(values)
-    if refusal := calibration.index.refuses(index):
-        wanted = f"corpus {index.corpus} and model {index.model} (index {index.fingerprint})"
-        raise MismatchError(
-            refusal,
-            wanted=f"{wanted} of {index.reports} reports, within {DRIFT:.0%}",
-            where=str(folder),
-            remedy="run `xemplar calibrate` again",
-        )
+    calibration.index.check(index, folder)
     if calibration.policy != POLICY:
         raise MismatchError(f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder))
     return calibration
