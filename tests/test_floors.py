@@ -18,7 +18,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "xemplar"
 
 FLOORS = (
-    ("records", "contracts", "errors"),
+    ("records", "assembly", "contracts", "errors"),
     ("folders", "memory", "images", "report", "findings", "metrics", "vectors"),
     ("corpus",),
     ("sources", "models"),
@@ -34,6 +34,8 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 ON_ONE_FLOOR = {
     ("contracts", "records"): "the protocols speak of the nouns; both are the ground everything stands on",
+    ("assembly", "records"): "what is retrieved is one of the nouns' kinds",
+    ("contracts", "assembly"): "what a system has beside its encoder includes how its hits become text",
 }
 """(importer, imported) on one floor, and why it may."""
 

@@ -8,22 +8,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 from xemplar import drafting
-from xemplar.contracts import Encoder, Json
+from xemplar.assembly import Assembly
+from xemplar.contracts import Encoder, Json, Stages
 from xemplar.corpus import Corpus, describe_part
-from xemplar.drafting import captions
-from xemplar.drafting.calibration import POLICY, Calibration
+from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.policies.case import Assembled, Case, Drafter
+from xemplar.drafting.policies.evidence import ByEvidence
+from xemplar.drafting.policies.top import Top
 from xemplar.errors import XemplarError
 from xemplar.folders import fingerprint, read_manifest
 from xemplar.images import load_film
-from xemplar.index import VERSION, Index, open_index
+from xemplar.index import VERSION, Index, fitted_to, open_index
 from xemplar.records import Draft, Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval import Leave, Query, Retriever
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
 BLANK = "no draft: the image is blank"
+
+STOPPED = "none: stopped at the gate"
+CAPTIONS = 3
+"""How many captions are quoted where no recipe says."""
 
 Views = Film | Sequence[Film]
 
@@ -32,9 +40,16 @@ class Archive:
     """One index, with the corpus and the model it was made from, and a calibration where there is one."""
 
     def __init__(
-        self, corpus: Corpus, encoder: Encoder, index: Index, *, calibration: Calibration | None = None
+        self,
+        corpus: Corpus,
+        encoder: Encoder,
+        index: Index,
+        *,
+        calibration: Calibration | None = None,
+        stages: Stages | None = None,
     ) -> None:
         self.corpus, self.encoder, self.index, self.calibration = corpus, encoder, index, calibration
+        self.stages = stages or Stages()
         self.uncalibrated = XemplarError(
             "no calibration is open, so nothing says when to be silent",
             wanted="a calibration folder",
@@ -50,7 +65,17 @@ class Archive:
     def fingerprint(self) -> str:
         """Of all four parts: a draft made under one fingerprint can be made again under it."""
         parts = [self.corpus.fingerprint, self.encoder.fingerprint, self.index.fingerprint]
-        return fingerprint([*parts, self.calibration.fingerprint if self.calibration else None])
+        stages = [one.fingerprint for one in (self.stages.matcher, self.stages.augmenter) if one is not None]
+        calibrated = self.calibration.fingerprint if self.calibration else None
+        return fingerprint([*parts, self.assembly.model_dump(mode="json"), *stages, calibrated])
+
+    @property
+    def assembly(self) -> Assembly:
+        """How hits become text; captions, of which no claim is read, are quoted as they stand."""
+        asked = self.stages.assembly
+        if self._is_captions and asked.policy == "evidence":
+            return Assembly(policy="top", count=CAPTIONS)
+        return asked
 
     def load_film(self, path: Path | str) -> Film:
         """An image file as a film, made as this archive's own previews were."""
@@ -90,9 +115,9 @@ class Archive:
         gates = [self._gate(_films(views)) for views in studies]
         rows = [row for row, gate in enumerate(gates) if gate is None]
         passed, known = [studies[row] for row in rows], None if vectors is None else vectors[rows]
-        made = iter(self._captions(passed, known) if self._is_captions else self._reports(passed, known))
+        made = iter(self._drafts(passed, known))
         return [
-            next(made) if gate is None else self._stopped(v, gate)
+            next(made) if gate is None else self._draft(v, gate=gate)
             for v, gate in zip(studies, gates, strict=True)
         ]
 
@@ -109,58 +134,59 @@ class Archive:
     def _is_captions(self) -> bool:
         return self.corpus.settings.texts == "captions"
 
-    def _captions(self, studies: Sequence[Views], vectors: Vectors | None) -> list[Draft]:
-        drafts = []
-        for row, views in enumerate(studies):
-            vector = None if vectors is None else vectors[row]
-            hits = self.retriever.search(views, "sentence", captions.LINES, vector=vector)
-            lines = captions.draft_captions(hits)
-            drafts.append(self._draft(views, lines=lines, policy=captions.POLICY))
-        return drafts
-
-    def _reports(self, studies: Sequence[Views], vectors: Vectors | None) -> list[Draft]:
+    def _drafts(self, studies: Sequence[Views], vectors: Vectors | None) -> list[Draft]:
         if not studies:
             return []
-        if self.evidence is None or self.composer is None:
+        drafter = self.drafter
+        vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
+        made = drafter.drafts(self.cases(studies, vectors))
+        return [
+            self._draft(views, made=one, policy=drafter.policy)
+            for views, one in zip(studies, made, strict=True)
+        ]
+
+    def cases(self, studies: Sequence[Views], vectors: Vectors) -> list[Case]:
+        """Studies as policies see them, each with who is left out of its own answer."""
+        return [
+            Case(_films(views), vector, self.retriever.leave_of(views))
+            for views, vector in zip(studies, vectors, strict=True)
+        ]
+
+    @property
+    def drafter(self) -> Drafter:
+        """The assembly's policy; one that can't draft from what is open says why."""
+        if "sentence" not in self.index.items:
             raise XemplarError(
                 "no sentence in the index, so nothing to draft from", where=str(self.corpus.folder)
             )
-        if self.calibration is None:
-            raise self.uncalibrated
-        vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
-        leaves = [self.retriever.leave_of(views) for views in studies]
-        probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves))
-        drafts = []
-        for row, views in enumerate(studies):
-            beliefs: dict[str, float] = {}
-            denials: dict[str, float] = {}
-            silent = {name: self.calibration.decide(name, 0.0)[1] for name in self.calibration.too_few}
-            for finding, values in probabilities.items():
-                decision, why = self.calibration.decide(finding, float(values[row]))
-                if decision == "abstain":
-                    silent[finding] = why
-                else:
-                    (beliefs if decision == "state" else denials)[finding] = float(values[row])
-            lines, unsaid = self.composer.compose(vectors[row], beliefs, denials, leave=leaves[row])
-            drafts.append(self._draft(views, lines=lines, policy=POLICY, abstained={**silent, **unsaid}))
-        return drafts
+        if self.assembly.policy == "evidence":
+            if self.calibration is None:
+                raise self.uncalibrated
+            assert self.evidence is not None and self.composer is not None
+            return ByEvidence(self.evidence, self.composer, self.calibration)
+        return self._as_retrieved
 
-    def _stopped(self, views: Views, gate: str) -> Draft:
-        policy = captions.POLICY if self._is_captions else POLICY
-        return self._draft(views, gate=gate, policy=policy)
+    @cached_property
+    def _as_retrieved(self) -> Drafter:
+        """A policy that needs no calibration."""
+        return Top(self.retriever, self.assembly)
 
-    def _draft(self, views: Views, **parts: object) -> Draft:
-        films = _films(views)
+    def _draft(
+        self, views: Views, *, made: Assembled | None = None, policy: str = STOPPED, gate: str | None = None
+    ) -> Draft:
+        films, made = _films(views), made or Assembled(())
         image = hashlib.sha256(b"".join(film.image.tobytes() for film in films)).hexdigest()
         left_out = asdict(self.retriever.leave_of(views))
-        values = {"lines": (), "abstained": {}, "gate": None, **parts}
         return Draft(
-            draft_id=fingerprint([image, self.fingerprint, values["policy"], values["gate"], left_out]),
+            draft_id=fingerprint([image, self.fingerprint, policy, gate, left_out]),
             study_id=films[0].study_id,
+            lines=made.lines,
+            abstained=made.abstained,
+            gate=gate,
+            policy=policy,
             promise=None,
             fingerprint=self.fingerprint,
             domain=self.corpus.settings.domain,
-            **values,  # type: ignore[arg-type]
         )
 
     def films_of(self, study: Study) -> list[Film]:
@@ -192,7 +218,7 @@ def open_archive(
     A `calibration` folder beside the index is taken where none is named, and none at all where
     `calibrated` is false. Whatever doesn't fit is refused, naming both sides.
     """
-    from xemplar.models.checkpoint import open_model  # torch is loaded only once a model is wanted
+    from xemplar.models.system import open_system  # torch is loaded only once a model is wanted
 
     folder = Path(index)
     manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
@@ -207,9 +233,9 @@ def open_archive(
                 remedy=f"name it: --{name}",
             )
     opened = Corpus.open(places["corpus"])
-    encoder = open_model(places["model"])
+    encoder, stages = open_system(places["model"])
     found = open_index(folder, opened, encoder)
-    archive = Archive(opened, encoder, found)
+    archive = Archive(opened, encoder, found, stages=stages)
     if calibrated:
         _calibrate_from(archive, calibration, folder.parent / "calibration")
     return archive
@@ -225,17 +251,6 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
         if named is not None:
             raise
         archive.uncalibrated = error
-
-
-def fitted_to(index: Index) -> drafting.FittedTo:
-    """What a calibration keeps of the index it was fitted with."""
-    return drafting.FittedTo(
-        fingerprint=index.fingerprint,
-        generation=index.generation,
-        corpus=index.manifest["corpus"]["fingerprint"],
-        model=index.manifest["model"]["fingerprint"],
-        reports=index.manifest["counts"]["report"],
-    )
 
 
 def calibrate(archive: Archive, folder: Path) -> Calibration:

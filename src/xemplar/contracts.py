@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from xemplar.assembly import Assembly
 from xemplar.records import Domain, Image, Study, Vectors
 
 
@@ -77,6 +78,9 @@ class Encoder(Protocol):
 class Augmenter(Protocol):
     """A query vector enriched by its neighbours (after X-TRA)."""
 
+    fingerprint: str
+    """Of its weights and of the encoder whose vectors it takes."""
+
     def augment(
         self, queries: Vectors, neighbours: NDArray[np.float32], mask: NDArray[np.bool_]
     ) -> tuple[Vectors, NDArray[np.float32]]:
@@ -101,6 +105,9 @@ class Matches:
 class Matcher(Protocol):
     """Image-text matching: one score for each pair."""
 
+    fingerprint: str
+    """Of weights, tensor, tokenizer and precision."""
+
     def prepare(self, texts: Sequence[str]) -> TextStates:
         """Encode texts once."""
         ...
@@ -108,6 +115,15 @@ class Matcher(Protocol):
     def match(self, images: Sequence[Image], states: TextStates, *, explain: bool = False) -> Matches:
         """Score every image against every prepared text."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What a system has beside its encoder: how hits become text, and what was trained for that."""
+
+    assembly: Assembly = field(default_factory=Assembly)
+    matcher: Matcher | None = None
+    augmenter: Augmenter | None = None
 
 
 class VectorIndex(Protocol):

@@ -8,7 +8,7 @@ import pytest
 from drawn_archive import Stub, ingested
 from xemplar import archive as module
 from xemplar.archive import Archive, calibrate, fitted_to, open_archive
-from xemplar.contracts import Arrival, Drawable
+from xemplar.contracts import Arrival, Drawable, Stages
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import open_calibration
@@ -106,7 +106,7 @@ def test_calibrate_refuses_a_corpus_without_validation_studies(tmp_path):
 @pytest.fixture
 def opened(monkeypatch, phantom_corpus, index_folder):
     """`open_archive` with a stub for the model."""
-    monkeypatch.setattr("xemplar.models.checkpoint.open_model", lambda folder: Stub())
+    monkeypatch.setattr("xemplar.models.system.open_system", lambda folder: (Stub(), Stages()))
 
     def make(**rest):
         return open_archive(index_folder, corpus=phantom_corpus.folder, model="anywhere", **rest)

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from drawn_archive import Stub, by_hand, ingested, rows
-from xemplar.archive import Archive
-from xemplar.drafting import captions
+from xemplar.archive import CAPTIONS, Archive
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.index import build_index
@@ -103,7 +102,7 @@ def test_a_draft_carries_the_archives_name(drawn, queries):
 def test_captions_are_drafted_whole_with_their_sources(captioned, figure):
     draft = captioned.draft(captioned.load_film(figure))
     written = {text_key(s.text): s for s in captioned.corpus.studies}
-    assert len(draft.lines) == captions.LINES and draft.policy == captions.POLICY
+    assert len(draft.lines) == CAPTIONS and draft.policy == "nearest 3 by cosine, whole sentences, v1"
     for line in draft.lines:
         assert line.text == line.sentence_text == " ".join(written[line.sentence_id].text.split())
         assert line.source_study_ids == (written[line.sentence_id].study_id,)
@@ -119,7 +118,7 @@ def test_captions_are_the_nearest_ones(captioned, figure):
     film = captioned.load_film(figure)
     items = captioned.index.items["sentence"]
     cosines = np.asarray(items.vectors) @ captioned.encoder.encode_images([film.image])[0]
-    nearest = [items.ids[row] for row in np.argsort(-cosines, kind="stable")[: captions.LINES]]
+    nearest = [items.ids[row] for row in np.argsort(-cosines, kind="stable")[:CAPTIONS]]
     assert [line.sentence_id for line in captioned.draft(film).lines] == nearest
 
 

@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from drawn_archive import Stub, by_hand, ingested
-from xemplar.archive import BLANK, SYNTHETIC_ONLY, Archive, open_archive
-from xemplar.drafting import captions
+from xemplar.archive import BLANK, STOPPED, SYNTHETIC_ONLY, Archive, open_archive
 from xemplar.errors import XemplarError
 from xemplar.images import PreviewSpec, load_film
 from xemplar.index import build_index
@@ -61,7 +60,7 @@ def test_a_clinical_archive_drafts_for_a_film_of_unknown_origin(tmp_path, figure
 def test_no_flag_turns_the_gate_off(callable_):
     known = {
         "self", "views", "studies", "corpus", "encoder", "index", "calibration", "model", "calibrated",
-        "vectors",
+        "vectors", "stages",
     }  # fmt: skip
     assert set(inspect.signature(callable_).parameters) <= known
 
@@ -75,7 +74,7 @@ def test_a_blank_file_is_stopped(captioned, tmp_path):
     Image.fromarray(np.full((90, 90), 77, np.uint8)).save(tmp_path / "blank.png")
     draft = captioned.draft(captioned.load_film(tmp_path / "blank.png"))
     assert draft.gate == BLANK and draft.lines == ()
-    assert draft.policy == captions.POLICY
+    assert draft.policy == STOPPED
 
 
 def test_one_view_that_isnt_blank_is_enough(drawn, queries):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from xemplar.training import loop
+from xemplar.training.learners import dual
 from xemplar.training.recipe import Recipe
 
 TINY = {
@@ -52,12 +52,12 @@ def spoil_loss():
     """Make the loss NaN at its so many-th call, of which a step of a tiny recipe has two."""
 
     def spoil(monkeypatch, *, call):
-        real, calls = loop.info_nce, []
+        real, calls = dual.info_nce, []
 
         def broken(*args, **options):
             calls.append(1)
             return real(*args, **options) * (float("nan") if len(calls) == call else 1.0)
 
-        monkeypatch.setattr(loop, "info_nce", broken)
+        monkeypatch.setattr(dual, "info_nce", broken)
 
     return spoil

@@ -16,6 +16,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import writing
 from xemplar.models.checkpoint import open_model
 from xemplar.training import loop, state
+from xemplar.training.learners import dual
 from xemplar.training.loop import train
 
 
@@ -138,7 +139,7 @@ def test_so_does_one_kept_between_last_step_and_validation(
 def test_so_does_one_stopped_after_its_last_state(undisturbed, phantom_corpus, tiny, tmp_path, monkeypatch):
     """Nothing is left to train or to tokenize; every listed file is the same all the same."""
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(loop, "save_model", lambda *_, **__: (_ for _ in ()).throw(Stopped))
+        patch.setattr(dual, "save_model", lambda *_, **__: (_ for _ in ()).throw(Stopped))
         train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="text")
     manifest = train(phantom_corpus, tiny(), tmp_path / "m", recipe_text="text")
     assert manifest["files"] == undisturbed[1]["files"]

@@ -64,6 +64,7 @@ SCRIPT = """
     from xemplar.cli.verbs import train as verb
     from xemplar.corpus import Corpus
     from xemplar.training import loop, state
+    from xemplar.training.learners import dual
     from xemplar.training.recipe import Recipe
 
     loop.draw = lambda *_, **__: b""  # the picture has tests of its own
@@ -72,7 +73,7 @@ SCRIPT = """
         raise RuntimeError("another than the first process writes")
 
     if os.environ["RANK"] != "0":
-        loop.write_atomic = loop.save_model = loop.writing = state.save = state.discard = never
+        loop.write_atomic = dual.save_model = loop.writing = state.save = state.discard = never
     corpus, out, recipes = sys.argv[1:]
     opened = Corpus.open(corpus)
     for name, recipe in json.loads(recipes).items():

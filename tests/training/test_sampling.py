@@ -13,8 +13,13 @@ from xemplar.findings import read_claims
 from xemplar.images import PreviewSpec, model_input
 from xemplar.report import sentences, text_key
 from xemplar.sources import phantom
-from xemplar.training.recipe import Training
+from xemplar.training.recipe import Objective, Recipe, Training
 from xemplar.training.sampling import Pair, Sampler, hold_back, pairs_of
+
+
+def recipe_of(training, **objective):
+    """A recipe as far as sampling looks at it."""
+    return Recipe.model_construct(training=Training(**training), objective=Objective(**objective))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +30,7 @@ def pairs(phantom_corpus):
 @pytest.fixture
 def sampler(phantom_corpus, pairs):
     def make(**settings):
-        return Sampler(phantom_corpus, pairs, Training(**{"batch": 8, "seed": 3, **settings}), size=32)
+        return Sampler(phantom_corpus, pairs, recipe_of({"batch": 8, "seed": 3, **settings}), size=32)
 
     return make
 
@@ -91,7 +96,7 @@ def test_a_unit_of_text_for_every_objective(sampler, unit, kinds):
 
 def test_what_is_right_is_right_by_brute_force(phantom_corpus, pairs):
     """Two sentences of one key are one; a report that equals a sentence is that sentence."""
-    sampler = Sampler(phantom_corpus, pairs, Training(batch=30, sentences=4, seed=1), size=32)
+    sampler = Sampler(phantom_corpus, pairs, recipe_of({"batch": 30, "sentences": 4, "seed": 1}), size=32)
     texts_of = {}
     for study in phantom_corpus.part("train"):
         said = [s for part in (study.findings, study.impression) for s in sentences(part or "")]
@@ -115,8 +120,8 @@ def test_sentences_that_claim_what_the_report_claims_are_right_by_brute_force(ph
 
     english = [pair for pair in pairs if phantom_corpus.by_id[pair.study_id].language == "en"]
     settings = {"batch": 30, "sentences": 4, "seed": 1}
-    sampler = Sampler(phantom_corpus, tuple(english), Training(**settings, positives="claims"), size=32)
-    plain = Sampler(phantom_corpus, tuple(english), Training(**settings), size=32)
+    sampler = Sampler(phantom_corpus, tuple(english), recipe_of(settings, positives="claims"), size=32)
+    plain = Sampler(phantom_corpus, tuple(english), recipe_of(settings), size=32)
     written = {pair.report: pair for pair in english}
     reports, single = next(sampler.batches(0)).texts
     for row, right in enumerate(single.positives):
@@ -149,14 +154,14 @@ def made_up(count):
 
 def test_rare_sentences_are_drawn_sooner(phantom_corpus):
     """The common one of 25 weighs 1/5 of a rare one, so it is drawn first 1 time in 6."""
-    sampler = Sampler(phantom_corpus, made_up(25), Training(sentences=1), size=32)
+    sampler = Sampler(phantom_corpus, made_up(25), recipe_of({"sentences": 1}), size=32)
     rng = np.random.default_rng(0)
     drawn = Counter(sampler._draw_sentences(sampler.pairs[0], rng)[0] for _ in range(6000))
     assert drawn["Common."] == pytest.approx(1000, abs=120)
 
 
 def test_no_sentence_is_drawn_twice_from_a_study(phantom_corpus):
-    sampler = Sampler(phantom_corpus, made_up(3), Training(sentences=5), size=32)
+    sampler = Sampler(phantom_corpus, made_up(3), recipe_of({"sentences": 5}), size=32)
     assert sorted(sampler._draw_sentences(sampler.pairs[1], np.random.default_rng(0))) == [
         "Common.",
         "Own 1.",
@@ -184,7 +189,7 @@ def test_dropping_words_changes_nothing_else_that_is_drawn(sampler):
 
 @pytest.mark.parametrize(("count", "batches"), [(2, 1), (7, 1), (8, 1), (15, 1), (16, 2)])
 def test_a_short_last_batch_is_dropped_unless_it_is_the_only_one(phantom_corpus, count, batches):
-    assert Sampler(phantom_corpus, made_up(count), Training(batch=8), size=32).per_epoch == batches
+    assert Sampler(phantom_corpus, made_up(count), recipe_of({"batch": 8}), size=32).per_epoch == batches
 
 
 def _ingested(folder, arrivals, **settings):

@@ -9,7 +9,9 @@ from safetensors.torch import load_file
 
 from xemplar.errors import XemplarError
 from xemplar.training import loop
+from xemplar.training.learners import dual
 from xemplar.training.loop import train
+from xemplar.training.ranks import seeded
 from xemplar.training.recipe import load_recipe
 
 
@@ -57,11 +59,11 @@ def test_a_temperature_at_its_bound_still_learns(phantom_corpus, tiny, tmp_path,
     recipe = tiny(learning_rate=1e-2, warmup=0.0)
     recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"temperature": temperature})})
     run = loop._Run(phantom_corpus, recipe, tmp_path, origin="x")
-    assert float(run.model.scale.detach()) == pytest.approx(scale, rel=1e-5)
+    assert float(run.learner.model.scale.detach()) == pytest.approx(scale, rel=1e-5)
     seen = []
     for batch in [*run.sampler.batches(0), *run.sampler.batches(1)]:
         run._step([batch])
-        seen.append(float(run.model.scale.detach()))
+        seen.append(float(run.learner.model.scale.detach()))
     assert all(0 < value <= 100.0 for value in seen) and len(set(seen)) > 1
 
 
@@ -70,17 +72,18 @@ def _plain_step(run, batch):
     run.model.train()
     for group in run.optimizer.param_groups:
         group["lr"] = run._rate(batch.step)
-    generator = torch.Generator().manual_seed(loop._seed(run.settings.seed, batch.step))
-    images = loop.augment(torch.from_numpy(batch.images), run.settings.augmentation, generator)
+    generator = torch.Generator().manual_seed(seeded(run.settings.seed, batch.step))
+    images = dual.augment(torch.from_numpy(batch.images), run.settings.augmentation, generator)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(loop._seed(run.settings.seed + 1, batch.step))
+        torch.manual_seed(seeded(run.settings.seed + 1, batch.step))
         with torch.autocast("cpu", torch.bfloat16, enabled=run.settings.precision == "bf16"):
-            vectors, losses = run.model.image_vectors(images), []
+            model, limit = run.learner.model, run.learner.model.config.text.max_tokens
+            vectors, losses = model.image_vectors(images), []
             for texts in batch.texts:
-                words = loop.tokenize(run.tokenizer, texts.texts, run.model.config.text.max_tokens)
+                words = dual.tokenize(run.learner.tokenizer, texts.texts, limit)
                 right = torch.from_numpy(texts.positives)
-                found = run.model.text_vectors(*words)
-                losses.append(loop.info_nce(vectors, found, right, scale=run.model.scale))
+                found = model.text_vectors(*words)
+                losses.append(dual.info_nce(vectors, found, right, scale=model.scale))
     loss = torch.stack(losses).mean()
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -3,13 +3,11 @@
 from xemplar.drafting.calibration import (
     Calibration,
     Decision,
-    FittedTo,
     fit,
     open_calibration,
     save_calibration,
     truth_of,
 )
-from xemplar.drafting.captions import draft_captions
 from xemplar.drafting.compose import Composer
 from xemplar.drafting.evidence import Evidence
 from xemplar.drafting.wording import UNWEIGHED, how_sure
@@ -20,8 +18,6 @@ __all__ = [
     "Composer",
     "Decision",
     "Evidence",
-    "FittedTo",
-    "draft_captions",
     "fit",
     "how_sure",
     "open_calibration",

@@ -178,18 +178,10 @@ def _check_enough(studies: Sequence[Study], copies: int, split: Split) -> None:
 
 
 def _check_drafts(archive: Archive) -> None:
-    """Before anything is computed: drafts of reports need sentences and a calibration."""
+    """Before anything is computed: drafts of reports need sentences and, of ours, a calibration."""
     if archive.corpus.settings.texts == "captions":
         return
-    if archive.evidence is None:
-        raise XemplarError(
-            "no sentence in the index, so nothing to draft from", where=str(archive.corpus.folder)
-        )
-    if archive.calibration is None:
-        raise XemplarError(
-            "no calibration is open, so no draft can be scored", wanted="a calibration folder",
-            remedy="run `xemplar calibrate` first",
-        )  # fmt: skip
+    _ = archive.drafter  # which says what it lacks
 
 
 def _heading(archive: Archive, studies: Sequence[Study], split: Split, *, left_out: int) -> Json:

@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from xemplar.errors import XemplarError
-from xemplar.training.ranks import Ranks, share
+from xemplar.training.ranks import Ranks, seeded, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Passes:
         plans = [_Plan(side.count, self.chunk, self.ranks) for side in sides]
 
         def embed(number: int, place: int) -> Tensor:
-            torch.manual_seed(_seed(seed, number, place))
+            torch.manual_seed(seeded(seed, number, place))
             with self.autocast():
                 return sides[number].embed(plans[number].rows(place))
 
@@ -152,7 +151,3 @@ class _Plan:
 
 def _gradient(leaf: Tensor) -> Tensor:
     return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
-
-
-def _seed(*numbers: int) -> int:
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

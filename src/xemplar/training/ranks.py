@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -108,6 +109,11 @@ class Ranks:
 def share(count: int, number: int, of: int) -> slice:
     """Run `number` of `of` runs of `count` rows, whose lengths differ by one at most."""
     return slice(count * number // of, count * (number + 1) // of)
+
+
+def seeded(*numbers: int) -> int:
+    """A generator's seed that follows from some numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 class _Whole(TorchDispatchMode):  # type: ignore[no-untyped-call]

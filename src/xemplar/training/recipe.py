@@ -1,16 +1,23 @@
-"""A recipe: one TOML file that says how a model is made. Unknown keys are an error."""
+"""A recipe: one TOML file that says how a system is made. Unknown keys are an error.
+
+Knows settings alone: model, objectives, loop, second stages and assembly, at up to three sizes.
+"""
 
 from __future__ import annotations
 
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from xemplar.assembly import Assembly
 from xemplar.errors import XemplarError
-from xemplar.models.config import ModelConfig
+from xemplar.models.config import MatcherConfig, ModelConfig
+
+Size = Literal["tiny", "small", "published"]
+SIZES: tuple[Size, ...] = get_args(Size)
 
 
 class Augmentation(BaseModel):
@@ -29,6 +36,69 @@ class Augmentation(BaseModel):
     """Largest share of the side that a square blanked out of the image has."""
 
 
+class Objective(BaseModel):
+    """What pulls images and texts of a dual encoder together; weights of 0 leave a part out.
+
+    `alignment`: "info_nce" with a learnt temperature, "sigmoid" (SigLIP), "soft_targets" from both
+    similarities (MedCLIP, put right), or "as_medclip", its published loss to the letter.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alignment: Literal["info_nce", "sigmoid", "soft_targets", "as_medclip"] = "info_nce"
+    temperature: float = Field(default=1.0, gt=0.0)
+    """Of soft targets, which learn none. Vectors of `dim` behind a LayerNorm are as long as its root: what
+    MedCLIP takes of them at a temperature of 1 is that of unit vectors at 1 / dim."""
+    positives: Literal["text", "claims"] = "text"
+    """Which sentences are right for an image: those that its report holds word for word, or also those
+    that claim (finding, presence, side) nothing but what its report claims in other words."""
+    rarity: float = Field(default=0.0, ge=0.0, le=1.0)
+    """How much more of the target a text gets that is right for few images of the batch; 0: no more."""
+    flips: int = Field(default=0, ge=0)
+    """Sentences of a study that are shown a second time with one claim turned round, as wrong ones."""
+    teacher: float = Field(default=0.0, ge=0.0)
+    """Weight of a slow copy's targets by optimal transport (TxtRayAlign)."""
+    teacher_decay: float = Field(default=0.999, gt=0.0, lt=1.0)
+    classes: float = Field(default=0.0, ge=0.0)
+    """Weight of findings read off the shared space, images' and texts' alike (after X-TRA)."""
+    same_findings: float = Field(default=0.0, ge=0.0)
+    """Weight of drawing together images of equal finding sets (after X-TRA)."""
+
+
+class Matching(BaseModel):
+    """A second stage that judges pairs of image and text; `positive` reports against mined negatives.
+
+    `layers` 0 fine-tunes the matcher that was trained first (X-REM); more are that many cross-attending
+    layers of our own over a dual encoder's states, which stay as they are.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: int = Field(default=0, ge=0, le=12)
+    epochs: int = Field(default=5, ge=1)
+    batch: int = Field(default=32, ge=2)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    alpha: float = Field(default=0.4, ge=0.0, le=1.0)
+    """Share of the slow copy's opinion (X-REM)."""
+    negatives: Literal["labels", "random"] = "labels"
+    """The nearest different finding vector and a random different one, or two random reports."""
+
+
+class Neighbours(BaseModel):
+    """A head that looks at a query's nearest neighbours (after X-TRA), trained on the finished vectors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[Literal["image", "report"], ...] = ("image", "report")
+    pick: Literal["nearest", "random"] = "nearest"
+    """Random ones are the control that nearest ones have to beat."""
+    heads: int = Field(default=4, ge=1)
+    dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    epochs: int = Field(default=40, ge=1)
+    batch: int = Field(default=64, ge=2)
+    learning_rate: float = Field(default=1e-3, gt=0)
+
+
 class Training(BaseModel):
     """The loop's settings."""
 
@@ -38,11 +108,6 @@ class Training(BaseModel):
     """What images are aligned with: whole reports, single sentences, or both, as two equal losses."""
     sentences: int = Field(default=2, ge=1)
     """Sentences drawn from each study's report in a step, rare ones sooner."""
-    positives: Literal["text", "claims"] = "text"
-    """Which sentences are right for an image: those that its report holds word for word, or also those
-    that claim (finding, presence, side) nothing but what its report claims in other words."""
-    rarity: float = Field(default=0.0, ge=0.0, le=1.0)
-    """How much more of the target a text gets that is right for few images of the batch; 0: no more."""
     batch: int = Field(default=64, ge=2)
     """Studies that are told apart in a step, over all processes; a smaller corpus is one batch."""
     chunk: int = Field(default=0, ge=0)
@@ -69,36 +134,56 @@ class Training(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A whole system: its model and how it is trained."""
+    """A whole system: its model, what it is taught by, and how its hits become text.
+
+    Either `model`, a dual encoder, or `matcher`, of ALBEF's kind, which brings its own objectives.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     domain: Literal["chest", "any"]
-    model: ModelConfig
+    model: ModelConfig | None = None
+    matcher: MatcherConfig | None = None
+    objective: Objective = Objective()
     training: Training = Training()
+    matching: Matching | None = None
+    neighbours: Neighbours | None = None
+    assembly: Assembly = Assembly()
+
+    @model_validator(mode="after")
+    def _one_model(self) -> Recipe:
+        if (self.model is None) == (self.matcher is None):
+            raise ValueError("a recipe has either `model` (a dual encoder) or `matcher`")
+        if self.matcher is not None and self.matcher.dim is None:
+            raise ValueError("the matcher of a recipe has `dim`, a shared space to search in")
+        return self
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of a text that the model reads."""
+        if self.model is not None:
+            return self.model.text.max_tokens
+        return self.matcher.text.max_tokens if self.matcher is not None else 0
 
 
-def load_recipe(name: str) -> tuple[Recipe, str]:
-    """A recipe by the name of a shipped one or the path of a TOML file; also its text."""
-    path = Path(name)
-    if path.suffix == ".toml":
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise XemplarError(f"recipe can't be read ({error.strerror})", where=name) from None
-        except UnicodeDecodeError:
-            raise XemplarError("not TOML: not a text in UTF-8", where=name) from None
-    else:
-        shipped = resources.files("xemplar.training") / "recipes"
-        names = sorted(
-            entry.name.removesuffix(".toml") for entry in shipped.iterdir() if entry.name.endswith(".toml")
-        )
-        if name not in names:
-            raise XemplarError(f"no recipe {name!r}", wanted=f"one of {', '.join(names)}, or a .toml file")
-        text = (shipped / f"{name}.toml").read_text(encoding="utf-8")
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with the package."""
+    folder = resources.files("xemplar.training") / "recipes"
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def load_recipe(name: str, size: str = "tiny") -> tuple[Recipe, str]:
+    """A recipe by the name of a shipped one or the path of a TOML file; also its text.
+
+    What its table `sizes.<size>` says is laid over the rest. A recipe without sizes is of one alone,
+    "tiny".
+    """
+    text = _text_of(name)
     try:
-        return Recipe.model_validate(tomllib.loads(text)), text
+        values = _sized(tomllib.loads(text), size, where=f"recipe {name}")
+        return Recipe.model_validate(values), text
     except tomllib.TOMLDecodeError as error:
         raise XemplarError(f"not TOML: {error}", where=name) from None
     except ValidationError as error:
@@ -106,3 +191,37 @@ def load_recipe(name: str) -> tuple[Recipe, str]:
         place = ".".join(str(part) for part in first["loc"])
         remedy = "probably a typing error" if first["type"] == "extra_forbidden" else ""
         raise XemplarError(f"{place}: {first['msg']}", where=f"recipe {name}", remedy=remedy) from None
+
+
+def _text_of(name: str) -> str:
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise XemplarError(f"recipe can't be read ({error.strerror})", where=name) from None
+        except UnicodeDecodeError:
+            raise XemplarError("not TOML: not a text in UTF-8", where=name) from None
+    if name not in (names := shipped_recipes()):
+        raise XemplarError(f"no recipe {name!r}", wanted=f"one of {', '.join(names)}, or a .toml file")
+    return (resources.files("xemplar.training") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _sized(values: dict[str, Any], size: str, *, where: str) -> dict[str, Any]:
+    sizes = values.pop("sizes", {"tiny": {}})
+    if size not in sizes or size not in SIZES:
+        known = ", ".join(one for one in SIZES if one in sizes)
+        raise XemplarError(f"no size {size!r}", wanted=f"one of {known}", where=where)
+    if other := sorted(set(sizes) - set(SIZES)):
+        raise XemplarError(f"sizes.{other[0]} is no size", wanted=", ".join(SIZES), where=where)
+    return _laid_over(values, sizes[size])
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged key by key, save a backbone's `config`, which is taken whole."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict) and key != "config"
+        merged[key] = _laid_over(old, value) if both and isinstance(old, dict) else value
+    return merged

@@ -7,7 +7,7 @@ same.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.images import model_input
-from xemplar.records import Split, Study
+from xemplar.records import Claim, Split, Study
 from xemplar.report import sentences, text_key
-from xemplar.training.recipe import Training
+from xemplar.training.objectives.flips import Flip, every_flip
+from xemplar.training.recipe import Recipe
 
 FEWEST = 4
 Claimed = frozenset[tuple[str, str, str | None]]
@@ -53,6 +54,10 @@ class Texts:
 
     texts: tuple[str, ...]
     positives: NDArray[np.bool_]
+    own: NDArray[np.int64]
+    """(images,) which text was drawn first for each image."""
+    whole: bool = True
+    """Whether these are whole reports, and not sentences of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +133,11 @@ def _pair(study: Study, captions: bool, says: Mapping[str, Claimed]) -> Pair:
 class Sampler:
     """Draws the batches of an epoch from pairs; what it draws follows from (seed, epoch, batch)."""
 
-    def __init__(self, corpus: Corpus, pairs: tuple[Pair, ...], settings: Training, *, size: int) -> None:
-        self.corpus, self.pairs, self.settings, self.size = corpus, pairs, settings, size
-        self._says = claimed(corpus) if settings.positives == "claims" else {}
+    def __init__(self, corpus: Corpus, pairs: tuple[Pair, ...], recipe: Recipe, *, size: int) -> None:
+        self.corpus, self.pairs, self.size = corpus, pairs, size
+        self.settings, self.aims = recipe.training, recipe.objective
+        self._says = claimed(corpus) if self.aims.positives == "claims" or self.aims.flips else {}
+        self._flips = _Flips(corpus) if self.aims.flips else None
         counts = Counter(sentence for pair in pairs for sentence in set(pair.sentences))
         # Common sentences are drawn less often, or an archive of normals would be all that is seen.
         self._weight = {sentence: count**-0.5 for sentence, count in counts.items()}
@@ -154,13 +161,13 @@ class Sampler:
         rows = part(len(pairs))
         shown = self.corpus.previews(views[rows])
         images = np.stack([model_input(image, self.size) for image in shown])[:, None]
-        drawn = []
+        texts = []
         if self.settings.text_unit != "sentence":
-            drawn.append([pair.report for pair in pairs])
+            texts.append(self._texts([[pair.report] for pair in pairs], pairs, rng, whole=True))
         if self.settings.text_unit != "report":
-            drawn.append([text for pair in pairs for text in self._draw_sentences(pair, rng)])
-        texts = tuple(self._texts(texts, pairs, rng) for texts in drawn)
-        return Batch(images, texts, 0, tuple(pair.study_id for pair in pairs), rows.start)
+            drawn = [self._draw_sentences(pair, rng) for pair in pairs]
+            texts.append(self._texts(drawn, pairs, rng, whole=False))
+        return Batch(images, tuple(texts), 0, tuple(pair.study_id for pair in pairs), rows.start)
 
     def _draw_sentences(self, pair: Pair, rng: np.random.Generator) -> list[str]:
         weights = np.array([self._weight[sentence] for sentence in pair.sentences])
@@ -168,16 +175,59 @@ class Sampler:
         rows = rng.choice(len(weights), count, replace=False, p=weights / weights.sum())
         return [pair.sentences[row] for row in rows]
 
-    def _texts(self, texts: list[str], pairs: list[Pair], rng: np.random.Generator) -> Texts:
+    def _texts(
+        self, drawn: list[list[str]], pairs: list[Pair], rng: np.random.Generator, *, whole: bool
+    ) -> Texts:
         """Each distinct text once, with every image of the batch that it is right for."""
-        distinct = {text_key(text): text for text in texts}
-        positives = np.array([[self._is_right(key, pair) for key in distinct] for pair in pairs], np.bool_)
+        distinct = {text_key(text): text for texts in drawn for text in texts}
+        says: dict[str, Claimed] = {}
+        place = {key: at for at, key in enumerate(distinct)}
+        own = np.array([place[text_key(texts[0])] for texts in drawn], np.int64)
+        if self._flips is not None and not whole:
+            for texts in drawn:
+                turned = self._flips.draw(texts[: self.aims.flips], rng)
+                says.update((text_key(text), claims) for text, claims in turned.items())
+                distinct |= {text_key(text): text for text in turned if text_key(text) not in distinct}
+        right = [[self._is_right(key, pair, says) for key in distinct] for pair in pairs]
         shown = tuple(_drop_words(text, self.settings.word_dropout, rng) for text in distinct.values())
-        return Texts(shown, positives)
+        return Texts(shown, np.array(right, np.bool_), own, whole)
 
-    def _is_right(self, key: str, pair: Pair) -> bool:
+    def _is_right(self, key: str, pair: Pair, flipped: Mapping[str, Claimed]) -> bool:
         """Whether a text is the pair's own, or a sentence that claims nothing but what the pair's do."""
-        return key in pair.keys or (key in self._says and self._says[key] <= pair.claims)
+        if key in pair.keys:
+            return True
+        if key in flipped:  # a text turned round here may be true of another image
+            return flipped[key] <= pair.claims
+        return self.aims.positives == "claims" and key in self._says and self._says[key] <= pair.claims
+
+
+class _Flips:
+    """Sentences with a claim turned round, each looked for once."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._claims = {sentence.sentence_id: sentence.claims for sentence in corpus.sentences}
+        self._found: dict[str, tuple[tuple[str, Claimed], ...]] = {}
+
+    def draw(self, texts: Sequence[str], rng: np.random.Generator) -> dict[str, Claimed]:
+        """One flip of each text that has any, with what it claims."""
+        found = {}
+        for text in texts:
+            if options := self._of(text):
+                turned, claims = options[rng.integers(len(options))]
+                found[turned] = claims
+        return found
+
+    def _of(self, text: str) -> tuple[tuple[str, Claimed], ...]:
+        key = text_key(text)
+        if key not in self._found:
+            claims = self._claims.get(key, ())
+            self._found[key] = tuple((one.text, _claims_of(one, claims)) for one in every_flip(text, claims))
+        return self._found[key]
+
+
+def _claims_of(turned: Flip, claims: Sequence[Claim]) -> Claimed:
+    rest = [turned.after if claim == turned.before else claim for claim in claims]
+    return frozenset((claim.finding, claim.presence, claim.side) for claim in rest)
 
 
 def _all(count: int) -> slice:

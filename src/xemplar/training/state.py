@@ -15,12 +15,11 @@ from typing import Any, Protocol
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import sync_below, write_atomic
-from xemplar.models.dual import DualEncoder
 from xemplar.training.curves import new_curve
 
 
@@ -44,7 +43,7 @@ class Resumable(Protocol):
 
     folder: Path
     origin: str
-    model: DualEncoder
+    model: nn.Module
     optimizer: torch.optim.Optimizer
     average: dict[str, Tensor]
     best: dict[str, Tensor]
