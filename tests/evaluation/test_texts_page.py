@@ -37,6 +37,7 @@ from xemplar.evaluation.texts.run import (
     score_texts,
 )
 from xemplar.findings import Labeler
+from xemplar.metrics.labels import PRESENT, UNCERTAIN
 
 SCRIPT = "<script>alert('no')</script> & a & b"
 REPORTS = (
@@ -202,6 +203,16 @@ def test_the_main_scores_are_the_agreed_ones(labelled):
         "f1_present_micro_14", "f1_present_macro_14", "f1_present_micro_5", "f1_present_macro_5",
         "BLEU-4", "ROUGE-L", "CIDEr-D", "meteor_es",
     ]  # fmt: skip
+
+
+def test_a_macro_mean_says_over_how_many_findings_it_is(labelled):
+    codes = np.concatenate([table.codes for table in labelled.scores.labels])
+    named = int(((codes == PRESENT) | (codes == UNCERTAIN)).any(axis=0).sum())
+    assert 0 < named < 14
+    told = f"over {named} of 14 findings"
+    assert any(head.note.endswith(told) for head in headlines(labelled.scores.summary))
+    part = labelled.html.split('<section id="labels">')[1].split("</table>")[0]
+    assert part.count(told) == 3  # precision, recall and F1
 
 
 def test_published_scores_are_shown_only_where_there_are_some(labelled, tmp_path):

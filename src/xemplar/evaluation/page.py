@@ -24,7 +24,7 @@ from xemplar.evaluation import cases as choice
 from xemplar.evaluation.plots import Plot, draw_plots
 from xemplar.evaluation.printed import CAUTION, against, named, number, signed, spread
 from xemplar.evaluation.run import Evaluation
-from xemplar.evaluation.texts.names import titled
+from xemplar.evaluation.texts.names import over, titled
 from xemplar.folders import write_atomic
 from xemplar.records import UNVERIFIED, Line, Study
 
@@ -134,7 +134,7 @@ def _render(evaluation: Evaluation, archive: Archive, *, plots: Sequence[Plot], 
     )  # fmt: skip
     environment.filters.update(
         number=number, spread=spread, against=against, named=named, signed=signed, png=_png_uri,
-        how_sure=how_sure, titled=titled,
+        how_sure=how_sure, titled=titled, over=over,
     )  # fmt: skip
     return environment.get_template("report.html").render(
         summary=summary,

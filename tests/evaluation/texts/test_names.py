@@ -6,7 +6,7 @@ import pytest
 
 from xemplar.contracts import Json
 from xemplar.evaluation.texts.measures import QUESTIONS
-from xemplar.evaluation.texts.names import label_key, titled
+from xemplar.evaluation.texts.names import label_key, over, titled
 from xemplar.evaluation.texts.pairs import pair_up
 from xemplar.evaluation.texts.run import TextSettings, score_texts
 from xemplar.findings import OBSERVATIONS
@@ -41,3 +41,19 @@ def test_a_name_says_what_has_to_be_known_to_compare_it():
         "F1 pleural other",
         "absent, uncertain is neither",
     )
+
+
+@pytest.mark.parametrize(
+    ("measure", "left_out", "told"),
+    [
+        ("f1_present_macro_14[uncertain=present]", 5, "over 9 of 14 findings"),
+        ("recall_uncertain_macro_5", 5, "over 0 of 5 findings"),
+        ("f1_present_macro_14[uncertain=present]", 0, ""),
+        ("f1_present_samples_5[uncertain=present]", 1200, "1,200 studies left out"),
+        ("f1_present_samples_5[uncertain=present]", 1, "1 study left out"),
+        ("f1_present_weighted_14[uncertain=present]", 5, ""),
+        ("BLEU-4[ptb_like]", 0, ""),
+    ],
+)
+def test_a_mean_says_what_it_leaves_out(measure, left_out, told):
+    assert over({"measure": measure, "left_out": left_out}) == told

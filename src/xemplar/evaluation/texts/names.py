@@ -42,6 +42,17 @@ def titled(key: str) -> tuple[str, str]:
     return average.get(of, f"{of}-{measure}"), f"{about}, {subset} findings{policy}"
 
 
+def over(row: Json) -> str:
+    """What a mean leaves out, by its row: "over 9 of 14 findings", "7 studies left out", or nothing."""
+    label, left = _LABEL.match(row["measure"]), row["left_out"]
+    if label is None or not left:
+        return ""
+    of, subset = label[3], label[4]
+    if of == "macro":
+        return f"over {int(subset) - left} of {subset} findings"
+    return f"{left:,} {'study' if left == 1 else 'studies'} left out" if of == "samples" else ""
+
+
 def label_key(measure: str, question: Question, of: str, *, subset: str = "") -> str:
     """The key of a label score; `of` is an average with its subset, or a finding."""
     where = f"_{subset}" if subset else ""

@@ -30,6 +30,7 @@ from xemplar.evaluation.texts.names import (
     by_key,
     finding_rows,
     label_key,
+    over,
     titled,
 )
 from xemplar.evaluation.texts.plots import finding_plot
@@ -134,7 +135,7 @@ def environment() -> Environment:
     )  # fmt: skip
     found.filters.update(
         number=number, spread=spread, against=against, signed=signed, png=_png_uri, titled=titled,
-        count="{:,}".format, probability=probability, repr=repr,
+        count="{:,}".format, probability=probability, repr=repr, over=over,
     )  # fmt: skip
     return found
 
@@ -182,7 +183,8 @@ def _headline(score: Json) -> Headline:
     most = max(known.values(), default=1.0)
     top = next((top for top in _TOPS if top >= most), most)
     places = {name: 100 * min(max(value / top, 0.0), 1.0) for name, value in known.items()}
-    return Headline(*titled(score["measure"]), score, top, places)
+    name, note = titled(score["measure"])
+    return Headline(name, "; ".join(part for part in (note, over(score)) if part), score, top, places)
 
 
 def standing(board: Json, summary: Json) -> list[Place]:
@@ -214,7 +216,7 @@ def _label_rows(summary: Json, question: Question) -> list[tuple[str, list[Json]
             keys = [label_key(measure, question, average, subset=subset) for subset in SUBSETS]
             if all(key in known for key in keys):
                 name = titled(keys[0])[0]
-                found.append((name, [known[key]["ours"] for key in keys]))
+                found.append((name, [known[key] for key in keys]))
     return found
 
 
