@@ -150,10 +150,13 @@ class MatcherConfig(BaseModel):
     With `dim` it is one for pretraining: ITC in so many shared dimensions, MLM, and a queue. Without,
     it only judges pairs, as X-REM's second stage does. `classes`: 2 (no match, match) or 3 (no match,
     unused, match); the last is the match. `head`: one linear layer, or two with a ReLU between.
+    `pretrained` is a matcher's folder to train on from, whose sizes and words then take the place of
+    these; no saved matcher has it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    pretrained: str | None = None
     image: PatchTower = PatchTower()
     text: FusionTower = FusionTower()
     dim: int | None = Field(default=256, ge=2, le=4096)
@@ -162,6 +165,8 @@ class MatcherConfig(BaseModel):
     temperature: float = Field(default=0.07, gt=0.0)
     queue: int = Field(default=65536, ge=1)
     momentum: float = Field(default=0.995, ge=0.0, lt=1.0)
+    alpha: float = Field(default=0.4, ge=0.0, le=1.0)
+    """Share of the slow copy's opinion in ITC's and MLM's targets."""
     masked: float = Field(default=0.15, gt=0.0, lt=1.0)
     """Share of the words that MLM asks for."""
     precision: Literal["fp32", "bf16"] = "fp32"

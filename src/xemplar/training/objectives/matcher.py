@@ -38,13 +38,15 @@ class Pairs:
 
     `keys` (n,) int64 number what a text says, -1 for unlike any: rows with one key are never each
     other's negatives, and share ITC's target, in the queue too. Without keys every other row is a
-    negative, as in ALBEF, even one of equal text.
+    negative, as in ALBEF, even one of equal text. `rows` (m,) say which image each of m texts meets,
+    where they aren't row by row each other's; for `matching_loss` alone.
     """
 
     images: Tensor
     tokens: Tensor
     mask: Tensor
     keys: Tensor | None = None
+    rows: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,8 +131,9 @@ def matching_loss(matcher: MomentumMatcher, pairs: Pairs, targets: Tensor, *, al
 
 
 def matching_logits(net: MatcherNet, pairs: Pairs) -> Tensor:
-    """(n, classes) of each image with its own text."""
+    """(m, classes) of each text with its image; an image that several texts meet is encoded once."""
     image, text = net.image(pairs.images), net.text(pairs.tokens, pairs.mask)
+    image = image if pairs.rows is None else image[pairs.rows]
     return net.itm_logits(net.fused(text, pairs.mask, image)).float()
 
 
