@@ -35,7 +35,7 @@ from xemplar.training import state
 from xemplar.training.cached import Passes
 from xemplar.training.curves import add_point, draw
 from xemplar.training.learners import learner_for
-from xemplar.training.learners.learner import Ground, NotFinite
+from xemplar.training.learners.learner import Ground, Learner, NotFinite
 from xemplar.training.ranks import Ranks, started
 from xemplar.training.recipe import Recipe
 from xemplar.training.sampling import Batch, Sampler, hold_back, pairs_of
@@ -65,34 +65,51 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
+Make = Callable[[Ground], Learner]
+"""What trains a recipe's model."""
+
+
 def train(
-    corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str, on_progress: Report | None = None
+    corpus: Corpus,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    recipe_text: str,
+    on_progress: Report | None = None,
+    learner: Make = learner_for,
 ) -> Json:
     """Train a recipe on a corpus's training part into a model folder; returns the model's manifest.
 
     Stopped at any moment, the same call goes on from its last saved state. A finished model of the
     same recipe and corpus is returned as it is; one of another is refused. Under `torchrun` every
     process makes the same call, on a folder that all of them see; `on_progress` is the first one's.
+    A `learner` other than the recipe's own is a second stage's.
     """
+    manifest = manifest_of(recipe)
     ranks = started()
     with ranks.alone(lambda: writing(folder)):
         origin = fingerprint([recipe.model_dump(mode="json"), corpus.fingerprint])
-        if ranks.agreed(ranks.first and (folder / "model.json").exists()):
-            manifest = _finished(folder, origin)
+        if ranks.agreed(ranks.first and (folder / manifest).exists()):
+            found = _finished(folder, manifest, origin)
             if ranks.first:
                 clear_leftovers(folder)
                 state.discard(folder)  # killed between its manifest and this
-            return manifest
+            return found
         if ranks.first:
             check_new(folder, but=_OURS)
             clear_leftovers(folder)
-        run = _Run(corpus, recipe, folder, origin=origin, ranks=ranks)
+        run = _Run(corpus, recipe, folder, origin=origin, ranks=ranks, learner=learner)
         run.run(on_progress if ranks.first else None)
         return run.finish(recipe_text)
 
 
-def _finished(folder: Path, origin: str) -> Json:
-    manifest = read_manifest(folder, "model.json", kind="model", version=1)
+def manifest_of(recipe: Recipe) -> str:
+    """Name of the manifest that a recipe's model has."""
+    return "model.json" if recipe.matcher is None else "matcher.json"
+
+
+def _finished(folder: Path, name: str, origin: str) -> Json:
+    manifest = read_manifest(folder, name, kind=name.removesuffix(".json"), version=1)
     if manifest.get("origin") != origin:
         raise MismatchError(
             "a finished model of another recipe or corpus", wanted="a new folder", where=str(folder)
@@ -104,7 +121,14 @@ class _Run:
     """One training run: its model, its optimiser, and how far it has come."""
 
     def __init__(
-        self, corpus: Corpus, recipe: Recipe, folder: Path, *, origin: str, ranks: Ranks | None = None
+        self,
+        corpus: Corpus,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        origin: str,
+        ranks: Ranks | None = None,
+        learner: Make = learner_for,
     ) -> None:
         self.corpus, self.recipe, self.folder, self.origin = corpus, recipe, folder, origin
         self.settings, self.ranks = recipe.training, ranks or Ranks()
@@ -117,7 +141,7 @@ class _Run:
             )  # fmt: skip
         self.validation = held[:VALIDATED]
         ground = Ground(corpus, recipe, self.pairs, self.validation, self.ranks, self.passes)
-        self.learner = learner_for(ground)
+        self.learner = learner(ground)
         self.facts = ground.facts
         self.model = self.learner.module
         self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
@@ -246,7 +270,7 @@ class _Run:
         if self.ranks.first:
             self._write(recipe_text)
         self.ranks.wait()
-        return read_manifest(self.folder, "model.json", kind="model", version=1)
+        return _finished(self.folder, manifest_of(self.recipe), self.origin)
 
     def _write(self, recipe_text: str) -> None:
         self._take(self.best)
@@ -258,6 +282,7 @@ class _Run:
         facts = {
             **self.facts,
             "recipe": self.recipe.name,
+            "size": self.recipe.size,
             "origin": self.origin,
             "trained_on": {
                 "corpus": self.corpus.fingerprint,

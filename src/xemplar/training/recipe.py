@@ -143,6 +143,8 @@ class Recipe(BaseModel):
 
     name: str
     domain: Literal["chest", "any"]
+    size: Size = "tiny"
+    """Which of the sizes this is, as `load_recipe` was asked."""
     model: ModelConfig | None = None
     matcher: MatcherConfig | None = None
     objective: Objective = Objective()
@@ -214,7 +216,7 @@ def _sized(values: dict[str, Any], size: str, *, where: str) -> dict[str, Any]:
         raise XemplarError(f"no size {size!r}", wanted=f"one of {known}", where=where)
     if other := sorted(set(sizes) - set(SIZES)):
         raise XemplarError(f"sizes.{other[0]} is no size", wanted=", ".join(SIZES), where=where)
-    return _laid_over(values, sizes[size])
+    return {**_laid_over(values, sizes[size]), "size": size}
 
 
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
