@@ -5,7 +5,7 @@ Knows safetensors, the manifest and fixed batch shapes. The encoder handed out s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, sync_below
 from xemplar.images import model_input
-from xemplar.models.checkpoints.folder import open_towers
+from xemplar.models.checkpoints.folder import WEIGHTS, open_towers
 from xemplar.models.checkpoints.table import VECTORS, VectorTable, open_table
 from xemplar.models.checkpoints.write import is_exported, read_exported
 from xemplar.models.config import ModelConfig
@@ -134,24 +134,36 @@ def save_model(
     folder: Path, model: DualEncoder, tokenizer: PreTrainedTokenizerBase, *, recipe: str, facts: Json
 ) -> None:
     """Write a model folder; `facts` are domain, preview fingerprint, corpus, training results."""
+    told = {"kind": "model", "version": VERSION, "config": model.config.model_dump(mode="json")}
+    save_network(folder, model, tokenizer, told=told, facts=facts, texts={"recipe.toml": recipe})
+
+
+def save_network(
+    folder: Path,
+    model: nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    told: Json,
+    facts: Json,
+    texts: Mapping[str, str] | None = None,
+) -> None:
+    """Write weights, texts (by file name) and words, then the manifest that lists them.
+
+    The manifest is called by its kind; it holds `told`, the files, and `facts`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_weights(folder / "weights.safetensors", model)
+    save_weights(folder / WEIGHTS, model)
     # As it was made: how it last cut and padded is no part of it, and a resumed run may not have done so.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.save_pretrained(folder / "tokenizer")
-    (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    for name, text in (texts or {}).items():
+        (folder / name).write_text(text, encoding="utf-8")
     sync_below(folder)  # before the manifest that lists them
-    names = ["weights.safetensors", "recipe.toml"]
+    names = [WEIGHTS, *(texts or {})]
     names += sorted(str(path.relative_to(folder)) for path in (folder / "tokenizer").iterdir())
-    manifest = {
-        "kind": "model",
-        "version": VERSION,
-        "config": model.config.model_dump(mode="json"),
-        "files": {name: describe_file(folder / name) for name in names},
-        **facts,
-    }
-    publish(folder, "model.json", manifest)
+    files = {name: describe_file(folder / name) for name in names}
+    publish(folder, f"{told['kind']}.json", {**told, "files": files, **facts})
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -193,20 +205,27 @@ def open_model(folder: Path | str) -> TorchEncoder | VectorTable | TorchMatcher:
         return open_searching_matcher(folder)
     if is_exported(folder):
         manifest, place = read_exported(folder)
-        return _open_dual(manifest, weights=place["weights.safetensors"], tokenizer=folder)
-    manifest = read_manifest(folder, "model.json", kind="model", version=VERSION)
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise MismatchError(
-                f"{name} is missing or changed", wanted="the file its model.json lists", where=str(folder)
-            )
+        return _open_dual(manifest, weights=place[WEIGHTS], tokenizer=folder)
+    manifest = read_listed(folder, "model", version=VERSION)
     architecture = manifest.get("architecture", DUAL)
     if architecture == VECTORS:
         return open_table(folder, manifest)
     if architecture != DUAL:
         return TorchEncoder(open_towers(folder, manifest), load_tokenizer(folder / "tokenizer"), manifest)
-    return _open_dual(manifest, weights=folder / "weights.safetensors", tokenizer=folder / "tokenizer")
+    return _open_dual(manifest, weights=folder / WEIGHTS, tokenizer=folder / "tokenizer")
+
+
+def read_listed(folder: Path, kind: str, *, version: int) -> Json:
+    """A folder's manifest, `kind`.json, every file of which is the one that it lists."""
+    name = f"{kind}.json"
+    manifest = read_manifest(folder, name, kind=kind, version=version)
+    for listed, entry in manifest["files"].items():
+        path = folder / listed
+        if not path.exists() or file_sha256(path) != entry["sha256"]:
+            raise MismatchError(
+                f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
+            )
+    return manifest
 
 
 def _open_dual(manifest: Json, *, weights: Path, tokenizer: Path) -> TorchEncoder:

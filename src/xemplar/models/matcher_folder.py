@@ -12,8 +12,8 @@ from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import describe_file, file_sha256, publish, read_manifest, sync_below
-from xemplar.models.checkpoint import load_weights, save_weights
+from xemplar.models.checkpoint import load_weights, read_listed, save_network
+from xemplar.models.checkpoints.folder import WEIGHTS
 from xemplar.models.config import MatcherConfig
 from xemplar.models.matcher import MatcherNet
 from xemplar.models.matching import TorchMatcher
@@ -33,24 +33,13 @@ def save_matcher(
     preprocessing: Preprocessing | None = None,
 ) -> None:
     """Write a matcher's folder; `facts` are domain, preview_fingerprint, and where it comes from."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_weights(folder / "weights.safetensors", net)
-    # As it was made: how it last cut and padded is no part of it.
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    tokenizer.save_pretrained(folder / "tokenizer")
-    sync_below(folder)
-    names = ["weights.safetensors"]
-    names += sorted(str(path.relative_to(folder)) for path in (folder / "tokenizer").iterdir())
-    manifest = {
+    told = {
         "kind": "matcher",
         "version": VERSION,
         "config": net.config.model_dump(mode="json"),
         "preprocessing": None if preprocessing is None else preprocessing.model_dump(mode="json"),
-        "files": {name: describe_file(folder / name) for name in names},
-        **facts,
     }
-    publish(folder, _MANIFEST, manifest)
+    save_network(folder, net, tokenizer, told=told, facts=facts)
 
 
 def is_matcher(folder: Path) -> bool:
@@ -74,13 +63,7 @@ def open_searching_matcher(folder: Path) -> TorchMatcher:
 def open_matcher(folder: Path | str) -> TorchMatcher:
     """Open a matcher's folder; a file that is not the one listed is refused."""
     folder = Path(folder)
-    manifest = read_manifest(folder, _MANIFEST, kind="matcher", version=VERSION)
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise MismatchError(
-                f"{name} is missing or changed", wanted=f"the file its {_MANIFEST} lists", where=str(folder)
-            )
+    manifest = read_listed(folder, "matcher", version=VERSION)
     try:
         net = MatcherNet(MatcherConfig.model_validate(manifest["config"]))
         seen = manifest["preprocessing"]
@@ -89,6 +72,6 @@ def open_matcher(folder: Path | str) -> TorchMatcher:
         raise MismatchError(
             f"settings that no matcher has ({error.errors()[0]['msg']})", where=str(folder / _MANIFEST)
         ) from error
-    load_weights(folder / "weights.safetensors", net)
+    load_weights(folder / WEIGHTS, net)
     tokenizer = load_tokenizer(folder / "tokenizer")
     return TorchMatcher(net, tokenizer, manifest, preprocessing=preprocessing)

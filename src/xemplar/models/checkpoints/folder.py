@@ -315,19 +315,21 @@ def _write(out: Path, read: _Read, choices: Choices) -> Json:
             "architecture": config.architecture,
             "config": config.model_dump(mode="json"),
             "files": {name: describe_file(out / name) for name in names},
-            "domain": choices.domain,
-            "preview_fingerprint": None,
-            "trained_on": {"title": choices.trained_on or "not stated"},
-            "licence": choices.licence or "not stated",
-            "imported": _origin(read.origin),
+            **facts_of(read.origin, choices),
         }
         publish(out, "model.json", manifest)
     return manifest
 
 
-def _origin(path: Path) -> Json:
-    """Which file it was, so that it can be told again; never where it lay."""
-    if path.is_dir():
-        files = sorted(one for one in path.iterdir() if one.suffix in {".safetensors", ".bin"})
-        return {"name": path.name, "files": {one.name: file_sha256(one) for one in files}}
-    return {"name": path.name, "files": {path.name: file_sha256(path)}}
+def facts_of(origin: Path, choices: Choices) -> Json:
+    """What a manifest tells of where a model comes from: which files it was, never where they lay."""
+    files = [origin]
+    if origin.is_dir():
+        files = sorted(one for one in origin.iterdir() if one.suffix in {".safetensors", ".bin"})
+    return {
+        "domain": choices.domain,
+        "preview_fingerprint": None,
+        "trained_on": {"title": choices.trained_on or "not stated"},
+        "licence": choices.licence or "not stated",
+        "imported": {"name": origin.name, "files": {one.name: file_sha256(one) for one in files}},
+    }

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from transformers import PreTrainedTokenizerBase
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import check_new, file_sha256, writing
+from xemplar.folders import check_new, writing
 from xemplar.models.checkpoints.albef import Heads, albef_tokenizer, import_albef
-from xemplar.models.checkpoints.folder import Choices, chosen_preprocessing
+from xemplar.models.checkpoints.folder import Choices, chosen_preprocessing, facts_of
 from xemplar.models.config import PatchTower
 from xemplar.models.matcher import MatcherNet
 from xemplar.models.matcher_folder import save_matcher
@@ -37,13 +37,7 @@ def import_matcher(
     tokenizer = _words(choices.tokenizer, net.config.text.vocabulary, source)
     preprocessing = chosen_preprocessing(film_preprocessing(net.config.image.input_size), choices)
     net.config = net.config.model_copy(update={"precision": choices.precision})
-    facts = {
-        "domain": choices.domain,
-        "preview_fingerprint": None,
-        "trained_on": {"title": choices.trained_on or "not stated"},
-        "licence": choices.licence or "not stated",
-        "imported": {"name": source.name, "files": {source.name: file_sha256(source)}},
-    }
+    facts = facts_of(source, choices)
     with writing(out):
         check_new(out, but=r"$^")
         save_matcher(out, net, tokenizer, facts=facts, preprocessing=preprocessing)
