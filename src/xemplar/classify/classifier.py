@@ -1,0 +1,230 @@
+"""Image -> findings with calibrated probabilities, calls, and who speaks for and against each.
+
+Knows the plain ways, how they are combined, and the studies near a film; knows nothing of who may be
+answered at all (the facade's gate) nor of drafts. The evidence's features are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.classify.combination import Columns, Word, fit_combination
+from xemplar.classify.fitted import Fitted
+from xemplar.classify.plain import (
+    Augmented,
+    Probe,
+    Scores,
+    ZeroShot,
+    fit_probe,
+    knn_vote,
+    load_prompts,
+    logits,
+)
+from xemplar.classify.precedents import NEAR, Precedents, Spoken
+from xemplar.contracts import Encoder
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.findings import FINDINGS
+from xemplar.folders import fingerprint
+from xemplar.index import fitted_to
+from xemplar.records import UNVERIFIED, Domain, Film, Hit, Presence, Vectors
+from xemplar.retrieval import Leave, Retriever
+
+Features = Callable[[Vectors, Sequence[Leave]], NDArray[np.float32]]
+"""(queries, dim) and who each leaves out -> (queries, findings, 3): the share of the nearest images, and
+of the nearest reports, that state a finding, and by how much sentences that state it are nearer than
+those that deny it."""
+
+ZERO_SHOT, LINEAR_PROBE, KNN, AUGMENTED = "zero-shot prompts", "linear probe", "kNN label vote", "augmented"
+PLAIN = (ZERO_SHOT, LINEAR_PROBE, KNN)
+REPORTS, MARGIN = "report neighbours", "sentence margin"
+
+
+def policy() -> str:
+    """The ways that are combined, and the prompts."""
+    prompts = {name: one.model_dump(mode="json") for name, one in load_prompts().items()}
+    return f"plain ways and evidence, combined, v1, prompts {fingerprint(prompts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One finding of a film: how probable, what it is called, from where on, and who speaks of it."""
+
+    finding: str
+    probability: float | None
+    """Calibrated; None where the finding isn't called."""
+    call: Word | None
+    why: str
+    """Why it is undecided or not called; else empty."""
+    present_at: float | None
+    absent_up_to: float | None
+    ways: dict[str, float]
+    """What each plain way gives, 0..1, not calibrated."""
+    speaks_for: tuple[Spoken, ...]
+    speaks_against: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The findings of one film, or of the views of one study; never verified by anybody."""
+
+    study_id: str | None
+    findings: tuple[Called, ...]
+    similar: tuple[Hit, ...]
+    """The most similar studies; all there is where the gate stopped the rest."""
+    gate: str | None
+    learnt_from: bool
+    """Whether the probe or the combination has seen the film's own patient: then it is no test of them.
+    Neighbours of that patient are left out all the same."""
+    fingerprint: str
+    domain: Domain
+    status: str = UNVERIFIED
+
+    def __post_init__(self) -> None:
+        if self.gate is not None and self.findings:
+            raise ValueError("a classification stopped at the gate calls nothing")
+        if self.status != UNVERIFIED:
+            raise ValueError("a classification is always unverified")
+
+
+class Ways:
+    """The plain ways side by side, and what is combined of them."""
+
+    def __init__(
+        self, encoder: Encoder, features: Features, probe: Probe, *, augmented: Augmented | None = None
+    ) -> None:
+        self.encoder, self.features, self.probe, self.augmented = encoder, features, probe, augmented
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The plain ways there are."""
+        return PLAIN if self.augmented is None else (*PLAIN, AUGMENTED)
+
+    @cached_property
+    def _zero_shot(self) -> ZeroShot:
+        return ZeroShot(self.encoder, load_prompts())
+
+    def scores(self, vectors: Vectors, leaves: Sequence[Leave]) -> dict[str, Scores]:
+        """Way -> (queries, findings) in 0..1, NaN for a finding that it can't tell."""
+        return self.asked(vectors, leaves)[0]
+
+    def asked(self, vectors: Vectors, leaves: Sequence[Leave]) -> tuple[dict[str, Scores], Columns]:
+        """What `scores` gives, and the columns of the combination."""
+        if len(vectors) != len(leaves):
+            raise XemplarError(f"{len(leaves)} who are left out of {len(vectors)} queries", wanted="one each")
+        found = self.features(vectors, leaves)
+        scores = {
+            ZERO_SHOT: self._zero_shot.scores(vectors),
+            LINEAR_PROBE: self.probe.scores(vectors),
+            KNN: knn_vote(found),
+        }
+        if self.augmented is not None:
+            scores[AUGMENTED] = np.asarray(self.augmented.probabilities(vectors, leaves), np.float64)
+        columns = {name: logits(values) for name, values in scores.items()}
+        columns[REPORTS] = logits(np.asarray(found[:, :, 1], np.float64))
+        columns[MARGIN] = np.asarray(found[:, :, 2], np.float64)
+        return scores, columns
+
+
+class Classifier:
+    """Classifies films by one index, with what was fitted for it."""
+
+    def __init__(
+        self, retriever: Retriever, features: Features, fitted: Fitted, *, augmented: Augmented | None = None
+    ) -> None:
+        self.retriever, self.fitted = retriever, fitted
+        self.ways = Ways(retriever.encoder, features, fitted.probe, augmented=augmented)
+        self.precedents = Precedents(retriever)
+        if self.ways.names != fitted.ways:
+            raise MismatchError(
+                f"the classifier was fitted with {', '.join(fitted.ways)}",
+                wanted=f"{', '.join(self.ways.names)}, which are open",
+                remedy="run `xemplar calibrate` again",
+            )
+
+    def probabilities(self, vectors: Vectors, leaves: Sequence[Leave]) -> Scores:
+        """(queries, dim) -> (queries, findings) calibrated, NaN for a finding that isn't called."""
+        return self.fitted.combination.probabilities(self.ways.asked(vectors, leaves)[1])
+
+    def called(
+        self, studies: Sequence[Sequence[Film]], vectors: Vectors, leaves: Sequence[Leave]
+    ) -> list[tuple[tuple[Called, ...], tuple[Hit, ...]]]:
+        """Every study's findings and the studies nearest to it; each is the same as it would be alone."""
+        scores, columns = self.ways.asked(vectors, leaves)
+        probabilities = self.fitted.combination.probabilities(columns)
+        found = []
+        for row, films in enumerate(studies):
+            near = self.precedents.near(films, vectors[row], leaves[row], count=NEAR)
+            given = {name: values[row] for name, values in scores.items()}
+            called = tuple(
+                self._called(place, float(probabilities[row, place]), given, near)
+                for place in range(len(FINDINGS))
+            )
+            found.append((called, near))
+        return found
+
+    def learnt_from(self, leave: Leave) -> bool:
+        """Whether the film's own study, or its patient's or group's others, were fitted on."""
+        known = Leave(leave.study_id, leave.patient_id, leave.cluster)
+        if known == Leave():
+            return False
+        studies = self.retriever.corpus.studies
+        return any(study.split in ("train", "val") and known.drops(study) for study in studies)
+
+    def _called(
+        self, place: int, probability: float, scores: dict[str, NDArray[np.float64]], near: Sequence[Hit]
+    ) -> Called:
+        finding = FINDINGS[place]
+        word, why = self.fitted.combination.call(finding, probability)
+        one = self.fitted.combination.findings.get(finding)
+        speaks_for, speaks_against = self.precedents.sides(finding, near)
+        return Called(
+            finding=finding,
+            probability=None if one is None else probability,
+            call=word,
+            why=why,
+            present_at=None if one is None else one.present_at,
+            absent_up_to=None if one is None else one.absent_up_to,
+            ways={name: float(row[place]) for name, row in scores.items() if np.isfinite(row[place])},
+            speaks_for=speaks_for,
+            speaks_against=speaks_against,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Validation studies as a classifier is fitted on them."""
+
+    vectors: Vectors
+    leaves: Sequence[Leave]
+    truths: Sequence[dict[str, Presence]]
+    groups: Sequence[str]
+    """Who belongs together: the patient, or whatever the source keeps in one split."""
+    title: str
+    near_duplicates: int = 0
+
+
+def fit(
+    retriever: Retriever, features: Features, held: Held, *, augmented: Augmented | None = None
+) -> Fitted:
+    """Learn the probe from the index's training studies and the combination from those held back.
+
+    Raises XemplarError where the index holds no films with English reports, or too few studies are
+    held back with and without every finding.
+    """
+    probe = fit_probe(retriever.corpus, retriever.index)
+    ways = Ways(retriever.encoder, features, probe, augmented=augmented)
+    columns = ways.asked(held.vectors, held.leaves)[1]
+    return Fitted(
+        index=fitted_to(retriever.index),
+        policy=policy(),
+        ways=ways.names,
+        probe=probe,
+        combination=fit_combination(columns, held.truths, held.groups),
+        near_duplicates=held.near_duplicates,
+        title=held.title,
+    )

@@ -1,0 +1,68 @@
+"""What a classifier has learnt, as numbers in a file: `classifier.json` beside the calibration.
+
+Knows the file and what it must fit; knows nothing of how it was learnt.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xemplar.classify.combination import Combination
+from xemplar.classify.plain import Probe
+from xemplar.contracts import Json
+from xemplar.errors import MismatchError
+from xemplar.folders import fingerprint, publish, read_manifest, writing
+from xemplar.index import FittedTo
+
+NAME, VERSION = "classifier.json", 1
+
+
+class Fitted(BaseModel):
+    """A probe and a combination, the index they fit, and the ways that are combined."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    index: FittedTo
+    policy: str
+    """The ways and the prompts: another program's are refused."""
+    ways: tuple[str, ...]
+    probe: Probe
+    combination: Combination
+    near_duplicates: int = 0
+    title: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything in it."""
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def save_fitted(folder: Path, fitted: Fitted) -> Json:
+    """Write the file into a calibration folder; a new fit takes the old one's place."""
+    manifest = {"kind": "classifier", "version": VERSION, "generation": 1, **fitted.model_dump(mode="json")}
+    with writing(folder):
+        publish(folder, NAME, manifest)
+    return manifest
+
+
+def open_fitted(folder: Path | str, *, index: FittedTo, policy: str) -> Fitted:
+    """Open the file; one that doesn't serve the index, or was fitted by another policy, is refused."""
+    folder = Path(folder)
+    manifest = read_manifest(folder, NAME, kind="classifier", version=VERSION)
+    values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
+    try:
+        fitted = Fitted.model_validate(values)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise MismatchError(f"{NAME} has a bad {place or 'content'}", where=str(folder)) from None
+    fitted.index.check(index, folder)
+    if fitted.policy != policy:
+        raise MismatchError(
+            f"policy {fitted.policy!r}",
+            wanted=repr(policy),
+            where=str(folder),
+            remedy="run `xemplar calibrate` again",
+        )
+    return fitted
