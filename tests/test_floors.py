@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -111,7 +111,9 @@ class Module:
         return found
 
 
+@cache
 def modules(root: Path) -> list[Module]:
+    """The files below `root`, each read and parsed once for all the rules."""
     return [Module(root, path) for path in sorted(root.rglob("*.py"))]
 
 

@@ -1,6 +1,7 @@
 """A corpus opened: what it refuses, what it says of itself, and what texts or films alone permit."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -18,9 +19,16 @@ FILES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def six(tmp_path_factory):
+    """A corpus made once; only to be read and copied."""
+    return corpus_of(many(6), tmp_path_factory.mktemp("six")).folder
+
+
 @pytest.fixture
-def corpus(tmp_path):
-    return corpus_of(many(6), tmp_path)
+def corpus(six, tmp_path):
+    shutil.copytree(six, tmp_path, dirs_exist_ok=True)
+    return Corpus.open(tmp_path)
 
 
 def test_every_file_of_the_tables_is_listed(corpus):
