@@ -22,6 +22,7 @@ BatchNorm for speed.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/cached.py [--memory tiny resnet18] [--speed resnet18 vit_s]
        [--out docs/results/cached.json]
+       python benchmarks/cached.py --page      (writes the committed figures into docs/training.md)
 """
 
 import argparse
@@ -34,6 +35,7 @@ from pathlib import Path
 
 import torch
 from machine import machine
+from publish import ROOT, marked
 from torch.nn import functional
 
 from xemplar.memory import keep_freed
@@ -266,6 +268,63 @@ def beside(size: str, *, whole: bool) -> dict:
     return {**row, "share": shares, "holds": bool(max(shares.values()) <= MEMORY)}
 
 
+NAMES = {
+    "tiny": "recipe `xemplar`, 128 px",
+    "resnet18": "ResNet18, 224 px",
+    "vit_s": "ViT-S/16, 224 px",
+}
+
+
+def page(found: dict) -> str:
+    """The figures as Markdown."""
+    where, large = found["machine"], found["batch"]["large"]
+    lines = [
+        f"{where['cpu']}, {where['threads']} thread, torch {where['torch']}, commit {where['commit']}.",
+        "",
+        *table_row("model", "batch", "process, MiB", "above its rest, MiB", "seconds a step"),
+    ]
+    for row in found["memory"]:
+        for name, one in row.items():
+            if isinstance(one, dict) and "step_seconds" in one:
+                cells = (one["peak_mib"], one["above_rest_mib"], one["step_seconds"])
+                lines += table_row(NAMES[row["size"]], name, *cells, head=False)
+        shares = (f"**{row['share'][name]:.3f}**" for name in ("peak_mib", "above_rest_mib"))
+        lines += table_row(NAMES[row["size"]], "chunks over plain", *shares, "", head=False)
+    same = found["gradients"]
+    exact, rounded = same["fp64, chunks beside at once"], same["fp32, chunks beside at once"]
+    lines += [
+        "",
+        f"Gradients of {large} in chunks beside {large} at once (recipe `xemplar`): in fp64 they differ by"
+        f" {exact['relative']:.0e} of their norm; in fp32 by {rounded['relative']:.1e}, at most"
+        f" {rounded['largest']:.1e} in any one number and {rounded['relative_at_worst']:.1e} of the norm of a"
+        f" single parameter's (`{rounded['worst']}`). The batch at once in fp32 lies"
+        f" {same['fp32 at once beside fp64 at once']['relative']:.1e} from itself in fp64.",
+        "",
+        *table_row(
+            "batch of 32, seconds", *found["speed"][0]["step_seconds"], "first over last", "losses apart"
+        ),
+    ]
+    for row in found["speed"]:
+        times = row["times_as_fast_as"]["fp32, channels first"]
+        apart_by = f"{row['loss_difference']:.5f} of {row['losses']['fp32, channels first']:.3f}"
+        rounds = sorted(row["rounds"]["fp32, channels first"])
+        spread = f"**{times:.2f}** ({rounds[0]:.2f} to {rounds[-1]:.2f})"
+        cells = (*row["step_seconds"].values(), spread, apart_by)
+        lines += table_row(NAMES[row["size"]], *cells, head=False)
+    return "\n".join(lines)
+
+
+def table_row(*cells: object, head: bool = True) -> list[str]:
+    rows = [cells, ["---"] * len(cells)] if head else [cells]
+    return ["| " + " | ".join(map(str, row)) + " |" for row in rows]
+
+
+def publish() -> None:
+    found = json.loads((ROOT / "docs" / "results" / "cached.json").read_text())
+    path = ROOT / "docs" / "training.md"
+    path.write_text(marked(path.read_text(encoding="utf-8"), "cached", page(found)), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -275,7 +334,11 @@ def main() -> None:
     parser.add_argument("--speed", nargs="*", default=["resnet18", "vit_s"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--page", action="store_true")
     args = parser.parse_args()
+    if args.page:
+        publish()
+        return
     if args.alone:
         name, size, *numbers = args.alone
         of = {"memory": memory, "gradients": gradients, "speed": speed}[name]
