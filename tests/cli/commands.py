@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +16,6 @@ import pytest
 
 from xemplar.cli import main
 from xemplar.sources import phantom
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 RECIPE = (Path(__file__).parents[1] / "small.toml").read_text()
 
@@ -45,6 +47,42 @@ def refused(*arguments: object) -> str:
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     return lines[0]
+
+
+@dataclass
+class Forked:
+    """The command line in a child of this process, whose modules are loaded."""
+
+    pid: int
+    said: Path
+
+    def end(self, number: signal.Signals) -> tuple[int, str]:
+        """Send it a signal: its exit code, and what it wrote to stderr."""
+        os.kill(self.pid, number)
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status), self.said.read_text()
+
+
+def forked(*arguments: object, said: Path, before: Callable[[], object] = lambda: None) -> Forked:
+    """Begin a command; `before` is done in its process alone."""
+    pid = os.fork()
+    if pid:
+        return Forked(pid, said)
+    code = 70
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 2)
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        before()
+        main([str(argument) for argument in arguments])
+    except SystemExit as stopped:
+        code = stopped.code if isinstance(stopped.code, int) else 70
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def draw(path: Path) -> Path:

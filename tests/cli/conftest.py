@@ -19,7 +19,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "ingest",
         "phantom",
         "--studies",
-        300,
+        120,
         "--preview-size",
         64,
         "--workers",

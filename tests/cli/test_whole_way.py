@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
-from commands import ENVIRONMENT, RECIPE, draw, refused, xemplar
+from commands import RECIPE, draw, forked, refused, xemplar
 
+from xemplar.corpus import IngestSettings
 from xemplar.sources import phantom
 from xemplar.training import loop
 
 
 def test_the_corpus_card_is_headed_by_domain_and_patients(walk):
     card = json.loads(xemplar("corpus", "card", walk / "corpus", "--json").stdout)
-    assert card["studies"] == 300
+    assert card["studies"] == 120
     drawn_by = f"{phantom.VERSION} {phantom.version_hash()}"
-    assert card["title"] == f"synthetic ({drawn_by}), {card['patients']} patients, 300 studies"
+    assert card["title"] == f"synthetic ({drawn_by}), {card['patients']} patients, 120 studies"
 
 
 def test_text_finds_reports(walk):
@@ -111,42 +111,51 @@ def test_figures_get_whole_captions(walk, figures):
     assert "left out" not in xemplar("search", figures / "index", "a liver").stderr
 
 
-@pytest.mark.parametrize("verb", ["ingest", "train"])
-def test_interrupted_it_goes_on(verb, walk, tmp_path, monkeypatch):
-    if verb == "ingest":
-        command = ["ingest", "phantom", "--studies", "1200", "--preview-size", "64", "--workers", "2"]
-        command, begun = (
-            [*command, "--out", str(tmp_path / "corpus")],
-            tmp_path / "corpus/studies/000001.parquet",  # the manifest lists the one before
-        )
-    else:
-        (tmp_path / "long.toml").write_text(RECIPE.replace("epochs = 1", "epochs = 6"))
-        command = ["train", str(walk / "corpus"), "--recipe", str(tmp_path / "long.toml")]
-        command, begun = [*command, "--out", str(tmp_path / "model")], tmp_path / "model/state/state.json"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "xemplar", *command],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
+def begun(path: Path) -> None:
+    """Wait until a file is there."""
     deadline = time.monotonic() + 60
-    while not begun.exists() and time.monotonic() < deadline:
+    while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130, stderr.decode()
-    assert b"the same command can be given again" in stderr and b"Traceback" not in stderr
-    if verb == "ingest":
-        done = json.loads(xemplar(*command, "--json").stdout)
-        assert done["already_there"] >= 256 and done["added"] + done["already_there"] == 1200
-        assert (done["studies"], done["complete"]) == (1200, True)
-    else:
-        before = json.loads(begun.read_text())["position"]["step"]
-        steps = []
-        whole = loop._Run._step
-        monkeypatch.setattr(
-            loop._Run, "_step", lambda run, batches: steps.append(run.at.step) or whole(run, batches)
-        )
-        xemplar(*command)
-        assert before > 0 and steps[0] == before
-        assert (tmp_path / "model/model.json").exists() and not (tmp_path / "model/state").exists()
+
+
+def in_small_segments() -> None:
+    IngestSettings.model_fields["segment_size"].default = 16
+    IngestSettings.model_rebuild(force=True)
+
+
+def test_an_interrupted_ingest_goes_on(tmp_path):
+    command = ["ingest", "phantom", "--studies", 120, "--preview-size", 64, "--workers", 2]
+    command += ["--out", tmp_path / "corpus"]
+    run = forked(*command, said=tmp_path / "said", before=in_small_segments)
+    begun(tmp_path / "corpus/studies/000001.parquet")  # the manifest lists the one before
+    code, said = run.end(signal.SIGINT)
+    assert code == 130, said
+    assert "the same command can be given again" in said and "Traceback" not in said
+    done = json.loads(xemplar(*command, "--json").stdout)
+    assert 16 <= done["already_there"] < 120 and done["added"] + done["already_there"] == 120
+    assert (done["studies"], done["complete"]) == (120, True)
+
+
+def slowly() -> None:
+    """So that it is never done before it is interrupted."""
+    step = loop._Run._step
+    loop._Run._step = lambda run, batches: (time.sleep(0.05), step(run, batches))[1]
+
+
+def test_an_interrupted_training_goes_on(walk, tmp_path, monkeypatch):
+    (tmp_path / "long.toml").write_text(RECIPE.replace("epochs = 1", "epochs = 6"))
+    command = ["train", walk / "corpus", "--recipe", tmp_path / "long.toml", "--out", tmp_path / "model"]
+    run = forked(*command, said=tmp_path / "said", before=slowly)
+    begun(tmp_path / "model/state/state.json")
+    code, said = run.end(signal.SIGINT)
+    assert code == 130, said
+    assert "the same command can be given again" in said and "Traceback" not in said
+    before = json.loads((tmp_path / "model/state/state.json").read_text())["position"]["step"]
+    steps = []
+    whole = loop._Run._step
+    monkeypatch.setattr(
+        loop._Run, "_step", lambda run, batches: steps.append(run.at.step) or whole(run, batches)
+    )
+    xemplar(*command)
+    assert before > 0 and steps[0] == before
+    assert (tmp_path / "model/model.json").exists() and not (tmp_path / "model/state").exists()
