@@ -1,0 +1,1 @@
+"""Every recipe trained, asked and scored on one corpus, and one table of all of them."""

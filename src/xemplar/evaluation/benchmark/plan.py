@@ -1,0 +1,373 @@
+"""What a benchmark runs: entries, each a recipe with a seed, what is changed in it, whose encoder it takes.
+
+Knows recipes and settings; runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from xemplar.contracts import Json
+from xemplar.errors import XemplarError
+from xemplar.records import TextKind
+from xemplar.training.recipe import Recipe, Size, load_recipe, shipped_recipes
+
+RECIPES = ("txtrayalign", "medclip_medpix", "xrem", "xtra", "xemplar")
+OURS = "xemplar"
+CAPTIONS = "captions"
+"""What stands for ours where texts are captions, of which nothing is claimed."""
+
+FLOORS = "floors"
+"""The entry that needs no recipe: what knows nothing, or is linear."""
+
+_SECOND = ("matching", "neighbours", "assembly")
+"""Tables of a recipe that an entry may change and still take another's encoder."""
+
+
+class BenchmarkSettings(BaseModel):
+    """What is to be compared, on how much, how often."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: Size = "tiny"
+    recipes: tuple[str, ...] = ()
+    """None named: the five, as far as they are shipped and fit the corpus."""
+    seeds: tuple[int, ...] = (1, 2, 3)
+    ablations: bool = True
+    studies: int = Field(default=2000, ge=40)
+    """Drawn of site A, where no corpus is given; of site B three tenths as many."""
+    curve: tuple[str, ...] = (OURS,)
+    """Recipes that are also trained on shares of the patients."""
+    shares: tuple[float, ...] = (0.05, 0.2)
+    models: dict[str, Path] = {}
+    """Finished model folders that are taken as they are, by the name they get in the table."""
+    replicates: int = Field(default=1000, ge=20)
+    seed: int = 0
+    """Of the bootstrap and of the floors."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> BenchmarkSettings:
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError("seeds are numbers of 0 or more, each once, and one at least")
+        if any(not 0 < share < 1 for share in self.shares):
+            raise ValueError("shares of the patients lie between 0 and 1")
+        if clash := sorted(set(self.models) & {*self.recipes, *RECIPES, FLOORS}):
+            raise ValueError(f"a model taken as {clash[0]!r}, which is a recipe's name")
+        return self
+
+
+class Entry(BaseModel):
+    """One thing to run; what it comes to lies in `runs/<name>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    system: str
+    """What the table calls it; entries of one system differ in their seed alone."""
+    recipe: str
+    size: Size = "tiny"
+    seed: int = 0
+    changes: dict[str, Any] = {}
+    """Dotted keys laid over the recipe: {"objective.classes": 0.0}."""
+    shares: str | None = None
+    """Name of the entry whose trained encoder this one takes."""
+    model: Path | None = None
+    """A model folder taken as it is."""
+    part: float = 1.0
+    """Share of the training patients that it learns from and retrieves from."""
+    views: Literal["all", "frontal"] = "all"
+    """What a study is asked with."""
+
+    @model_validator(mode="after")
+    def _can_share(self) -> Entry:
+        if self.shares and (odd := [key for key in self.changes if key.split(".")[0] not in _SECOND]):
+            raise ValueError(f"{odd[0]} is changed, which trains another encoder: it can't share one")
+        return self
+
+    @property
+    def retrains(self) -> tuple[str, ...]:
+        """Which second stages an entry that shares its encoder trains for itself."""
+        heads = {key.split(".")[0] for key in self.changes} - {"assembly"}
+        if "assembly.neighbours" in self.changes:
+            heads.add("neighbours")
+        return tuple(sorted(heads)) if self.shares else ()
+
+
+class Against(BaseModel):
+    """A comparison that an ablation is made for: first less second, over the seeds that both have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    first: str
+    second: str
+
+
+class Plan(BaseModel):
+    """All entries, in the order in which they are best run, and the ablations' comparisons."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ours: str
+    recipes: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    ablations: tuple[Against, ...] = ()
+    left_out: dict[str, str] = {}
+    """What was not planned, and why."""
+
+    def entry(self, name: str) -> Entry:
+        """An entry by its name; one that is not planned is refused."""
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        raise XemplarError(f"no entry {name!r} in the plan")
+
+    def of(self, system: str) -> list[Entry]:
+        """The entries of a system, by seed."""
+        return [entry for entry in self.entries if entry.system == system]
+
+
+class _Variant(BaseModel):
+    """A system that differs from its recipe in one thing, and the comparisons that it is made for."""
+
+    recipe: str
+    what: str
+    changes: dict[str, Any]
+    asks: tuple[tuple[str, str, str], ...]
+    """A question, and the two that answer it, the first less the second: "" is the recipe itself."""
+    shares: bool = True
+
+
+def recipe_of(entry: Entry) -> tuple[Recipe, str]:
+    """An entry's recipe with its seed and changes laid over, and the text that is kept of it."""
+    recipe, text = load_recipe(entry.recipe, entry.size)
+    changes = {"training.seed": entry.seed, **entry.changes}
+    told = "".join(f"# laid over it: {key} = {value!r}\n" for key, value in changes.items())
+    return changed(recipe, changes), told + text
+
+
+def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """A recipe with dotted keys laid over it; a table or key that it hasn't is refused."""
+    values: Json = recipe.model_dump()
+    for key, value in changes.items():
+        *tables, last = key.split(".")
+        place = values
+        for table in tables:
+            below = place.get(table)
+            if not isinstance(below, dict):
+                raise XemplarError(f"the recipe has no [{table}]", where=f"recipe {recipe.name}, {key}")
+            place = below
+        place[last] = value
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise XemplarError(
+            f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}", where=f"recipe {recipe.name}"
+        ) from None
+
+
+def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", trains: bool = True) -> Plan:
+    """The entries of a benchmark; `trains`: whether the corpus has pairs of films and texts to learn from.
+
+    A recipe that is named and not there is refused; one of the five that isn't shipped is left out and told.
+    """
+    ours = CAPTIONS if texts == "captions" and OURS not in settings.recipes else OURS
+    recipes, left_out = _recipes(settings, ours) if trains else ([], {})
+    entries = [Entry(name=FLOORS, system=FLOORS, recipe=FLOORS, seed=settings.seed)]
+    entries += [
+        Entry(name=name, system=name, recipe=name, model=path.resolve())
+        for name, path in settings.models.items()
+    ]
+    variants: list[_Variant] = []
+    if settings.ablations:
+        variants, missing = _variants(settings, recipes)
+        left_out |= missing
+    for seed in settings.seeds:
+        first = seed == settings.seeds[0]
+        entries += [_main(settings, name, seed) for name in recipes]
+        entries += [_varied(settings, one, seed) for one in variants if one.shares or first]
+        if first:
+            entries += _curves(settings, recipes)
+    asked = [against for one in variants for against in _asked_of(one)]
+    return Plan(
+        ours=ours, recipes=tuple(recipes), entries=tuple(entries), ablations=tuple(asked), left_out=left_out
+    )
+
+
+def _recipes(settings: BenchmarkSettings, ours: str) -> tuple[list[str], dict[str, str]]:
+    if settings.recipes:
+        for name in settings.recipes:
+            load_recipe(name, settings.size)  # what isn't there is refused before anything runs
+        return list(dict.fromkeys(settings.recipes)), {}
+    shipped, found, left_out = shipped_recipes(), [], {}
+    for name in (*RECIPES[:-1], ours):
+        try:
+            if name not in shipped:
+                raise XemplarError("not shipped")
+            load_recipe(name, settings.size)
+            found.append(name)
+        except XemplarError as error:
+            left_out[name] = str(error)
+    return found, left_out
+
+
+def _main(settings: BenchmarkSettings, recipe: str, seed: int) -> Entry:
+    return Entry(
+        name=f"{_short(recipe)}-{seed}", system=_short(recipe), recipe=recipe, size=settings.size, seed=seed
+    )
+
+
+def _varied(settings: BenchmarkSettings, variant: _Variant, seed: int) -> Entry:
+    whole = _main(settings, variant.recipe, seed)
+    return Entry(
+        name=f"{whole.system}.{variant.what.replace(' ', '_')}-{seed}",
+        system=f"{whole.system}: {variant.what}",
+        recipe=variant.recipe, size=settings.size, seed=seed, changes=variant.changes,
+        shares=whole.name if variant.shares else None,
+        views="frontal" if variant.what == ONE_VIEW else "all",
+    )  # fmt: skip
+
+
+def _curves(settings: BenchmarkSettings, recipes: Sequence[str]) -> Iterator[Entry]:
+    """Of the recipes asked for, one entry a share of the patients."""
+    for recipe in recipes if settings.ablations else ():
+        for share in settings.shares if recipe in settings.curve else ():
+            whole = _main(settings, recipe, settings.seeds[0])
+            yield whole.model_copy(
+                update={
+                    "name": f"{whole.system}.of_{share:g}-{whole.seed}",
+                    "system": f"{whole.system}: {share:.0%} of patients",
+                    "part": share,
+                }
+            )
+
+
+ONE_VIEW, COSINE, ITM = "one view", "cosine alone", "cosine + ITM"
+
+
+def _variants(settings: BenchmarkSettings, recipes: Sequence[str]) -> tuple[list[_Variant], dict[str, str]]:
+    """The ablations that the recipes allow; those that a recipe has no table for are told."""
+    found, left_out = [], {}
+    for name in recipes:
+        recipe, _ = load_recipe(name, settings.size)
+        for variant in _ablations(recipe):
+            try:
+                changed(recipe, variant.changes)
+                found.append(variant.model_copy(update={"recipe": name}))
+            except XemplarError as error:
+                left_out[f"{name}: {variant.what}"] = str(error)
+    return found, left_out
+
+
+def _ablations(recipe: Recipe) -> list[_Variant]:
+    """What each recipe's claims need to be believed."""
+    table = {
+        "txtrayalign": _of_txtrayalign, "medclip_medpix": _of_medclip, "xrem": _of_xrem, "xtra": _of_xtra,
+        OURS: _of_xemplar,
+    }  # fmt: skip
+    return table[recipe.name](recipe) if recipe.name in table else []
+
+
+def _of_txtrayalign(recipe: Recipe) -> list[_Variant]:
+    return [
+        _switch(recipe, "teacher", "objective.teacher", on=1.0, question="a teacher's targets"),
+    ]
+
+
+def _of_medclip(recipe: Recipe) -> list[_Variant]:
+    changes, asks = {"objective.alignment": "info_nce"}, ("soft targets against InfoNCE", "", "InfoNCE")
+    return [_Variant(recipe=recipe.name, what="InfoNCE", changes=changes, asks=(asks,), shares=False)]
+
+
+def _of_xrem(recipe: Recipe) -> list[_Variant]:
+    cosine = {"assembly.policy": "top", "assembly.unit": "report"}
+    random = "random negatives"
+    return [
+        _Variant(
+            recipe=recipe.name, what=COSINE, changes=cosine,
+            asks=(("all stages against cosine alone", "", COSINE),),
+        ),
+        _Variant(
+            recipe=recipe.name, what=ITM, changes={"assembly.filter": "none"},
+            asks=(("ITM above cosine alone", ITM, COSINE), ("the filter above ITM", "", ITM)),
+        ),
+        _Variant(
+            recipe=recipe.name, what=random, changes={"matching.negatives": "random"},
+            asks=(("negatives mined by labels against random ones", "", random),),
+        ),
+    ]  # fmt: skip
+
+
+def _of_xtra(recipe: Recipe) -> list[_Variant]:
+    looks: dict[str, Json] = {
+        "no neighbours": {"neighbours.sources": []},
+        "random neighbours": {"neighbours.pick": "random"},
+        "images alone": {"neighbours.sources": ["image"]},
+        "reports alone": {"neighbours.sources": ["report"]},
+    }
+    found = [
+        _Variant(
+            recipe=recipe.name, what=what, changes=changes,
+            asks=((f"images and reports as neighbours against {what}", "", what),),
+        )
+        for what, changes in looks.items()
+    ]  # fmt: skip
+    without = {"objective.classes": 0.0, "objective.same_findings": 0.0}
+    asks = ("class supervision", "", "without classes")
+    return [
+        *found,
+        _Variant(recipe=recipe.name, what="without classes", changes=without, asks=(asks,), shares=False),
+    ]
+
+
+def _of_xemplar(recipe: Recipe) -> list[_Variant]:
+    claims = recipe.objective.positives == "claims"
+    what = "targets by text" if claims else "targets by claims"
+    both = ("", what) if claims else (what, "")
+    nearest = {"assembly.policy": "top", "assembly.unit": "report", "assembly.count": 1}
+    return [
+        _switch(recipe, "flips", "objective.flips", on=1, question="negatives with a claim flipped"),
+        _Variant(
+            recipe=recipe.name, what=what, changes={"objective.positives": "text" if claims else "claims"},
+            asks=(("targets that know claims", *both),), shares=False,
+        ),
+        _Variant(
+            recipe=recipe.name, what="nearest report", changes=nearest,
+            asks=(("evidence against the nearest report", "", "nearest report"),),
+        ),
+        _Variant(
+            recipe=recipe.name, what=ONE_VIEW, changes={}, asks=(("both views against one", "", ONE_VIEW),)
+        ),
+    ]  # fmt: skip
+
+
+def _switch(recipe: Recipe, what: str, key: str, *, on: float, question: str) -> _Variant:
+    """The recipe without something that it has, or with something that it hasn't."""
+    has = getattr(recipe.objective, key.split(".")[1]) > 0
+    name = f"without {what}" if has else f"with {what}"
+    first, second = ("", name) if has else (name, "")
+    changes = {key: type(on)(0) if has else on}
+    return _Variant(
+        recipe=recipe.name, what=name, changes=changes, asks=((question, first, second),), shares=False
+    )
+
+
+def _asked_of(variant: _Variant) -> list[Against]:
+    def system(what: str) -> str:
+        return f"{short}: {what}" if what else short
+
+    short = _short(variant.recipe)
+    return [
+        Against(question=f"{short}: {question}", first=system(first), second=system(second))
+        for question, first, second in variant.asks
+    ]
+
+
+def _short(recipe: str) -> str:
+    """A recipe's name, also of one that is a file."""
+    return Path(recipe).stem if recipe.endswith(".toml") else recipe
