@@ -16,7 +16,10 @@ from xemplar.assembly import Assembly
 from xemplar.contracts import Encoder, Json, Stages
 from xemplar.corpus import Corpus, describe_part
 from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.judges import ByLikeness, ByVerdict, Filter, filter_for
+from xemplar.drafting.policies.augmented import Augmented
 from xemplar.drafting.policies.case import Assembled, Case, Drafter
+from xemplar.drafting.policies.consistent import Consistent
 from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.policies.top import Top
 from xemplar.errors import XemplarError
@@ -169,7 +172,25 @@ class Archive:
     @cached_property
     def _as_retrieved(self) -> Drafter:
         """A policy that needs no calibration."""
-        return Top(self.retriever, self.assembly)
+        asked, stages = self.assembly, self.stages
+        if asked.policy == "consistent":
+            return Consistent(self.retriever, asked, self._filter, matcher=stages.matcher)
+        if asked.policy == "augmented":
+            if stages.augmenter is None:
+                raise XemplarError(
+                    "the assembly asks for a head that looks at neighbours, and the model has none",
+                    wanted="a model folder with neighbours/",
+                    remedy="train the recipe's every stage with `xemplar train`",
+                )
+            return Augmented(self.corpus, self.index, augmenter=stages.augmenter, assembly=asked)
+        return Top(self.retriever, asked)
+
+    @property
+    def _filter(self) -> Filter:
+        judge = self.stages.judge
+        if judge is None:
+            return filter_for(self.assembly, self.corpus)
+        return (ByVerdict if self.assembly.filter == "nli" else ByLikeness)(judge, judge.name)
 
     def _draft(
         self, views: Views, *, made: Assembled | None = None, policy: str = STOPPED, gate: str | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from xemplar.records import Kind
 
@@ -34,3 +34,11 @@ class Assembly(BaseModel):
     neighbours: int = Field(default=8, ge=1)
     filter: Literal["claims", "nli", "bertscore", "none"] = "claims"
     """Who judges "consistent": our rules over claims, a network, BERTScore of two texts, or nobody."""
+    judge: str | None = None
+    """Name or folder of the network that "nli" and "bertscore" ask."""
+
+    @model_validator(mode="after")
+    def _has_judge(self) -> Assembly:
+        if (self.filter in ("nli", "bertscore")) != (self.judge is not None):
+            raise ValueError("`judge` names the network of the filters nli and bertscore, and of no other")
+        return self

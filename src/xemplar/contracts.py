@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,27 @@ class Augmenter(Protocol):
     """A query vector enriched by its neighbours (after X-TRA)."""
 
     fingerprint: str
-    """Of its weights and of the encoder whose vectors it takes."""
+    """Of its weights, and of whom it looks at."""
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What the columns of its probabilities are."""
+        ...
+
+    @property
+    def sources(self) -> Sequence[Literal["image", "report"]]:
+        """The kinds of item it looks at; none for the control that looks at nobody."""
+        ...
+
+    @property
+    def pick(self) -> Literal["nearest", "random"]:
+        """Which of them."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many of each."""
+        ...
 
     def augment(
         self, queries: Vectors, neighbours: NDArray[np.float32], mask: NDArray[np.bool_]
@@ -117,6 +137,19 @@ class Matcher(Protocol):
         ...
 
 
+class TextJudge(Protocol):
+    """A network that compares two texts."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in drafts."""
+        ...
+
+    def __call__(self, premise: str, hypothesis: str) -> Any:  # noqa: ANN401
+        """What the first says of the second (a verdict's name), or how alike they are (0..1)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Stages:
     """What a system has beside its encoder: how hits become text, and what was trained for that."""
@@ -124,6 +157,7 @@ class Stages:
     assembly: Assembly = field(default_factory=Assembly)
     matcher: Matcher | None = None
     augmenter: Augmenter | None = None
+    judge: TextJudge | None = None
 
 
 class VectorIndex(Protocol):

@@ -9,7 +9,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import (
@@ -52,6 +52,25 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
             bar.update(task, completed=done, note=note)
 
         yield advance
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], Callable[[int, int, str], None]]]:
+    """A bar for each stage that is named, in the order they begin."""
+    with ExitStack() as open_bars:
+
+        def named(stage: str) -> Callable[[int, int, str], None]:
+            advance: list[Advance] = []
+
+            def show(done: int, whole: int, note: str) -> None:
+                if not advance:  # its bar is shown once it begins; those before it are closed
+                    open_bars.close()
+                    advance.append(open_bars.enter_context(progress(stage)))
+                advance[0](done, whole, note)
+
+            return show
+
+        yield named
 
 
 def say(text: str) -> None:

@@ -61,6 +61,7 @@ def train(
     corpus: CorpusFolder,
     out: Out,
     recipe: Annotated[str | None, typer.Option(help="A shipped recipe's name or a .toml file.")] = None,
+    size: Annotated[str, typer.Option(help="tiny, small or published, where the recipe has it.")] = "tiny",
     as_json: Json = False,
 ) -> None:
     """Train an image-text alignment on a corpus's training part. Interrupted, the same command goes on.
@@ -68,24 +69,20 @@ def train(
     In several processes: torchrun --nproc-per-node N -m xemplar train ...
     """
     from xemplar.corpus import Corpus
-    from xemplar.terminal import progress, say, say_json
-    from xemplar.training.loop import Progress
-    from xemplar.training.loop import train as run
+    from xemplar.terminal import say, say_json, stages
     from xemplar.training.ranks import started
     from xemplar.training.recipe import load_recipe
+    from xemplar.training.stages import MODEL, train_system
 
     opened = Corpus.open(corpus)
-    chosen, text = load_recipe(recipe or ("captions" if opened.settings.texts == "captions" else "xemplar"))
+    name = recipe or ("captions" if opened.settings.texts == "captions" else "xemplar")
+    chosen, text = load_recipe(name, size)
     if not started().first:  # of several processes, only one speaks
-        run(opened, chosen, out, recipe_text=text)
+        train_system(opened, chosen, out, recipe_text=text)
         return
-    with progress("training") as advance:
-
-        def show(at: Progress) -> None:
-            note = f"loss {at.loss:.3f}, best MRR {max(at.best, 0):.3f}, {at.pairs_per_second:.0f} pairs/s"
-            advance(at.step, at.steps, note)
-
-        manifest = run(opened, chosen, out, recipe_text=text, on_progress=show)
+    with stages() as told:
+        made = train_system(opened, chosen, out, recipe_text=text, told=told)
+    manifest = made[MODEL]
     facts = {key: manifest[key] for key in ("recipe", "domain", "trained_on", "validation")}
     if as_json:
         say_json({"model": str(out), **facts})

@@ -231,6 +231,11 @@ def load_bertscore(
     return BertScoreModel(model, tokenizer, name=name, layer=layer, baseline=baseline)
 
 
+def layers_of(folder: Path | str) -> int:
+    """How many layers an encoder in a local folder has."""
+    return int(AutoConfig.from_pretrained(str(_folder(folder)), local_files_only=True).num_hidden_layers)
+
+
 @dataclass(frozen=True, slots=True)
 class _Encoded:
     """Token ids of texts, which of them are special, and how many texts were cut."""

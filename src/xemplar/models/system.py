@@ -10,12 +10,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from xemplar.assembly import Assembly
-from xemplar.contracts import Stages
+from xemplar.contracts import Encoder, Matcher, Stages, TextJudge
 from xemplar.errors import MismatchError
 from xemplar.models.checkpoint import TorchEncoder, open_model
 from xemplar.models.checkpoints.table import VectorTable
+from xemplar.models.judging_folder import is_judge, open_judge
 from xemplar.models.matcher_folder import is_matcher, open_matcher
 from xemplar.models.matching import TorchMatcher
+from xemplar.models.neighbours_folder import open_neighbours
+from xemplar.models.nli import load_nli
+from xemplar.models.scorers import layers_of, load_bertscore
 
 RERANKER, NEIGHBOURS = "reranker", "neighbours"
 """Folders below a model's."""
@@ -31,5 +35,31 @@ def open_system(folder: Path | str) -> tuple[TorchEncoder | VectorTable | TorchM
         raise MismatchError(
             f"an assembly that no policy has ({error.errors()[0]['msg']})", where=str(folder)
         ) from None
-    matcher = open_matcher(folder / RERANKER) if is_matcher(folder / RERANKER) else None
-    return encoder, Stages(assembly, matcher)
+    matcher = _reranker(folder / RERANKER, encoder)
+    looking = (folder / NEIGHBOURS).is_dir()
+    augmenter = open_neighbours(folder / NEIGHBOURS, encoder=encoder.fingerprint) if looking else None
+    return encoder, Stages(assembly, matcher, augmenter, _judge(assembly))
+
+
+def _reranker(folder: Path, encoder: Encoder) -> Matcher | None:
+    """What judges pairs: a judge over the encoder's states, or a matcher with towers of its own."""
+    if is_judge(folder):
+        return open_judge(folder, encoder)
+    return open_matcher(folder) if is_matcher(folder) else None
+
+
+class _Alike:
+    """BERTScore F1 of two texts, by the last layer of a model; raw, since no baseline is known."""
+
+    def __init__(self, folder: str) -> None:
+        self._model = load_bertscore(folder, name=Path(folder).name, layer=layers_of(folder))
+        self.name = self._model.maker()
+
+    def __call__(self, premise: str, hypothesis: str) -> float:
+        return float(self._model([hypothesis], [premise]).f1[0])
+
+
+def _judge(assembly: Assembly) -> TextJudge | None:
+    if assembly.judge is None:
+        return None
+    return load_nli(assembly.judge) if assembly.filter == "nli" else _Alike(assembly.judge)

@@ -289,7 +289,11 @@ class _Run:
                 "title": self.corpus.title,
                 "pairs": len(self.pairs),
             },
-            "validation": {"mrr": self.at.best, "epoch": self.at.best_epoch, "studies": len(self.validation)},
+            "validation": {
+                self.learner.measure.removeprefix("val_"): self.at.best,
+                "epoch": self.at.best_epoch,
+                "studies": len(self.validation),
+            },
             "preview": self.corpus.settings.preview.model_dump(mode="json"),
             "assembly": self.recipe.assembly.model_dump(mode="json"),
         }

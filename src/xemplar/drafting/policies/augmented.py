@@ -157,6 +157,8 @@ class Augmented:
         found: dict[str, tuple[str, float]] = {}
         for row, score in self.neighbourhood.nearest(items, vector, case.leave):
             study_id = items.ids[row]
+            if not self._quoted.quotable(study_id):
+                continue
             found.setdefault(text_key(self.corpus.by_id[study_id].text), (study_id, score))
             if len(found) >= self.assembly.count:
                 break

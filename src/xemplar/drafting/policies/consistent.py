@@ -88,7 +88,9 @@ class Consistent:
 
     def candidates(self, case: Case) -> list[Hit]:
         """What the filter chooses from: the matcher's best `keep`, best first."""
-        near = distinct(self.retriever, case, unit_of=self.assembly, count=self.assembly.first)
+        near = distinct(
+            self.retriever, case, self._reports, unit=self.assembly.unit, count=self.assembly.first
+        )
         if self.matcher is None or not near:
             return near[: self.assembly.keep]
         return reranked(near, self._match(self.matcher, case, near), keep=self.assembly.keep)

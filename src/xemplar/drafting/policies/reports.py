@@ -45,6 +45,10 @@ class Reports:
                 )
         return tuple(found.values())
 
+    def quotable(self, study_id: str) -> bool:
+        """Whether any of a study's sentences can be quoted; in a language without a lexicon none can."""
+        return bool(self._of(self.corpus.by_id[study_id]))
+
     def _of(self, study: Study) -> list[Sentence]:
         if self.corpus.settings.texts == "captions":
             texts = [" ".join(study.text.split())]

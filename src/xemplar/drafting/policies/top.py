@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from xemplar.assembly import Assembly
 from xemplar.drafting.policies.case import Assembled, Case
 from xemplar.drafting.policies.reports import Reports
-from xemplar.records import Hit, Line
+from xemplar.records import Hit, Kind, Line
 from xemplar.report import text_key
 from xemplar.retrieval import Retriever
 
@@ -37,20 +37,20 @@ class Top:
             hits = self.retriever.search(case.films, unit, count, leave=case.leave, vector=case.vector)
             return tuple(_quoted(hit) for hit in hits if hit.text)
         lines: dict[str, Line] = {}
-        for hit in distinct(self.retriever, case, unit_of=self.assembly, count=count):
+        for hit in distinct(self.retriever, case, self._reports, unit=unit, count=count):
             for line in self._reports.lines(hit.study_ids[0], case.leave, hit.scores):
                 lines.setdefault(line.sentence_id, line)
         return tuple(lines.values())
 
 
-def distinct(retriever: Retriever, case: Case, *, unit_of: Assembly, count: int) -> list[Hit]:
-    """The nearest `count` items whose reports differ: equal text is one report, whoever wrote it."""
+def distinct(retriever: Retriever, case: Case, reports: Reports, *, unit: Kind, count: int) -> list[Hit]:
+    """The nearest `count` items whose reports differ and can be quoted: equal text is one report."""
     asked = count
     while True:
-        hits = retriever.search(case.films, unit_of.unit, asked, leave=case.leave, vector=case.vector)
+        hits = retriever.search(case.films, unit, asked, leave=case.leave, vector=case.vector)
         first: dict[str, Hit] = {}
         for hit in hits:
-            if hit.text:
+            if hit.text and reports.quotable(hit.study_ids[0]):
                 first.setdefault(text_key(hit.text), hit)
         if len(first) >= count or len(hits) < asked:
             return list(first.values())[:count]

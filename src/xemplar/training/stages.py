@@ -1,0 +1,76 @@
+"""What a recipe trains after its first stage: what ranks candidates again, the neighbours' head.
+
+Knows the order and the folders; each stage is trained next door, and a finished one is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from xemplar.contracts import Json
+from xemplar.corpus import Corpus
+from xemplar.models.checkpoint import open_model
+from xemplar.models.system import NEIGHBOURS, RERANKER
+from xemplar.training.learners.pairs import PairLearner, pair_recipe
+from xemplar.training.loop import Progress, train
+from xemplar.training.neighbours import train_neighbours
+from xemplar.training.ranks import started
+from xemplar.training.recipe import Recipe
+
+MODEL = "model"
+"""The first stage's name; the others are named by their folders."""
+
+Steps = Callable[[int, int, str], None]
+"""Told after each step: how many are done, of how many, and what is worth saying."""
+
+Told = Callable[[str], Steps]
+"""Name of a stage -> who is told of its steps."""
+
+
+def train_system(
+    corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str, told: Told | None = None
+) -> dict[str, Json]:
+    """Train every stage of a recipe into a model folder; each stage's manifest by its name.
+
+    Stopped at any moment, the same call goes on where it was; finished stages are kept. Of several
+    processes the first trains the later stages, and answers for the others.
+    """
+    steps = told or (lambda _stage: lambda *_: None)
+    show = _of_loop(steps(MODEL))
+    found = {MODEL: train(corpus, recipe, folder, recipe_text=recipe_text, on_progress=show)}
+    if not started().first:
+        return found
+    if recipe.matching is not None:
+        found[RERANKER] = _reranker(corpus, recipe, folder, recipe_text=recipe_text, steps=steps(RERANKER))
+    if recipe.neighbours is not None:
+        found[NEIGHBOURS] = _neighbours(corpus, recipe, folder, steps=steps(NEIGHBOURS))
+    return found
+
+
+def _reranker(corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str, steps: Steps) -> Json:
+    """X-REM's second stage, of its own matcher."""
+    return train(
+        corpus,
+        pair_recipe(recipe),
+        folder / RERANKER,
+        recipe_text=recipe_text,
+        on_progress=_of_loop(steps),
+        learner=partial(PairLearner, first=folder),
+    )
+
+
+def _neighbours(corpus: Corpus, recipe: Recipe, folder: Path, *, steps: Steps) -> Json:
+    def show(step: int, of: int, loss: float) -> None:
+        steps(step, of, f"loss {loss:.3f}")
+
+    return train_neighbours(corpus, recipe, folder / NEIGHBOURS, encoder=open_model(folder), on_progress=show)
+
+
+def _of_loop(steps: Steps) -> Callable[[Progress], None]:
+    def show(at: Progress) -> None:
+        note = f"loss {at.loss:.3f}, best {max(at.best, 0):.3f}, {at.pairs_per_second:.0f} pairs/s"
+        steps(at.step, at.steps, note)
+
+    return show
