@@ -92,12 +92,12 @@ CORPUS = SimpleNamespace(sentences=())
 
 @pytest.mark.parametrize(("kind", "name"), [("claims", "rules over claims v1"), ("none", "nobody")])
 def test_an_assembly_names_its_filter(kind, name):
-    assert filter_for(Assembly(filter=kind), CORPUS).name == name
+    assert filter_for(Assembly(filter=kind, judge="named"), CORPUS).name == name
 
 
 @pytest.mark.parametrize("kind", ["nli", "bertscore"])
 def test_a_network_has_to_be_given(kind):
     with pytest.raises(XemplarError, match=f"filter is '{kind}', and no network"):
-        filter_for(Assembly(filter=kind), CORPUS)
+        filter_for(Assembly(filter=kind, judge="named"), CORPUS)
     given = ByVerdict(ClaimJudge(), "mine")
-    assert filter_for(Assembly(filter=kind), CORPUS, given=given) is given
+    assert filter_for(Assembly(filter=kind, judge="named"), CORPUS, given=given) is given

@@ -3,36 +3,66 @@
 import re
 import subprocess
 import sys
+import tomllib
 from importlib import resources
 
 import pytest
 
 from xemplar.errors import XemplarError
-from xemplar.training.recipe import Recipe, load_recipe
+from xemplar.training.recipe import Recipe, load_recipe, shipped_recipes
 
+RECIPES = resources.files("xemplar.training") / "recipes"
 SHIPPED = sorted(
-    entry.name.removesuffix(".toml")
-    for entry in (resources.files("xemplar.training") / "recipes").iterdir()
-    if entry.name.endswith(".toml")
+    entry.name.removesuffix(".toml") for entry in RECIPES.iterdir() if entry.name.endswith(".toml")
 )
 
 
-def test_the_two_recipes_are_shipped():
-    assert {"xemplar", "captions"} <= set(SHIPPED)
+def test_the_five_recipes_and_one_for_captions_are_shipped():
+    five = {"txtrayalign", "medclip_medpix", "xrem", "xtra", "xemplar"}
+    assert set(SHIPPED) == five | {"captions"} == set(shipped_recipes())
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_recipe_loads_under_its_name(name):
     recipe, text = load_recipe(name)
     assert recipe.name == name
-    assert "[model" in text
+    assert f'name = "{name}"' in text
 
 
-@pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_text_tower_has_room_for_its_longest_text(name):
-    text = load_recipe(name)[0].model.text
-    if text.config is not None:
-        assert text.config["max_position_embeddings"] >= text.max_tokens
+ALL_SIZES = [
+    (name, size)
+    for name in SHIPPED
+    for size in tomllib.loads((RECIPES / f"{name}.toml").read_text()).get("sizes", ["tiny"])
+]
+
+
+@pytest.mark.parametrize(("name", "size"), ALL_SIZES)
+def test_every_size_of_a_recipe_has_room_for_its_longest_text(name, size):
+    recipe, _ = load_recipe(name, size)
+    assert recipe.size == size
+    if recipe.model is not None and recipe.model.text.config is not None:
+        assert recipe.model.text.config["max_position_embeddings"] >= recipe.text_tokens
+
+
+def test_a_size_lies_over_the_rest_and_takes_a_backbone_whole():
+    tiny, small = (load_recipe("txtrayalign", size)[0] for size in ("tiny", "small"))
+    assert (tiny.model.dim, small.model.dim) == (192, 256)
+    assert tiny.model.temperature == small.model.temperature == 0.07
+    assert small.model.image.config["depths"] == [2, 2, 2, 2]
+
+
+def test_an_unknown_size_lists_the_known(written):
+    with pytest.raises(XemplarError, match="no size 'big'; wanted one of tiny, small, published"):
+        load_recipe("txtrayalign", "big")
+    with pytest.raises(XemplarError, match="no size 'small'; wanted one of tiny"):
+        load_recipe("captions", "small")
+    with pytest.raises(XemplarError, match="sizes.huge is no size"):
+        load_recipe(written(lambda text: text + "\n[sizes.tiny]\n[sizes.huge]\n"))
+
+
+def test_a_recipe_has_one_model(written):
+    with pytest.raises(XemplarError, match="either `model`"):
+        load_recipe(written(lambda text: text + "\n[matcher]\ndim = 8\n"))
 
 
 def test_an_unknown_name_lists_the_shipped_ones():
