@@ -37,16 +37,28 @@ def train_system(
     Stopped at any moment, the same call goes on where it was; finished stages are kept. Of several
     processes the first trains the later stages, and answers for the others.
     """
-    steps = told or (lambda _stage: lambda *_: None)
-    show = _of_loop(steps(MODEL))
+    show = _of_loop((told or _nobody)(MODEL))
     found = {MODEL: train(corpus, recipe, folder, recipe_text=recipe_text, on_progress=show)}
     if not started().first:
         return found
+    return found | finish(corpus, recipe, folder, recipe_text=recipe_text, told=told)
+
+
+def finish(
+    corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str, told: Told | None = None
+) -> dict[str, Json]:
+    """Train a recipe's later stages on the finished first one that a model folder holds, whoever made it."""
+    steps = told or _nobody
+    found: dict[str, Json] = {}
     if recipe.matching is not None:
         found[RERANKER] = _reranker(corpus, recipe, folder, recipe_text=recipe_text, steps=steps(RERANKER))
     if recipe.neighbours is not None:
         found[NEIGHBOURS] = _neighbours(corpus, recipe, folder, steps=steps(NEIGHBOURS))
     return found
+
+
+def _nobody(_stage: str) -> Steps:
+    return lambda *_: None
 
 
 def _reranker(corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str, steps: Steps) -> Json:
