@@ -69,17 +69,31 @@ class DualEncoder(nn.Module):
 
     def image_vectors(self, images: Tensor) -> Tensor:
         """(n, 1, size, size) in [0, 1] -> (n, dim), rows of length 1."""
+        pooled = _pool_image(self._image_hidden(images), self.config.image)
+        return functional.normalize(self.image_projection(pooled).float(), dim=-1)
+
+    def image_states(self, images: Tensor) -> Tensor:
+        """(n, 1, size, size) in [0, 1] -> the tower's last hidden states, (n, positions, channels).
+
+        Of a CNN row by row of its grid; of a transformer as it gives them, [CLS] first where it has one.
+        """
+        hidden = self._image_hidden(images)
+        return hidden.flatten(2).transpose(1, 2) if hidden.ndim == 4 else hidden
+
+    def text_states(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(n, length) token ids and attention mask -> the tower's last hidden states, (n, length, width)."""
+        return torch.as_tensor(self.text_tower(input_ids=tokens, attention_mask=mask).last_hidden_state)
+
+    def _image_hidden(self, images: Tensor) -> Tensor:
         channels = int(getattr(self.image_tower.config, "num_channels", 3))
         middle = images.mean((2, 3), keepdim=True) if self.config.image.centre else self.mean
         pixels = (images.expand(-1, channels, -1, -1) - middle) / self.std
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        hidden = self.image_tower(pixel_values=pixels).last_hidden_state
-        pooled = _pool_image(hidden, self.config.image)
-        return functional.normalize(self.image_projection(pooled).float(), dim=-1)
+        return torch.as_tensor(self.image_tower(pixel_values=pixels).last_hidden_state)
 
     def text_vectors(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """(n, length) token ids and attention mask -> (n, dim), rows of length 1."""
-        hidden = self.text_tower(input_ids=tokens, attention_mask=mask).last_hidden_state
+        hidden = self.text_states(tokens, mask)
         pooled = first_token(hidden) if self.config.text.pool == "cls" else masked_mean(hidden, mask)
         return functional.normalize(self.text_projection(pooled).float(), dim=-1)
 

@@ -100,6 +100,69 @@ class PreparedTexts:
         return PreparedTexts(states, offsets, told["maker"], told["cut"])
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TextReader:
+    """A text tower that prepares texts: `forward` makes states (n, length, width) of tokens and mask.
+
+    It is asked for one number of texts, padded, at one of a few lengths, so that a text's states are the
+    same whatever it is prepared with. `maker` is whom they fit.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    limit: int
+    width: int
+    maker: str
+    forward: Callable[[Tensor, Tensor], NDArray[np.float32]]
+
+    def prepare(self, texts: Sequence[str]) -> PreparedTexts:
+        """Texts -> their states; what is beyond `limit` tokens isn't read, and counted."""
+        if not texts:
+            return PreparedTexts(np.zeros((0, self.width), np.float32), np.zeros(1, np.int64), self.maker)
+        lengths, cut = self._lengths(texts)
+        tokens, mask = tokenize(self.tokenizer, texts, self.limit)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        states = np.zeros((offsets[-1], self.width), np.float32)
+        for rows, length in alike(lengths, self.limit, TEXT_BATCH):
+            hidden = self._states(tokens[rows, :length], mask[rows, :length])
+            for row, state in zip(rows, hidden[: len(rows)], strict=True):
+                states[offsets[row] : offsets[row + 1]] = state[: lengths[row]]
+        return PreparedTexts(states, offsets, self.maker, cut)
+
+    def prepare_to(self, folder: Path, texts: Sequence[str]) -> PreparedTexts:
+        """The same, written to a folder as it goes, for more texts than memory holds."""
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
+        counted = [self._lengths(part) for part in parts]
+        lengths = [np.zeros(1, np.int64), *(found for found, _ in counted)]
+        offsets = np.cumsum(np.concatenate(lengths)).astype(np.int64)
+        states: np.memmap[Any, np.dtype[np.float32]] = open_memmap(
+            folder / STATES, mode="w+", dtype=np.float32,
+            shape=(int(offsets[-1]) if texts else 0, self.width),
+        )  # fmt: skip
+        at = 0
+        for part in parts:
+            found = self.prepare(part).states
+            states[at : at + len(found)] = found
+            at += len(found)
+        states.flush()
+        PreparedTexts(states, offsets, self.maker, sum(cut for _, cut in counted)).describe(folder)
+        return PreparedTexts.open(folder)
+
+    def _lengths(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+        """Tokens of each text, and how many texts were cut."""
+        encoded = self.tokenizer(list(texts), truncation=True, max_length=self.limit).encodings
+        lengths = np.array([len(one.ids) for one in encoded], np.int64)
+        return lengths, sum(bool(one.overflowing) for one in encoded)
+
+    def _states(self, tokens: Tensor, mask: Tensor) -> NDArray[np.float32]:
+        empty = TEXT_BATCH - len(tokens)
+        padding = int(self.tokenizer.pad_token_id)
+        tokens = torch.nn.functional.pad(tokens, (0, 0, 0, empty), value=padding)
+        mask = torch.nn.functional.pad(mask, (0, 0, 0, empty))
+        mask[len(mask) - empty :, 0] = 1  # so that no softmax is over nothing
+        return self.forward(tokens, mask)
+
+
 class TorchMatcher:
     """A `contracts.Matcher` and, where it has a shared space, an `Encoder`.
 
@@ -136,39 +199,19 @@ class TorchMatcher:
 
     def prepare(self, texts: Sequence[str]) -> PreparedTexts:
         """Texts -> states of the text layers; what is beyond `max_tokens` isn't read, and counted."""
-        limit, width = self.net.config.text.max_tokens, self.net.config.text.width
-        if not texts:
-            return PreparedTexts(np.zeros((0, width), np.float32), np.zeros(1, np.int64), self.fingerprint)
-        lengths, cut = self._lengths(texts)
-        tokens, mask = tokenize(self.tokenizer, texts, limit)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        states = np.zeros((offsets[-1], width), np.float32)
-        for rows, length in _alike(lengths, limit, TEXT_BATCH):
-            hidden = self._run(self._text_states, tokens[rows, :length], mask[rows, :length])
-            for row, state in zip(rows, hidden[: len(rows)], strict=True):
-                states[offsets[row] : offsets[row + 1]] = state[: lengths[row]]
-        return PreparedTexts(states, offsets, self.fingerprint, cut)
+        return self._reader.prepare(texts)
 
     def prepare_to(self, folder: Path, texts: Sequence[str]) -> PreparedTexts:
         """The same, written to a folder as it goes, for more texts than memory holds."""
-        folder.mkdir(parents=True, exist_ok=True)
-        parts = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-        counted = [self._lengths(part) for part in parts]
-        lengths = [np.zeros(1, np.int64), *(found for found, _ in counted)]
-        offsets = np.cumsum(np.concatenate(lengths)).astype(np.int64)
-        shape = (int(offsets[-1]), self.net.config.text.width)
-        states: np.memmap[Any, np.dtype[np.float32]] = open_memmap(
-            folder / STATES, mode="w+", dtype=np.float32, shape=shape if texts else (0, shape[1])
-        )
-        at = 0
-        for part in parts:
-            found = self.prepare(part).states
-            states[at : at + len(found)] = found
-            at += len(found)
-        states.flush()
-        prepared = PreparedTexts(states, offsets, self.fingerprint, sum(cut for _, cut in counted))
-        prepared.describe(folder)
-        return PreparedTexts.open(folder)
+        return self._reader.prepare_to(folder, texts)
+
+    @property
+    def _reader(self) -> TextReader:
+        text = self.net.config.text
+        return TextReader(
+            self.tokenizer, text.max_tokens, text.width, self.fingerprint,
+            forward=lambda tokens, mask: self._run(self.net.text, tokens, mask),
+        )  # fmt: skip
 
     def match(self, images: Sequence[Image], states: TextStates, *, explain: bool = False) -> Matches:
         """Previews against prepared texts: scores (images, texts).
@@ -184,11 +227,11 @@ class TorchMatcher:
         maps = np.zeros((len(images), len(states), grid, grid), np.float32) if explain else None
         for place, image in enumerate(images):
             keys = self._keys(image)
-            for rows, length in _alike(states.lengths, self.net.config.text.max_tokens, PAIR_BATCH):
-                padded, mask = _padded(states, rows, length)
-                scores[place, rows] = self._run(self._score, padded, mask, keys)[: len(rows)]
+            for rows, length in alike(states.lengths, self.net.config.text.max_tokens, PAIR_BATCH):
+                held, mask = padded(states, rows, length)
+                scores[place, rows] = self._run(self._score, held, mask, keys)[: len(rows)]
                 if maps is not None:
-                    looks = self._run(self.net.text.looks, padded, mask, keys)[: len(rows), 1:]
+                    looks = self._run(self.net.text.looks, held, mask, keys)[: len(rows), 1:]
                     shares = looks / looks.sum(1, keepdims=True)
                     maps[place, rows] = shares.reshape(len(rows), grid, grid)
         return Matches(scores, maps)
@@ -231,26 +274,10 @@ class TorchMatcher:
         with self._mode():
             states = self.net.image(self._pixels(image).to(self._device))
             keys = self.net.text.image_keys(states)
-            return [(_spread(key), _spread(value)) for key, value in keys]
-
-    def _lengths(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], int]:
-        """Tokens of each text, and how many texts were cut."""
-        encoded = self.tokenizer(
-            list(texts), truncation=True, max_length=self.net.config.text.max_tokens
-        ).encodings
-        lengths = np.array([len(one.ids) for one in encoded], np.int64)
-        return lengths, sum(bool(one.overflowing) for one in encoded)
+            return [(spread(key), spread(value)) for key, value in keys]
 
     def _image_vectors(self, pixels: Tensor) -> Tensor:
         return self.net.image_vectors(self.net.image(pixels))
-
-    def _text_states(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        empty = TEXT_BATCH - len(tokens)
-        padding = int(self.tokenizer.pad_token_id)
-        tokens = torch.nn.functional.pad(tokens, (0, 0, 0, empty), value=padding)
-        mask = torch.nn.functional.pad(mask, (0, 0, 0, empty))
-        mask[len(mask) - empty :, 0] = 1  # so that no softmax is over nothing
-        return torch.as_tensor(self.net.text(tokens, mask))
 
     def _score(self, states: Tensor, mask: Tensor, keys: list[Keys]) -> Tensor:
         fused = self.net.text.fuse(states, mask, keys, first=True)[:, 0]
@@ -267,16 +294,17 @@ class TorchMatcher:
         return self.net.text.words.weight.device
 
     def _mode(self) -> AbstractContextManager[None]:
-        return _inference(self._device.type, half=self.net.config.precision == "bf16")
+        return inference(self._device.type, half=self.net.config.precision == "bf16")
 
 
 @contextmanager
-def _inference(device: str, *, half: bool) -> Iterator[None]:
+def inference(device: str, *, half: bool) -> Iterator[None]:
+    """Without gradients, in bf16 where asked."""
     with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=half):
         yield
 
 
-def _alike(lengths: NDArray[np.int64], limit: int, batch: int) -> list[tuple[NDArray[np.int64], int]]:
+def alike(lengths: NDArray[np.int64], limit: int, batch: int) -> list[tuple[NDArray[np.int64], int]]:
     """Rows of one padded length, at most `batch` together, and that length."""
     padded = np.array([padded_length(int(length), limit) for length in lengths], np.int64)
     groups = []
@@ -286,7 +314,7 @@ def _alike(lengths: NDArray[np.int64], limit: int, batch: int) -> list[tuple[NDA
     return groups
 
 
-def _padded(states: PreparedTexts, rows: NDArray[np.int64], length: int) -> tuple[Tensor, Tensor]:
+def padded(states: PreparedTexts, rows: NDArray[np.int64], length: int) -> tuple[Tensor, Tensor]:
     """A full batch of texts' states and their mask; rows of padding attend to one state of zeros."""
     held = np.zeros((PAIR_BATCH, length, states.states.shape[1]), np.float32)
     mask = np.zeros((PAIR_BATCH, length), np.int64)
@@ -298,6 +326,6 @@ def _padded(states: PreparedTexts, rows: NDArray[np.int64], length: int) -> tupl
     return torch.from_numpy(held), torch.from_numpy(mask)
 
 
-def _spread(keys: Tensor) -> Tensor:
+def spread(keys: Tensor) -> Tensor:
     """One image's keys for every text of a batch, without a copy."""
     return keys.expand(PAIR_BATCH, -1, -1, -1)

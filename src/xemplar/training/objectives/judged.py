@@ -1,0 +1,198 @@
+"""Which sentences are true of a study, false of it, or neither, by what its report claims; pairs of both.
+
+Knows sentences, their claims and their flips; knows no image and no tensor, and never what was drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.corpus import Corpus
+from xemplar.findings import FINDINGS
+from xemplar.records import Claim, Sentence
+from xemplar.report import text_key
+from xemplar.training.objectives.flips import every_flip
+from xemplar.training.objectives.mining import FindingTable
+from xemplar.training.sampling import Claimed, Pair
+
+Negative = Literal["flip", "mined", "random"]
+NEGATIVES: tuple[Negative, ...] = ("flip", "mined", "random")
+OWN, FLIPPED, MINED, RANDOM = 3, 3, 2, 4
+"""Of each kind at most so many are drawn for a study."""
+
+_TRIES = 8
+_BOTH = "bilateral"
+_NONE: tuple[tuple[()], ...] = ((), (), ())
+Rows = NDArray[np.int64]
+
+
+@lru_cache(maxsize=200_000)
+def verdict(claims: Claimed, own: Claimed) -> bool | None:
+    """Whether a study that claims `own` says all of `claims` (True), or speaks against one (False).
+
+    A finding that its report doesn't mention isn't there; whether it is denied or doubted nobody said,
+    nor is the side of what was said without one: that is None. A claim of one side is said by one of both.
+    """
+    found = [_of_one(claim, own) for claim in claims]
+    if False in found:
+        return False
+    return None if None in found or not found else True
+
+
+def _of_one(claim: tuple[str, str, str | None], own: Claimed) -> bool | None:
+    finding, presence, side = claim
+    sides = {
+        kind: {s for name, said, s in own if name == finding and said == kind}
+        for kind in ("present", "absent", "uncertain")
+    }
+    if claim in own:
+        return True
+    there, denied = sides["present"], sides["absent"]
+    if presence == "present":
+        if there:
+            return _holds(side, there)
+        return None if sides["uncertain"] else False
+    if presence == "absent":
+        if there:
+            return False if side is None or _holds(side, there) else None
+        return True if None in denied else None
+    return False if denied and not there else None
+
+
+def _holds(side: str | None, sides: set[str | None]) -> bool | None:
+    """Whether what is there on `sides` is there on one of them."""
+    if side is None or side in sides or (_BOTH in sides) or (side == _BOTH and {"left", "right"} <= sides):
+        return True
+    return None if None in sides else False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """Pairs of a study and a text, and whether they match; each (pairs,), the studies in order."""
+
+    studies: Rows
+    texts: Rows
+    match: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Against:
+    """For studies a sentence of their own and one that is false of them; each (pairs,)."""
+
+    studies: Rows
+    own: Rows
+    other: Rows
+
+
+class Sentences:
+    """Every sentence of some studies that claims anything, and every flip of one; and pairs of them.
+
+    `texts` are all of them, flips last; `own` are each study's, by row. Flips and others' sentences that
+    are true of a study match it too, so that a text's wording tells nothing.
+    """
+
+    def __init__(self, corpus: Corpus, pairs: Sequence[Pair]) -> None:
+        self.pairs = pairs
+        self.texts: list[str] = []
+        self.claims: list[Claimed] = []
+        self._place: dict[str, int] = {}
+        by_key = {sentence.sentence_id: sentence for sentence in corpus.sentences if sentence.claims}
+        said = [[text for text in pair.sentences if text_key(text) in by_key] for pair in pairs]
+        self.own: list[Rows] = [
+            np.unique([self._row(text, by_key[text_key(text)].claims) for text in texts]).astype(np.int64)
+            for texts in said
+        ]
+        counts = np.bincount(np.concatenate([np.zeros(0, np.int64), *self.own]), minlength=len(self.texts))
+        self._weights = counts**-0.5
+        """Common sentences are drawn less often, as where a dual encoder is trained."""
+        self._flips = [self._turned(by_key[key]) for key in list(self._place)]
+
+    def draw(self, rows: Rows, table: FindingTable, rng: np.random.Generator) -> Drawn:
+        """Pairs to learn from, of the studies `rows`, whose findings `table` holds."""
+        mined = table.draw(rng)
+        hard = dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
+        found: list[tuple[int, int, bool]] = []
+        for place in rng.permutation(len(rows)).tolist():
+            row = int(rows[place])
+            own = self._some(self.own[row], OWN, rng)
+            false = self._false_flips(row, own, rng)
+            if place in hard:
+                theirs = self.own[rows[hard[place]]]
+                false += self._some(self._false_of(row, theirs), MINED, rng)
+            found += [(row, text, True) for text in own] + [(row, text, False) for text in false]
+            for text in rng.integers(len(self.texts), size=RANDOM).tolist():
+                told = verdict(self.claims[text], self.pairs[row].claims)
+                if told is not None:
+                    found.append((row, text, told))
+        studies, texts, match = zip(*found, strict=True) if found else _NONE
+        return Drawn(np.array(studies, np.int64), np.array(texts, np.int64), np.array(match, np.bool_))
+
+    def against(self, kind: Negative, rows: Rows, table: FindingTable, rng: np.random.Generator) -> Against:
+        """For every own sentence of the studies `rows` a false one of a kind, where there is any."""
+        mined = table.draw(rng)
+        hard = dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
+        found: list[tuple[int, int, int]] = []
+        for place, row in enumerate(rows.tolist()):
+            for own in self.own[row].tolist():
+                if kind == "flip":
+                    other = self._false_flips(row, [own], rng)
+                elif kind == "mined":
+                    theirs = self.own[rows[hard[place]]] if place in hard else self.own[row][:0]
+                    other = self._some(self._false_of(row, theirs), 1, rng)
+                else:
+                    tried = rng.integers(len(self._flips), size=_TRIES)
+                    other = self._false_of(row, tried).tolist()[:1]
+                found += [(row, own, text) for text in other]
+        return Against(*(np.array(part, np.int64) for part in (zip(*found, strict=True) if found else _NONE)))
+
+    @property
+    def count(self) -> int:
+        """Sentences that were written, without the flips."""
+        return len(self._flips)
+
+    def table(self, rows: Rows) -> FindingTable:
+        """What the reports of some studies state."""
+        stated = np.zeros((len(rows), len(FINDINGS)))
+        for place, row in enumerate(rows.tolist()):
+            for finding, presence, _ in self.pairs[row].claims:
+                if presence == "present" and finding in FINDINGS:
+                    stated[place, FINDINGS.index(finding)] = 1.0
+        return FindingTable(stated)
+
+    def _row(self, text: str, claims: Iterable[Claim]) -> int:
+        key = text_key(text)
+        if key not in self._place:
+            self._place[key] = len(self.texts)
+            self.texts.append(text)
+            self.claims.append(frozenset((c.finding, c.presence, c.side) for c in claims))
+        return self._place[key]
+
+    def _turned(self, sentence: Sentence) -> list[int]:
+        """Rows of a sentence's flips; one in degree alone claims what it did, as claims are told here."""
+        return [
+            self._row(one.text, [one.after if claim == one.before else claim for claim in sentence.claims])
+            for one in every_flip(sentence.text, sentence.claims, aspects=("presence", "side"))
+        ]
+
+    def _false_of(self, row: int, texts: Rows) -> Rows:
+        own = self.pairs[row].claims
+        return texts[[verdict(self.claims[text], own) is False for text in texts.tolist()]]
+
+    def _false_flips(self, row: int, texts: Iterable[int], rng: np.random.Generator) -> list[int]:
+        """One flip of each text that has any that is false of the study."""
+        options = (self._false_of(row, np.array(self._flips[text], np.int64)) for text in texts)
+        return [int(some[rng.integers(len(some))]) for some in options if len(some)]
+
+    def _some(self, texts: Rows, count: int, rng: np.random.Generator) -> list[int]:
+        """At most `count` sentences, rare ones sooner."""
+        if not len(texts):
+            return []
+        weights = self._weights[texts]
+        drawn = rng.choice(texts, min(count, len(texts)), replace=False, p=weights / weights.sum())
+        return [int(one) for one in drawn]
