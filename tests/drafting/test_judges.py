@@ -92,7 +92,7 @@ CORPUS = SimpleNamespace(sentences=())
 
 @pytest.mark.parametrize(("kind", "name"), [("claims", "rules over claims v1"), ("none", "nobody")])
 def test_an_assembly_names_its_filter(kind, name):
-    assert filter_for(Assembly(filter=kind, judge="named"), CORPUS).name == name
+    assert filter_for(Assembly(filter=kind), CORPUS).name == name
 
 
 @pytest.mark.parametrize("kind", ["nli", "bertscore"])
