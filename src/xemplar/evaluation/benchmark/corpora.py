@@ -80,6 +80,16 @@ class Thinned(Corpus):
         return hashlib.sha256(f"{self._whole.fingerprint} {self._part!r}".encode()).hexdigest()[:16]
 
     @cached_property
+    def near_duplicates(self) -> tuple[tuple[str, ...], ...]:
+        """Those of the whole: who is a copy of whom doesn't depend on who stays."""
+        return self._whole.near_duplicates
+
+    @cached_property
+    def copies(self) -> dict[str, frozenset[str]]:
+        """Those of the whole."""
+        return self._whole.copies
+
+    @cached_property
     def studies(self) -> tuple[Study, ...]:
         """Every study whose patient stays, in the order of ingest."""
         train = {study.facets["cluster"] for study in self._whole.part("train")}
