@@ -14,10 +14,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from sklearn.linear_model import LogisticRegression
 
 from xemplar.contracts import Json
+from xemplar.drafting.evidence import FEATURES
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, summarise
 from xemplar.folders import fingerprint, publish, read_manifest, writing
@@ -66,6 +67,16 @@ class Calibration(BaseModel):
     findings: dict[str, FindingFit]
     too_few: dict[str, int]
     """Findings left out, and how many validation studies have them."""
+    features: tuple[str, ...] = FEATURES
+    """Names of the evidence's features, in their order; written down where there are others than these."""
+
+    @model_serializer(mode="wrap")
+    def _without_usual_features(self, write: SerializerFunctionWrapHandler) -> Json:
+        """As it always was where no matcher adds to the evidence, so that it keeps its fingerprint."""
+        values: Json = write(self)
+        if self.features == FEATURES:
+            del values["features"]
+        return values
 
     @property
     def fingerprint(self) -> str:
@@ -80,6 +91,10 @@ class Calibration(BaseModel):
 
     def probabilities(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
         """(queries, findings, features) -> finding -> (queries,) probability that it is present."""
+        if features.shape[2] != len(self.features):
+            raise XemplarError(
+                f"{features.shape[2]} features", wanted=f"{len(self.features)}: {', '.join(self.features)}"
+            )
         return {
             name: _probability(fit, features[:, FINDINGS.index(name)]) for name, fit in self.findings.items()
         }
@@ -119,10 +134,12 @@ def fit(
     index: FittedTo,
     title: str,
     near_duplicates: int = 0,
+    names: tuple[str, ...] = FEATURES,
 ) -> Calibration:
     """Fit every finding that enough validation studies have, with the features of `index`.
 
-    `near_duplicates` is how many studies were left out before, to be told with the result.
+    `near_duplicates` is how many studies were left out before, to be told with the result; `names` are
+    the features', as the evidence has them.
     """
     rough: dict[str, FindingFit] = {}
     held: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
@@ -151,6 +168,7 @@ def fit(
         title=title,
         findings=_with_thresholds(rough, held),
         too_few=too_few,
+        features=names,
     )
 
 
@@ -180,8 +198,10 @@ def save_calibration(folder: Path, calibration: Calibration) -> Json:
     return manifest
 
 
-def open_calibration(folder: Path | str, *, index: FittedTo) -> Calibration:
-    """Open a calibration; one that doesn't serve the index is refused, naming both."""
+def open_calibration(
+    folder: Path | str, *, index: FittedTo, names: tuple[str, ...] = FEATURES
+) -> Calibration:
+    """Open a calibration; one that serves another index, or other features, is refused, naming both."""
     folder = Path(folder)
     manifest = read_manifest(folder, "calibration.json", kind="calibration", version=VERSION)
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
@@ -189,6 +209,11 @@ def open_calibration(folder: Path | str, *, index: FittedTo) -> Calibration:
     calibration.index.check(index, folder)
     if calibration.policy != POLICY:
         raise MismatchError(f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder))
+    if calibration.features != names:
+        raise MismatchError(
+            f"calibrated on {', '.join(calibration.features)}", wanted=f"on {', '.join(names)}",
+            where=str(folder), remedy="run `xemplar calibrate` again",
+        )  # fmt: skip
     return calibration
 
 

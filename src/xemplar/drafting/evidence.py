@@ -10,14 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from xemplar.contracts import Matcher
 from xemplar.corpus import Corpus
 from xemplar.drafting.left_out import LeftOut
+from xemplar.drafting.matched import Matched
+from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS, summarise
 from xemplar.index import Index, Items
-from xemplar.records import Kind, Vectors
+from xemplar.records import Image, Kind, Vectors
 from xemplar.retrieval import NOBODY, Leave
 
 FEATURES = ("image neighbours", "report neighbours", "sentence margin")
+"""Those that need no matcher."""
 NEIGHBOURS = 32
 SHARPNESS = 20.0
 """Neighbours weigh exp(SHARPNESS * (cosine - best cosine))."""
@@ -32,11 +36,13 @@ class Evidence:
 
     For each finding: the share of weight of the nearest images, and of the nearest reports, whose
     studies state it (uncertain counts half); and how much nearer the best sentences that state it
-    are than the best that deny it.
+    are than the best that deny it. With a matcher also how much better those match.
     """
 
-    def __init__(self, corpus: Corpus, index: Index) -> None:
+    def __init__(self, corpus: Corpus, index: Index, *, matcher: Matcher | None = None) -> None:
         self.corpus, self.index = corpus, index
+        self.names = FEATURES if matcher is None else (*FEATURES, f"match margin by {matcher.fingerprint}")
+        """Of the features, in their order; a matcher's by its fingerprint."""
         stated = {
             study.study_id: np.array([_WEIGHT[said.get(name, "absent")] for name in FINDINGS], np.float32)
             for study in corpus.studies
@@ -52,14 +58,32 @@ class Evidence:
         says = [claims[sentence_id] for sentence_id in index.items["sentence"].ids]
         self._present = [np.flatnonzero([s.get(name) == "present" for s in says]) for name in FINDINGS]
         self._absent = [np.flatnonzero([s.get(name) == "absent" for s in says]) for name in FINDINGS]
+        texts = {sentence.sentence_id: sentence.text for sentence in corpus.sentences}
+        ids = index.items["sentence"].ids
+        self._matched = None if matcher is None else Matched(matcher, [texts[one] for one in ids])
 
-    def features(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
-        """(queries, dim) -> (queries, findings, features)."""
-        out = np.zeros((len(vectors), len(FINDINGS), len(FEATURES)), np.float32)
+    def features(
+        self,
+        vectors: Vectors,
+        leaves: Sequence[Leave],
+        images: Sequence[Sequence[Image]] | None = None,
+    ) -> NDArray[np.float32]:
+        """(queries, dim) -> (queries, findings, features).
+
+        `images` are each query's, for a matcher; without them there are only the features that need none.
+        """
+        count = len(FEATURES) if self._matched is None or images is None else len(self.names)
+        if images is not None and len(images) != len(vectors):
+            raise XemplarError(f"images of {len(images)} queries", wanted=f"of {len(vectors)}")
+        out = np.zeros((len(vectors), len(FINDINGS), count), np.float32)
         for place, kind in enumerate(KINDS_VOTING):
             if kind in self.index.items:
                 out[:, :, place] = self._votes(self.index.items[kind], vectors, leaves)
-        out[:, :, 2] = self._margins(vectors, leaves)
+        for query, leave in enumerate(leaves):
+            similar = self._similar(vectors[query], leave)
+            out[query, :, 2] = [_best(similar[one]) - _best(similar[two]) for one, two in self._sides]
+            if self._matched is not None and images is not None:
+                out[query, :, 3] = self._matched.margins(images[query], similar, self._sides)
         return out
 
     def _votes(self, items: Items, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
@@ -92,16 +116,18 @@ class Evidence:
         left_out = self._left_out[items.kind]
         return set(left_out.rows(left_out.of(leave)))
 
-    def _margins(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
+    @property
+    def _sides(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """For each finding the rows of the sentences that state it, and of those that deny it."""
+        return list(zip(self._present, self._absent, strict=True))
+
+    def _similar(self, vector: Vectors, leave: Leave) -> NDArray[np.float32]:
+        """Cosines of all sentences; -inf for one that is left out."""
         items = self.index.items["sentence"]
-        margins = np.zeros((len(vectors), len(FINDINGS)), np.float32)
-        for query, leave in enumerate(leaves):
-            # One product a query: several at once are rounded by how many they are.
-            similar = np.asarray(items.vectors) @ vectors[query]
-            similar[list(self._rows_left_out(items, leave))] = -np.inf
-            sides = zip(self._present, self._absent, strict=True)
-            margins[query] = [_best(similar[present]) - _best(similar[absent]) for present, absent in sides]
-        return margins
+        # One product a query: several at once are rounded by how many they are.
+        similar = np.asarray(np.asarray(items.vectors) @ vector, np.float32)
+        similar[list(self._rows_left_out(items, leave))] = -np.inf
+        return similar
 
 
 def _best(similar: NDArray[np.float32]) -> float:

@@ -95,21 +95,28 @@ def score_drafts(drafted: Drafted, archive: Archive, *, vectors: Vectors, resamp
     }
 
 
+def _features(archive: Archive, study: Study, vector: Vectors) -> NDArray[np.float32]:
+    """A study's evidence, (1, findings, features); one at a time, so that few films are held at once."""
+    films = archive.films_of(study)
+    assert archive.evidence is not None
+    leave = archive.retriever.leave_of(films)
+    return archive.evidence.features(vector[None], [leave], [[film.image for film in films]])
+
+
 def _reliability(
     drafted: Drafted, archive: Archive, *, vectors: Vectors, resampling: Resampling
 ) -> Json | None:
     """Over the studies that passed the gate; None where two patients or groups didn't."""
     passed = np.array([draft.gate is None for draft in drafted.drafts], np.bool_)
-    calibration, evidence = archive.calibration, archive.evidence
-    if calibration is None or evidence is None or len(set(resampling.clusters[passed])) < 2:
+    calibration = archive.calibration
+    if calibration is None or archive.evidence is None or len(set(resampling.clusters[passed])) < 2:
         return None
     fitted = tuple(name for name in drafted.findings if name in calibration.findings)
     if not fitted:
         return None
-    leaves = [
-        archive.retriever.leave_of(archive.films_of(drafted.studies[row])) for row in np.flatnonzero(passed)
-    ]
-    probabilities = calibration.probabilities(evidence.features(vectors[passed], leaves))
+    rows = np.flatnonzero(passed)
+    features = np.concatenate([_features(archive, drafted.studies[row], vectors[row]) for row in rows])
+    probabilities = calibration.probabilities(features)
     columns = [drafted.findings.index(name) for name in fitted]
     beliefs = Beliefs(
         findings=fitted,

@@ -31,7 +31,8 @@ class ByEvidence:
         if not cases:
             return []
         vectors, leaves = np.stack([case.vector for case in cases]), [case.leave for case in cases]
-        probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves))
+        images = [[film.image for film in case.films] for case in cases]
+        probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves, images))
         return [
             self._draft(case, {finding: float(values[row]) for finding, values in probabilities.items()})
             for row, case in enumerate(cases)
