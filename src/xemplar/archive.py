@@ -1,4 +1,4 @@
-"""The facade: corpus, model, index and calibration, checked against each other; search and draft.
+"""The facade: corpus, model, index and calibration, checked against each other; search, draft, classify.
 
 Knows where the four lie and whether they fit; leaves the work to the rooms below.
 """
@@ -11,16 +11,19 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
+from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.assembly import Assembly
+from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
 from xemplar.corpus import Corpus, describe_part
 from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.judges import ByLikeness, ByVerdict, Filter, filter_for
-from xemplar.drafting.policies.augmented import Augmented
+from xemplar.drafting.policies.augmented import Augmented, Neighbourhood
 from xemplar.drafting.policies.case import Assembled, Case, Drafter
 from xemplar.drafting.policies.consistent import Consistent
 from xemplar.drafting.policies.evidence import ByEvidence
+from xemplar.drafting.policies.head import Head
 from xemplar.drafting.policies.top import Top
 from xemplar.errors import XemplarError
 from xemplar.folders import fingerprint, read_manifest
@@ -61,8 +64,14 @@ class Archive:
         """Why nothing can be drafted while there is no calibration."""
         self.retriever = Retriever(corpus, index, encoder)
         drafts = corpus.settings.texts == "reports" and "sentence" in index.items
-        self.evidence = drafting.Evidence(corpus, index) if drafts else None
+        matcher = self.stages.matcher if self.assembly.policy == "evidence" else None
+        self.evidence = drafting.Evidence(corpus, index, matcher=matcher) if drafts else None
         self.composer = drafting.Composer(corpus, index) if drafts else None
+        self.classifier: classifying.Classifier | None = None
+        self.unclassified = classifying.unfit(corpus, index) or XemplarError(
+            "no classifier is open", wanted="a calibration folder with one", remedy="run `xemplar calibrate`"
+        )
+        """Why nothing can be classified while there is no classifier."""
 
     @property
     def fingerprint(self) -> str:
@@ -113,9 +122,7 @@ class Archive:
         `vectors` (studies, dim) are those that `retriever.vectors_of` gives for them, where somebody
         has encoded the films already.
         """
-        if vectors is not None and len(vectors) != len(studies):
-            raise XemplarError(f"{len(vectors)} vectors for {len(studies)} studies", wanted="one for each")
-        gates = [self._gate(_films(views)) for views in studies]
+        gates = self._gates(studies, vectors)
         rows = [row for row, gate in enumerate(gates) if gate is None]
         passed, known = [studies[row] for row in rows], None if vectors is None else vectors[rows]
         made = iter(self._drafts(passed, known))
@@ -123,6 +130,47 @@ class Archive:
             next(made) if gate is None else self._draft(v, gate=gate)
             for v, gate in zip(studies, gates, strict=True)
         ]
+
+    def classify(self, views: Views) -> Classification:
+        """The findings of a film, or of the views of one study, and who speaks for and against each."""
+        return self.classify_many([views])[0]
+
+    def classify_many(
+        self, studies: Sequence[Views], *, vectors: Vectors | None = None
+    ) -> list[Classification]:
+        """Several studies' findings; each is the same as it would be alone. `vectors` as for drafts.
+
+        What stops a draft stops every call too, and leaves the most similar studies alone.
+        """
+        gates = self._gates(studies, vectors)
+        if self.classifier is None and None in gates:
+            raise self.unclassified
+        if not studies:
+            return []
+        vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
+        asked = zip(studies, vectors, gates, strict=True)
+        return [
+            classifying.classified(self.retriever, self.classifier, _films(views), vector=vector, gate=gate)
+            for views, vector, gate in asked
+        ]
+
+    @property
+    def head(self) -> Head | None:
+        """The model's head that looks at neighbours, as one more way to classify."""
+        augmenter = self.stages.augmenter
+        return None if augmenter is None else Head(Neighbourhood(self.corpus, self.index, augmenter))
+
+    def classify_by(self, fitted: classifying.Fitted) -> None:
+        """Take what was fitted for this index."""
+        if self.evidence is None:
+            raise self.unclassified
+        features = self.evidence.features
+        self.classifier = classifying.Classifier(self.retriever, features, fitted, augmented=self.head)
+
+    def _gates(self, studies: Sequence[Views], vectors: Vectors | None) -> list[str | None]:
+        if vectors is not None and len(vectors) != len(studies):
+            raise XemplarError(f"{len(vectors)} vectors for {len(studies)} studies", wanted="one for each")
+        return [self._gate(_films(views)) for views in studies]
 
     def _gate(self, films: Sequence[Film]) -> str | None:
         """Why there is to be no draft, whatever the evidence; no flag turns this off."""
@@ -267,15 +315,23 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
     if named is None and not beside.is_dir():
         return
     try:
-        archive.calibration = drafting.open_calibration(named or beside, index=fitted_to(archive.index))
+        names = archive.evidence.names if archive.evidence else drafting.FEATURES
+        index = fitted_to(archive.index)
+        archive.calibration = drafting.open_calibration(named or beside, index=index, names=names)
     except XemplarError as error:
         if named is not None:
             raise
-        archive.uncalibrated = error
+        archive.uncalibrated = archive.unclassified = error
+        return
+    try:
+        fitted = classifying.open_fitted(named or beside, index=fitted_to(archive.index))
+        archive.classify_by(fitted)
+    except XemplarError as error:
+        archive.unclassified = classifying.unfit(archive.corpus, archive.index) or error
 
 
 def calibrate(archive: Archive, folder: Path) -> Calibration:
-    """Fit probabilities and thresholds on the validation part of the archive's corpus.
+    """Fit probabilities and thresholds on the validation part of the archive's corpus, and its classifier.
 
     Refused where the index holds validation patients, since they would find themselves; a study of
     which a film, or nearly, is in another split as well is left out and counted.
@@ -298,13 +354,46 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
         )
     queries = [archive.films_of(study) for study in studies]
     vectors = archive.retriever.vectors_of(queries)
-    features = archive.evidence.features(vectors, [archive.retriever.leave_of(query) for query in queries])
+    leaves = [archive.retriever.leave_of(query) for query in queries]
+    images = [[film.image for film in query] for query in queries]
+    evidence = archive.evidence.features(vectors, leaves, images)
     title = describe_part(archive.corpus.settings.provenance, studies)
     fitted = drafting.fit(
-        features, studies, index=fitted_to(archive.index), title=title, near_duplicates=copies
+        evidence,
+        studies,
+        index=fitted_to(archive.index),
+        title=title,
+        near_duplicates=copies,
+        names=archive.evidence.names,
     )
     drafting.save_calibration(folder, fitted)
+    _fit_classifier(
+        archive,
+        folder,
+        classifying.Held(
+            vectors,
+            leaves=leaves,
+            truths=[drafting.truth_of(study) for study in studies],
+            groups=[study.facets.get("cluster") or study.study_id for study in studies],
+            title=title,
+            near_duplicates=copies,
+        ),
+    )
     return fitted
+
+
+def _fit_classifier(archive: Archive, folder: Path, held: classifying.Held) -> None:
+    """Fit and take the classifier; where that can't be, an older one is gone and the archive says why."""
+    assert archive.evidence is not None
+    try:
+        features = archive.evidence.features
+        fitted = classifying.fit(archive.retriever, features, held, augmented=archive.head)
+    except XemplarError as error:
+        classifying.drop_fitted(folder)
+        archive.classifier, archive.unclassified = None, error
+    else:
+        classifying.save_fitted(folder, fitted)
+        archive.classify_by(fitted)
 
 
 def _films(views: Views) -> Sequence[Film]:

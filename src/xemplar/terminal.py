@@ -21,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from xemplar.classify import Classification
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.drafting import how_sure
@@ -139,6 +140,39 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
         findings_by_reason.setdefault(why, []).append(finding)
     for why, findings in findings_by_reason.items():
         say(f"  silent on {', '.join(findings)}: {why}")
+
+
+def show_classification(made: Classification, corpus: Corpus) -> None:
+    """Findings as a table: probability, what it is called and from where on, who speaks for and against."""
+    say(f"FINDINGS  [{corpus.title}]")
+    say(UNVERIFIED + (" Drawn films: no clinical meaning." if made.domain == "synthetic" else ""))
+    if made.learnt_from:
+        say("  the classifier has learnt from this film's own patient: its probabilities are no test of it")
+    if made.gate is not None:
+        say(f"  {made.gate}")
+        show_hits(made.similar, corpus)
+        return
+    say(f"  {'finding':<28}{'probability':>11}  {'call':<10} {'absent to':>9} {'present at':>10}  nearest")
+    for one in made.findings:
+        numbers = [_number(one.probability), one.call or "no call"]
+        bars = [_number(one.absent_up_to), _number(one.present_at)]
+        near = "; ".join(
+            f"{side} {', '.join(f'{spoken.cosine:.3f}' for spoken in who) or 'nobody'}"
+            for side, who in (("for", one.speaks_for), ("against", one.speaks_against))
+        )
+        say(f"  {one.finding:<28}{numbers[0]:>11}  {numbers[1]:<10} {bars[0]:>9} {bars[1]:>10}  {near}")
+    for one in made.findings:
+        if one.call in ("present", "undecided"):
+            say(f"  {one.finding} ({one.call})")
+            for side, who in (("for", one.speaks_for), ("against", one.speaks_against)):
+                for spoken in who[:1]:
+                    say(f"      {side} {spoken.cosine:.3f}, study {spoken.study_id}: {spoken.text}")
+    why: dict[str, list[str]] = {}
+    for one in made.findings:
+        if one.call is None:
+            why.setdefault(one.why, []).append(one.finding)
+    for reason, findings in why.items():
+        say(f"  {', '.join(findings)}: {reason}")
 
 
 def show_scores(summary: Json) -> None:

@@ -7,15 +7,17 @@ from xemplar.classify.classifier import (
     Features,
     Held,
     Ways,
+    classified,
     fit,
-    policy,
 )
 from xemplar.classify.combination import Combination, FindingFit, fit_combination
-from xemplar.classify.fitted import Fitted, open_fitted, save_fitted
-from xemplar.classify.plain import Augmented, Probe, Prompts, ZeroShot, fit_probe, load_prompts
-from xemplar.classify.precedents import Precedents, Spoken
+from xemplar.classify.fitted import Fitted, drop_fitted, open_fitted, save_fitted
+from xemplar.classify.kernel import KernelVote, Votes, fit_votes
+from xemplar.classify.plain import Augmented, Probe, Prompts, ZeroShot, fit_probe, load_prompts, unfit
+from xemplar.classify.precedents import SHOWN, Precedents, Spoken
 
 __all__ = [
+    "SHOWN",
     "Augmented",
     "Called",
     "Classification",
@@ -25,17 +27,22 @@ __all__ = [
     "FindingFit",
     "Fitted",
     "Held",
+    "KernelVote",
     "Precedents",
     "Probe",
     "Prompts",
     "Spoken",
+    "Votes",
     "Ways",
     "ZeroShot",
+    "classified",
+    "drop_fitted",
     "fit",
     "fit_combination",
     "fit_probe",
+    "fit_votes",
     "load_prompts",
     "open_fitted",
-    "policy",
     "save_fitted",
+    "unfit",
 ]

@@ -6,7 +6,7 @@ answered at all (the facade's gate) nor of drafts. The evidence's features are h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.classify.combination import Columns, Word, fit_combination
-from xemplar.classify.fitted import Fitted
+from xemplar.classify.fitted import Fitted, policy
+from xemplar.classify.kernel import KernelVote, fit_votes
 from xemplar.classify.plain import (
     Augmented,
     Probe,
@@ -24,8 +25,9 @@ from xemplar.classify.plain import (
     knn_vote,
     load_prompts,
     logits,
+    unfit,
 )
-from xemplar.classify.precedents import NEAR, Precedents, Spoken
+from xemplar.classify.precedents import SHOWN, Precedents, Spoken
 from xemplar.contracts import Encoder
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
@@ -41,13 +43,7 @@ those that deny it."""
 
 ZERO_SHOT, LINEAR_PROBE, KNN, AUGMENTED = "zero-shot prompts", "linear probe", "kNN label vote", "augmented"
 PLAIN = (ZERO_SHOT, LINEAR_PROBE, KNN)
-REPORTS, MARGIN = "report neighbours", "sentence margin"
-
-
-def policy() -> str:
-    """The ways that are combined, and the prompts."""
-    prompts = {name: one.model_dump(mode="json") for name, one in load_prompts().items()}
-    return f"plain ways and evidence, combined, v1, prompts {fingerprint(prompts)}"
+VOTES, REPORTS, MARGIN = "learnt votes", "report neighbours", "sentence margin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ class Classification:
 
 
 class Ways:
-    """The plain ways side by side, and what is combined of them."""
+    """The plain ways side by side."""
 
     def __init__(
         self, encoder: Encoder, features: Features, probe: Probe, *, augmented: Augmented | None = None
@@ -113,7 +109,7 @@ class Ways:
         return self.asked(vectors, leaves)[0]
 
     def asked(self, vectors: Vectors, leaves: Sequence[Leave]) -> tuple[dict[str, Scores], Columns]:
-        """What `scores` gives, and the columns of the combination."""
+        """What `scores` gives, and what is combined of it: its logits, and the evidence's other features."""
         if len(vectors) != len(leaves):
             raise XemplarError(f"{len(leaves)} who are left out of {len(vectors)} queries", wanted="one each")
         found = self.features(vectors, leaves)
@@ -138,34 +134,37 @@ class Classifier:
     ) -> None:
         self.retriever, self.fitted = retriever, fitted
         self.ways = Ways(retriever.encoder, features, fitted.probe, augmented=augmented)
+        self.votes = KernelVote(retriever.corpus, retriever.index, fitted.votes)
         self.precedents = Precedents(retriever)
-        if self.ways.names != fitted.ways:
+        head = None if augmented is None else augmented.fingerprint
+        if head != fitted.augmenter:
             raise MismatchError(
-                f"the classifier was fitted with {', '.join(fitted.ways)}",
-                wanted=f"{', '.join(self.ways.names)}, which are open",
+                f"the classifier was fitted with {fitted.augmenter or 'no'} head that looks at neighbours",
+                wanted=f"{head or 'none'}, as is open",
                 remedy="run `xemplar calibrate` again",
             )
 
     def probabilities(self, vectors: Vectors, leaves: Sequence[Leave]) -> Scores:
         """(queries, dim) -> (queries, findings) calibrated, NaN for a finding that isn't called."""
-        return self.fitted.combination.probabilities(self.ways.asked(vectors, leaves)[1])
+        return self._both(vectors, leaves)[1]
+
+    def _both(self, vectors: Vectors, leaves: Sequence[Leave]) -> tuple[dict[str, Scores], Scores]:
+        scores, columns = self.ways.asked(vectors, leaves)
+        columns = {**columns, VOTES: self.votes.scores(vectors, leaves)}
+        return scores, self.fitted.combination.probabilities(columns)
 
     def called(
-        self, studies: Sequence[Sequence[Film]], vectors: Vectors, leaves: Sequence[Leave]
-    ) -> list[tuple[tuple[Called, ...], tuple[Hit, ...]]]:
-        """Every study's findings and the studies nearest to it; each is the same as it would be alone."""
-        scores, columns = self.ways.asked(vectors, leaves)
-        probabilities = self.fitted.combination.probabilities(columns)
-        found = []
-        for row, films in enumerate(studies):
-            near = self.precedents.near(films, vectors[row], leaves[row], count=NEAR)
-            given = {name: values[row] for name, values in scores.items()}
-            called = tuple(
-                self._called(place, float(probabilities[row, place]), given, near)
-                for place in range(len(FINDINGS))
-            )
-            found.append((called, near))
-        return found
+        self, films: Sequence[Film], vector: NDArray[np.float32], leave: Leave
+    ) -> tuple[tuple[Called, ...], tuple[Hit, ...]]:
+        """One study's findings, and the studies nearest to it."""
+        scores, probabilities = self._both(vector[None], [leave])
+        near = self.precedents.near(films, vector, leave)
+        given = {name: values[0] for name, values in scores.items()}
+        found = (
+            self._called(place, float(probabilities[0, place]), given, near=near)
+            for place in range(len(FINDINGS))
+        )
+        return tuple(found), near
 
     def learnt_from(self, leave: Leave) -> bool:
         """Whether the film's own study, or its patient's or group's others, were fitted on."""
@@ -176,7 +175,7 @@ class Classifier:
         return any(study.split in ("train", "val") and known.drops(study) for study in studies)
 
     def _called(
-        self, place: int, probability: float, scores: dict[str, NDArray[np.float64]], near: Sequence[Hit]
+        self, place: int, probability: float, scores: dict[str, NDArray[np.float64]], *, near: Sequence[Hit]
     ) -> Called:
         finding = FINDINGS[place]
         word, why = self.fitted.combination.call(finding, probability)
@@ -195,13 +194,46 @@ class Classifier:
         )
 
 
+def classified(
+    retriever: Retriever,
+    classifier: Classifier | None,
+    films: Sequence[Film],
+    *,
+    vector: NDArray[np.float32],
+    gate: str | None,
+) -> Classification:
+    """The views of one study as `classifier` calls them.
+
+    With a `gate` nothing is called; the most similar studies are all there is, and of a blank film not
+    even those.
+    """
+    leave, corpus = retriever.leave_of(films), retriever.corpus
+    parts = [corpus.fingerprint, retriever.encoder.fingerprint, retriever.index.fingerprint]
+    findings: tuple[Called, ...] = ()
+    near: tuple[Hit, ...] = ()
+    if gate is None and classifier is not None:
+        findings, near = classifier.called(films, vector, leave)
+        parts.append(classifier.fitted.fingerprint)
+    elif not all("blank" in film.pixels.steps for film in films):
+        near = Precedents(retriever).near(films, vector, leave, count=SHOWN)
+    return Classification(
+        study_id=films[0].study_id,
+        findings=findings,
+        similar=near[:SHOWN],
+        gate=None if gate is None else gate.replace("no draft", "no call", 1),
+        learnt_from=gate is None and classifier is not None and classifier.learnt_from(leave),
+        fingerprint=fingerprint(parts),
+        domain=corpus.settings.domain,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Validation studies as a classifier is fitted on them."""
 
     vectors: Vectors
     leaves: Sequence[Leave]
-    truths: Sequence[dict[str, Presence]]
+    truths: Sequence[Mapping[str, Presence]]
     groups: Sequence[str]
     """Who belongs together: the patient, or whatever the source keeps in one split."""
     title: str
@@ -216,15 +248,22 @@ def fit(
     Raises XemplarError where the index holds no films with English reports, or too few studies are
     held back with and without every finding.
     """
+    if error := unfit(retriever.corpus, retriever.index):
+        raise error
     probe = fit_probe(retriever.corpus, retriever.index)
     ways = Ways(retriever.encoder, features, probe, augmented=augmented)
-    columns = ways.asked(held.vectors, held.leaves)[1]
+    truths = [[truth.get(name) == "present" for name in FINDINGS] for truth in held.truths]
+    present = np.array(truths, np.bool_).reshape(len(held.truths), len(FINDINGS))
+    votes = fit_votes(retriever.corpus, retriever.index, held=held.vectors, present=present)
+    columns = dict(ways.asked(held.vectors, held.leaves)[1])
+    columns[VOTES] = KernelVote(retriever.corpus, retriever.index, votes).scores(held.vectors, held.leaves)
     return Fitted(
         index=fitted_to(retriever.index),
         policy=policy(),
-        ways=ways.names,
+        augmenter=None if augmented is None else augmented.fingerprint,
         probe=probe,
-        combination=fit_combination(columns, held.truths, held.groups),
+        votes=votes,
+        combination=fit_combination(columns, present, held.groups),
         near_duplicates=held.near_duplicates,
         title=held.title,
     )

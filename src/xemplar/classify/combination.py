@@ -1,9 +1,8 @@
 """Several scores of a finding -> one calibrated probability and a call, fitted on validation patients.
 
-Knows columns of numbers, truths and who belongs together; knows nothing of images or studies. Each
-finding has a logistic regression of its columns (Platt 1999, on several scores). What tells of its
-quality, its thresholds and its strength, is taken from folds that no patient is in twice, so that no
-probability is judged by a fit that has seen its patient.
+Knows columns of numbers, truths and who belongs together; knows nothing of images or studies. A
+logistic regression of the columns (Platt 1999, on several scores), whose thresholds and strength come
+from folds that no patient is in twice: no probability is judged by a fit that has seen its patient.
 """
 
 from __future__ import annotations
@@ -15,17 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold
 
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.records import Presence
 
 WANTED = 8
 """Validation studies with a finding, and without it, below which it isn't called."""
 
-STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
-"""scikit-learn's C of a combination; one serves all findings."""
+STRENGTHS = (1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+"""scikit-learn's C, the inverse of the penalty's weight."""
+
+OWN = 0.3
+"""How freely a finding's weights may differ from those that all share."""
+
+_FREE = 10.0
+"""An intercept's input: large, so that the penalty hardly holds it."""
 
 FOLDS = 5
 ABSENT_WRONG = 0.05
@@ -50,10 +54,9 @@ class FindingFit(BaseModel):
     present_at: float
     """Called present from here on: the best F1 on validation."""
     absent_up_to: float
+    """Called absent up to here: few of those below have it, and it is no likelier than its share is."""
     present: int
     """Validation studies with it."""
-    auroc: float | None
-    """On validation's folds; None where it is undefined."""
 
 
 class Combination(BaseModel):
@@ -103,86 +106,112 @@ class Combination(BaseModel):
         return f"not called: {count or 'no'} validation {verb} {what}, {WANTED} wanted"
 
 
-def fit_combination(
-    columns: Columns, truths: Sequence[Mapping[str, Presence]], groups: Sequence[str]
-) -> Combination:
-    """Fit every finding that enough validation studies have, `groups` saying who belongs together.
+def fit_combination(columns: Columns, present: NDArray[np.bool_], groups: Sequence[str]) -> Combination:
+    """Fit every finding that enough validation studies have: `present` (studies, findings).
 
-    Raises XemplarError where no finding is both there and not there often enough.
+    `groups` says who belongs together. Raises XemplarError where no finding is both there and not
+    there often enough.
     """
-    present = np.array([[truth.get(name) == "present" for name in FINDINGS] for truth in truths], np.bool_)
-    present = present.reshape(len(truths), len(FINDINGS))
-    belong = np.unique(list(groups), return_inverse=True)[1]
-    cases: dict[str, _Cases] = {}
-    too_few: dict[str, int] = {}
-    for place, name in enumerate(FINDINGS):
-        has = present[:, place]
-        known = {c: values[:, place] for c, values in columns.items() if np.isfinite(values[:, place]).all()}
-        if min(has.sum(), (~has).sum()) < WANTED or not known:
-            too_few[name] = int(has.sum())
-        else:
-            cases[name] = _Cases(known, has, belong)
-    if not cases:
+    counts = present.sum(axis=0)
+    chosen = [place for place, count in enumerate(counts) if WANTED <= count <= len(present) - WANTED]
+    if not chosen:
         raise XemplarError(
             f"none of {len(FINDINGS)} findings is both present and absent often enough"
-            f" among {len(truths)} validation studies",
+            f" among {len(present)} validation studies",
             wanted=f"at least {WANTED} with a finding and {WANTED} without it",
             remedy="ingest more",
         )
-    strength = min(STRENGTHS, key=lambda one: sum(case.lost(one) for case in cases.values()))
+    cases = _Cases(columns, chosen, present=present, groups=groups)
+    strength = min(STRENGTHS, key=cases.lost)
     return Combination(
-        findings={name: case.fitted(strength) for name, case in cases.items()},
-        too_few=too_few,
-        studies=len(truths),
+        findings=cases.fitted(strength),
+        too_few={name: int(counts[place]) for place, name in enumerate(FINDINGS) if place not in chosen},
+        studies=len(present),
         strength=strength,
     )
 
 
 class _Cases:
-    """One finding's columns on validation, who has it, and folds of whole patients."""
+    """The columns of the chosen findings on validation, who has them, and folds of whole patients.
+
+    One regression serves all: weights that all findings share, what a finding's own differ by (drawn
+    to 0 the harder), and an intercept a finding. A few dozen studies with a finding can't tell which of
+    its columns are good; all findings together can.
+    """
 
     def __init__(
-        self,
-        columns: Mapping[str, NDArray[np.float64]],
-        present: NDArray[np.bool_],
-        groups: NDArray[np.int64],
+        self, columns: Columns, chosen: Sequence[int], *, present: NDArray[np.bool_], groups: Sequence[str]
     ) -> None:
-        self.names, self.present = list(columns), present
-        values = np.stack(list(columns.values()), axis=1)
-        self.mean, self.scale = values.mean(axis=0), values.std(axis=0)
+        self.names, self.chosen = list(columns), chosen
+        self.present: NDArray[np.bool_] = present[:, chosen]
+        values = np.stack([columns[name][:, chosen] for name in self.names], axis=2)
+        self.known: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=0))
+        self.mean = np.where(self.known, np.where(np.isfinite(values), values, 0.0).mean(axis=0), 0.0)
+        centred = np.where(self.known, values - self.mean, 0.0)
+        self.scale = np.sqrt((centred**2).mean(axis=(0, 1)))
         self.scale[self.scale < 1e-9] = 1.0
-        self.values = (values - self.mean) / self.scale
-        folds = min(FOLDS, len(np.unique(groups)))
-        self.folds = (
-            list(StratifiedGroupKFold(folds).split(self.values, present, groups)) if folds > 1 else []
-        )
+        self.values = centred / self.scale
+        belong = np.unique(list(groups), return_inverse=True)[1]
+        folds = min(FOLDS, int(belong.max()) + 1)
+        self.folds = list(GroupKFold(folds).split(self.values, groups=belong)) if folds > 1 else []
 
     def lost(self, strength: float) -> float:
-        """Negative log-likelihood per study, of studies whose patients weren't learnt from."""
+        """Negative log-likelihood of studies whose patients weren't learnt from."""
         given = self._held_out(strength)
         return float(-np.log(np.where(self.present, given, 1 - given)).mean())
 
-    def fitted(self, strength: float) -> FindingFit:
-        model = _logistic(self.values, self.present, strength)
+    def fitted(self, strength: float) -> dict[str, FindingFit]:
+        """Finding -> its part of the regression, and thresholds from the folds."""
+        weights, intercepts = self._learnt(np.arange(len(self.present)), strength)
         held = self._held_out(strength)
-        present_at = best_f1(held, self.present)
+        return {
+            FINDINGS[place]: self._fit(row, held[:, row], weights[row], intercept=float(intercepts[row]))
+            for row, place in enumerate(self.chosen)
+        }
+
+    def _fit(
+        self, row: int, held: NDArray[np.float64], weights: NDArray[np.float64], *, intercept: float
+    ) -> FindingFit:
+        known, present = self.known[row], self.present[:, row]
+        present_at = best_f1(held, present)
         below = float(np.nextafter(present_at, 0))
         return FindingFit(
-            columns=self.names, mean=self.mean.tolist(), scale=self.scale.tolist(),
-            weights=model.coef_[0].tolist(), intercept=float(model.intercept_[0]),
-            present_at=present_at, absent_up_to=min(absent_up_to(held, self.present), below),
-            present=int(self.present.sum()), auroc=_auroc(held, self.present),
-        )  # fmt: skip
+            columns=[name for name, there in zip(self.names, known, strict=True) if there],
+            mean=self.mean[row, known].tolist(),
+            scale=self.scale[known].tolist(),
+            weights=weights[known].tolist(),
+            intercept=intercept,
+            present_at=present_at,
+            absent_up_to=min(absent_up_to(held, present), float(present.mean()), below),
+            present=int(present.sum()),
+        )
 
     def _held_out(self, strength: float) -> NDArray[np.float64]:
-        """Each study's probability by a fit that has not seen its patient."""
-        given = np.full(len(self.present), self.present.mean())
+        """Each study's probabilities by a fit that has not seen its patient."""
+        given = np.broadcast_to(self.present.mean(axis=0), self.present.shape).copy()
         for learn, held in self.folds:
             has = self.present[learn]
-            if has.any() and not has.all():
-                model = _logistic(self.values[learn], has, strength)
-                given[held] = model.predict_proba(self.values[held])[:, 1]
+            if bool(has.any()) and not bool(has.all()):
+                weights, intercepts = self._learnt(learn, strength)
+                given[held] = _sigmoid((self.values[held] * weights).sum(axis=2) + intercepts)
         return _clipped(given, len(given))
+
+    def _learnt(
+        self, rows: NDArray[np.int64], strength: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(findings, columns) weights and (findings,) intercepts, from some of the studies."""
+        _, findings, columns = self.values.shape
+        asked = np.zeros((len(rows), findings, columns + findings * columns + findings))
+        asked[:, :, :columns] = self.values[rows]
+        for row in range(findings):
+            own = columns + row * columns
+            asked[:, row, own : own + columns] = self.values[rows, row] * OWN
+            asked[:, row, columns + findings * columns + row] = _FREE
+        model = LogisticRegression(C=strength, max_iter=1000, fit_intercept=False)
+        model.fit(asked.reshape(-1, asked.shape[2]), self.present[rows].ravel())
+        learnt = model.coef_[0]
+        own_weights = learnt[columns : columns + findings * columns].reshape(findings, columns)
+        return learnt[:columns] + OWN * own_weights, learnt[columns + findings * columns :] * _FREE
 
 
 def best_f1(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
@@ -206,17 +235,6 @@ def absent_up_to(probability: NDArray[np.float64], present: NDArray[np.bool_]) -
     rises = np.append(ranked[:-1] < ranked[1:], True)
     fine = np.flatnonzero(rises & (wrong <= ABSENT_WRONG))
     return float(ranked[fine[-1]]) if len(fine) else 0.0
-
-
-def _auroc(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float | None:
-    from xemplar.metrics.classification import auroc
-
-    area = float(auroc(present[:, None], probability[:, None])[0])
-    return None if np.isnan(area) else area
-
-
-def _logistic(values: NDArray[np.float64], present: NDArray[np.bool_], strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=500).fit(values, present)
 
 
 def _clipped(probability: NDArray[np.float64], studies: int) -> NDArray[np.float64]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xemplar.classify.combination import Combination
-from xemplar.classify.plain import Probe
+from xemplar.classify.kernel import Votes
+from xemplar.classify.plain import Probe, load_prompts
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
 from xemplar.folders import fingerprint, publish, read_manifest, writing
@@ -19,16 +20,24 @@ from xemplar.index import FittedTo
 NAME, VERSION = "classifier.json", 1
 
 
+def policy() -> str:
+    """What is combined, and the prompts."""
+    prompts = {name: one.model_dump(mode="json") for name, one in load_prompts().items()}
+    return f"plain ways, learnt votes and evidence combined, v1, prompts {fingerprint(prompts)}"
+
+
 class Fitted(BaseModel):
-    """A probe and a combination, the index they fit, and the ways that are combined."""
+    """What was learnt, the index it fits, and the ways that are combined."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     index: FittedTo
     policy: str
-    """The ways and the prompts: another program's are refused."""
-    ways: tuple[str, ...]
+    """The ways and the prompts: what was fitted by others is refused."""
+    augmenter: str | None = None
+    """Fingerprint of the head that looks at neighbours, where one is among the ways."""
     probe: Probe
+    votes: Votes
     combination: Combination
     near_duplicates: int = 0
     title: str
@@ -47,7 +56,12 @@ def save_fitted(folder: Path, fitted: Fitted) -> Json:
     return manifest
 
 
-def open_fitted(folder: Path | str, *, index: FittedTo, policy: str) -> Fitted:
+def drop_fitted(folder: Path) -> None:
+    """Remove the file, where there is one: what was calibrated anew has no classifier any more."""
+    (folder / NAME).unlink(missing_ok=True)
+
+
+def open_fitted(folder: Path | str, *, index: FittedTo) -> Fitted:
     """Open the file; one that doesn't serve the index, or was fitted by another policy, is refused."""
     folder = Path(folder)
     manifest = read_manifest(folder, NAME, kind="classifier", version=VERSION)
@@ -58,10 +72,10 @@ def open_fitted(folder: Path | str, *, index: FittedTo, policy: str) -> Fitted:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise MismatchError(f"{NAME} has a bad {place or 'content'}", where=str(folder)) from None
     fitted.index.check(index, folder)
-    if fitted.policy != policy:
+    if fitted.policy != policy():
         raise MismatchError(
             f"policy {fitted.policy!r}",
-            wanted=repr(policy),
+            wanted=repr(policy()),
             where=str(folder),
             remedy="run `xemplar calibrate` again",
         )

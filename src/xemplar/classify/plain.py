@@ -22,7 +22,7 @@ from xemplar.contracts import Encoder
 from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS, summarise
-from xemplar.index import Index, Items
+from xemplar.index import Index
 from xemplar.records import Study, Vectors
 from xemplar.retrieval import Leave
 
@@ -32,7 +32,7 @@ Scores = NDArray[np.float64]
 TEMPERATURE = 0.1
 """Of the softmax of a finding's two prompts; the order of films doesn't depend on it."""
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0)
 """Of the probe, scikit-learn's C: the inverse of the penalty's weight."""
 
 FOLDS = 5
@@ -45,6 +45,11 @@ _TRIED = 4000
 
 class Augmented(Protocol):
     """What is read from a vector that has looked at its neighbours (after X-TRA)."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of whatever it was trained to."""
+        ...
 
     def probabilities(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.floating]:
         """(queries, dim) -> (queries, findings) in the order of FINDINGS."""
@@ -119,6 +124,18 @@ class Probe(BaseModel):
         return scores
 
 
+def unfit(corpus: Corpus, index: Index) -> XemplarError | None:
+    """Why a corpus teaches no classifier; None where it may."""
+    where = str(corpus.folder)
+    if corpus.settings.texts == "captions":
+        return XemplarError("a corpus of captions: no finding is read from them to classify by", where=where)
+    if "image" not in index.items:
+        return XemplarError("no image in the index: texts alone don't teach to classify films", where=where)
+    if "sentence" not in index.items:
+        return XemplarError("no report in the index: nothing says what its films show", where=where)
+    return None
+
+
 def fit_probe(corpus: Corpus, index: Index) -> Probe:
     """The probe of an index's English training studies with films and text, labelled by their claims.
 
@@ -126,10 +143,7 @@ def fit_probe(corpus: Corpus, index: Index) -> Probe:
     strength has the best log-likelihood on folds that no patient is in twice. An index of fewer than
     ten such studies, or of a single patient or group, raises XemplarError.
     """
-    if "image" not in index.items:
-        raise XemplarError("no image in the index, so nothing to learn films from", where=str(corpus.folder))
-    by_id = {study.study_id: study for study in corpus.part("train") if study.text and study.language == "en"}
-    studies, vectors = _study_vectors(index.items["image"], by_id)
+    studies, vectors = training_films(index, readable(corpus))
     groups = np.array([study.facets.get("cluster") or study.study_id for study in studies])
     if len(studies) < 10 or len(set(groups)) < 2:
         raise XemplarError(
@@ -141,7 +155,7 @@ def fit_probe(corpus: Corpus, index: Index) -> Probe:
     mean, scale = vectors.mean(axis=0), vectors.std(axis=0)
     scale[scale < 1e-9] = 1.0
     scaled = (vectors - mean) / scale
-    learnt = [name for place, name in enumerate(FINDINGS) if _enough(labels[:, place])]
+    learnt = [name for place, name in enumerate(FINDINGS) if enough(labels[:, place])]
     strength = _strength(scaled, labels[:, [FINDINGS.index(name) for name in learnt]], groups)
     weights, intercepts = {}, {}
     for name in learnt:
@@ -160,8 +174,17 @@ def labels_of(studies: Sequence[Study]) -> NDArray[np.float64]:
     return np.array([[value[one.get(name, "absent")] for name in FINDINGS] for one in said], np.float64)
 
 
-def _study_vectors(items: Items, by_id: Mapping[str, Study]) -> tuple[list[Study], NDArray[np.float64]]:
-    """Studies in the order of the index, and the unit mean of each one's views, as a query's is made."""
+def readable(corpus: Corpus) -> dict[str, Study]:
+    """study_id -> training study whose report can be read: there is one, and it is English."""
+    return {study.study_id: study for study in corpus.part("train") if study.text and study.language == "en"}
+
+
+def training_films(index: Index, by_id: Mapping[str, Study]) -> tuple[list[Study], NDArray[np.float64]]:
+    """Those of the studies that have films in the index, in its order, and the unit mean of their views.
+
+    (studies, dim): as a query's vector is made.
+    """
+    items = index.items["image"]
     rows: dict[str, list[int]] = {}
     for row, study_ids in enumerate(items.study_ids):
         if study_ids[0] in by_id:
@@ -171,7 +194,8 @@ def _study_vectors(items: Items, by_id: Mapping[str, Study]) -> tuple[list[Study
     return [by_id[study_id] for study_id in rows], vectors.reshape(len(rows), held.shape[1])
 
 
-def _enough(labels: NDArray[np.float64]) -> bool:
+def enough(labels: NDArray[np.float64]) -> bool:
+    """Whether a finding's labels let it be learnt."""
     return bool((labels == 1).sum() >= LEAST and (labels == 0).sum() >= LEAST)
 
 
@@ -186,23 +210,16 @@ def _strength(scaled: NDArray[np.float64], labels: NDArray[np.float64], groups: 
         total = 0.0
         for learn, held in folds:
             for column in labels.T:
-                truth = column[held]
-                known = ~np.isnan(truth)
-                given = _held_out(scaled[learn], column[learn], scaled[held], strength)
-                total -= np.log(np.where(truth == 1, given, 1 - given)[known].clip(1e-6)).sum()
+                known = ~np.isnan(column[held])
+                truth, learnt = column[held][known] == 1, column[learn][~np.isnan(column[learn])]
+                given = np.full(len(truth), learnt.mean() if len(learnt) else 0.5)
+                if len(np.unique(learnt)) == 2:
+                    model = _logistic(scaled[learn], column[learn], strength)
+                    given = model.predict_proba(scaled[held][known])[:, 1]
+                total -= float(np.log(np.where(truth, given, 1 - given).clip(1e-6)).sum())
         return total
 
     return min(STRENGTHS, key=lost)
-
-
-def _held_out(
-    scaled: NDArray[np.float64], labels: NDArray[np.float64], held: NDArray[np.float64], strength: float
-) -> NDArray[np.float64]:
-    """Probabilities of the held, by what the others teach; their share where all of those are alike."""
-    known = labels[~np.isnan(labels)]
-    if len(np.unique(known)) < 2:
-        return np.full(len(held), known.mean() if len(known) else 0.5)
-    return np.asarray(_logistic(scaled, labels, strength).predict_proba(held)[:, 1], np.float64)
 
 
 def _logistic(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xemplar.cli.classify import classify_app
 from xemplar.cli.corpus import corpus_app
 from xemplar.cli.ingest import ingest_app, ingest_phantom
 from xemplar.cli.models import model_app
@@ -53,6 +54,7 @@ def before_any_verb(
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(model_app, name="model")
+app.add_typer(classify_app)
 app.add_typer(texts_app)
 
 
@@ -134,14 +136,16 @@ def calibrate(
     out: Annotated[Path | None, typer.Option(help="Folder to write (default: beside the index).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Fit when to state, deny or be silent, on the validation part."""
+    """Fit when to state, deny or be silent, and a classifier, on the validation part."""
     from xemplar.archive import calibrate as run
     from xemplar.archive import open_archive
-    from xemplar.terminal import say, say_json, tell_thin
+    from xemplar.terminal import say, say_json, tell, tell_thin
 
-    folder = out or index.parent / "calibration"
-    fitted = run(open_archive(index, calibrated=False), folder)
+    folder, archive = out or index.parent / "calibration", open_archive(index, calibrated=False)
+    fitted = run(archive, folder)
     tell_thin(fitted)
+    if archive.classifier is None:
+        tell(f"no classifier: {archive.unclassified}")
     if as_json:
         say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin})
         return
