@@ -9,10 +9,11 @@ from xemplar.drafting.calibration import (
     truth_of,
 )
 from xemplar.drafting.compose import Composer
-from xemplar.drafting.evidence import Evidence
+from xemplar.drafting.evidence import FEATURES, Evidence
 from xemplar.drafting.wording import UNWEIGHED, how_sure
 
 __all__ = [
+    "FEATURES",
     "UNWEIGHED",
     "Calibration",
     "Composer",
