@@ -65,7 +65,7 @@ WALK = """
     mount = lambda *words: os.system("mount " + " ".join(map(str, words))) and sys.exit("no mount")
     mount("-t tmpfs -o mode=755,size=" + size, "none", small)
     lines = {
-        "ingest": ["ingest", "phantom", "--studies", "30", "--preview-size", "64", "--workers", "1"],
+        "ingest": ["ingest", "phantom", "--studies", "16", "--preview-size", "64", "--workers", "1"],
         "train": ["train", small / "ingest", "--recipe", work / "small.toml"],
         "index": ["index", small / "ingest", "--model", small / "train"],
     }
@@ -239,7 +239,7 @@ def drawn(folder: Path, workers: int, studies: int = 600) -> list[object]:
 
 
 def test_of_two_ingests_the_second_is_told_at_once_and_the_first_is_not_harmed(tmp_path):
-    first = command(*drawn(tmp_path / "c", 1, studies=300))
+    first = command(*drawn(tmp_path / "c", 1, studies=40))
     deadline = time.monotonic() + 60
     while not (tmp_path / "c/corpus.json").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -249,7 +249,7 @@ def test_of_two_ingests_the_second_is_told_at_once_and_the_first_is_not_harmed(t
     assert time.monotonic() - began < 1.0
     first.communicate(timeout=120)
     corpus = Corpus.open(tmp_path / "c")
-    assert first.returncode == 0 and len(corpus.studies) == 300 and corpus.check() == []
+    assert first.returncode == 0 and len(corpus.studies) == 40 and corpus.check() == []
 
 
 @pytest.mark.parametrize(("number", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "stopped")])

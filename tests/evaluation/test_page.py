@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markupsafe import escape
+from numpy.typing import NDArray
 from outline import Outline
 from PIL import Image
 
 from drawn_archive import DRAFTED, Stub, by_hand
 from xemplar.archive import Archive
-from xemplar.contracts import Arrival
+from xemplar.contracts import Arrival, Drawable, Written
 from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.drafting import how_sure
 from xemplar.errors import XemplarError
@@ -41,13 +44,40 @@ class Made:
     html: str
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A film that is drawn already."""
+
+    pixels: NDArray[np.uint8]
+
+    def draw(self) -> NDArray[np.uint8]:
+        return self.pixels
+
+
+def _drawn(film: Path | Drawable | Written) -> Path | Drawable | Written:
+    return Drawn(film.draw()) if isinstance(film, Drawable) else film
+
+
+@cache
+def _films() -> tuple[Arrival, ...]:
+    """The first film of each of 36 studies, drawn once for all the archives."""
+    return tuple(
+        replace(
+            one,
+            study=replace(one.study, views=one.study.views[:1], prior_id=None),
+            images=tuple(_drawn(film) for film in one.images[:1]),
+        )
+        for one in studies(36)
+    )
+
+
 def _arrivals(domain: Domain, texts: TextKind) -> Iterator[Arrival]:
-    for arrival in studies(36):
-        study = replace(arrival.study, domain=domain, views=arrival.study.views[:1], prior_id=None)
+    for arrival in _films():
+        study = replace(arrival.study, domain=domain)
         if texts == "captions":
             caption = f"{SCRIPT} {study.study_id}: {study.impression}"
             study = replace(study, impression=caption, findings=None, indication=None, labels={})
-        yield replace(arrival, study=study, images=arrival.images[:1])
+        yield replace(arrival, study=study)
 
 
 def _make(folder: Path, domain: Domain, texts: TextKind, trained_on: Domain) -> Made:
