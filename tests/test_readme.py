@@ -119,7 +119,7 @@ def test_the_figures_commands(tmp_path, monkeypatch):
     with (source / "metadata.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     with Path("roco/metadata.csv").open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream).writerows(rows[:120])
+        csv.writer(stream).writerows(rows[:72])
     assert run_lines(blocks("sh")[3])[-1] == "draft"
 
 
