@@ -148,10 +148,9 @@ class Archive:
         if not studies:
             return []
         vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
-        asked = zip(studies, vectors, gates, strict=True)
         return [
             classifying.classified(self.retriever, self.classifier, _films(views), vector=vector, gate=gate)
-            for views, vector, gate in asked
+            for views, vector, gate in zip(studies, vectors, gates, strict=True)
         ]
 
     @property
@@ -164,8 +163,9 @@ class Archive:
         """Take what was fitted for this index."""
         if self.evidence is None:
             raise self.unclassified
-        features = self.evidence.features
-        self.classifier = classifying.Classifier(self.retriever, features, fitted, augmented=self.head)
+        self.classifier = classifying.Classifier(
+            self.retriever, self.evidence.features, fitted, augmented=self.head
+        )
 
     def _gates(self, studies: Sequence[Views], vectors: Vectors | None) -> list[str | None]:
         if vectors is not None and len(vectors) != len(studies):
@@ -314,9 +314,9 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
     """Take the calibration named, or the one beside the index; one nobody named stops drafting alone."""
     if named is None and not beside.is_dir():
         return
+    index = fitted_to(archive.index)
     try:
         names = archive.evidence.names if archive.evidence else drafting.FEATURES
-        index = fitted_to(archive.index)
         archive.calibration = drafting.open_calibration(named or beside, index=index, names=names)
     except XemplarError as error:
         if named is not None:
@@ -324,8 +324,7 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
         archive.uncalibrated = archive.unclassified = error
         return
     try:
-        fitted = classifying.open_fitted(named or beside, index=fitted_to(archive.index))
-        archive.classify_by(fitted)
+        archive.classify_by(classifying.open_fitted(named or beside, index=index))
     except XemplarError as error:
         archive.unclassified = classifying.unfit(archive.corpus, archive.index) or error
 
@@ -367,18 +366,9 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
         names=archive.evidence.names,
     )
     drafting.save_calibration(folder, fitted)
-    _fit_classifier(
-        archive,
-        folder,
-        classifying.Held(
-            vectors,
-            leaves=leaves,
-            truths=[drafting.truth_of(study) for study in studies],
-            groups=[study.facets.get("cluster") or study.study_id for study in studies],
-            title=title,
-            near_duplicates=copies,
-        ),
-    )
+    truths = [drafting.truth_of(study) for study in studies]
+    held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
+    _fit_classifier(archive, folder, held)
     return fitted
 
 

@@ -33,7 +33,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint
 from xemplar.index import fitted_to
-from xemplar.records import UNVERIFIED, Domain, Film, Hit, Presence, Vectors
+from xemplar.records import UNVERIFIED, Domain, Film, Hit, Presence, Study, Vectors
 from xemplar.retrieval import Leave, Retriever
 
 Features = Callable[[Vectors, Sequence[Leave]], NDArray[np.float32]]
@@ -234,10 +234,14 @@ class Held:
     vectors: Vectors
     leaves: Sequence[Leave]
     truths: Sequence[Mapping[str, Presence]]
-    groups: Sequence[str]
-    """Who belongs together: the patient, or whatever the source keeps in one split."""
+    studies: Sequence[Study]
     title: str
     near_duplicates: int = 0
+
+    @property
+    def groups(self) -> list[str]:
+        """Who belongs together: the patient, or whatever the source keeps in one split."""
+        return [study.facets.get("cluster") or study.study_id for study in self.studies]
 
 
 def fit(
