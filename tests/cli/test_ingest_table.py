@@ -129,3 +129,11 @@ def test_a_damaged_table_of_a_corpus_is_told_with_the_remedy(tmp_path):
     assert (
         "studies/000000.parquet: SHA-256 differs" in xemplar("corpus", "check", tmp_path / "c", code=1).stdout
     )
+
+
+def test_a_caption_made_of_columns(figures):
+    table = ("ingest", "table", figures / "figures.csv", "--group-column", "article", "--workers", 1)
+    more = ("--column", "text=", "--caption", "a figure of {article}[ in {part}]", "--preview-size", 64)
+    assert "24 added" in xemplar(*table, *more, "--out", figures / "c").stdout
+    line = refused(*table, "--caption", "a figure of {article", "--out", figures / "d")
+    assert "without its other half" in line

@@ -106,6 +106,9 @@ def _verb(name: str) -> Callable[[Callable[..., _Source]], Callable[..., None]]:
 def ingest_table(
     table: Annotated[Path, typer.Argument(help="CSV, TSV, JSONL or Parquet.")],
     column: Annotated[list[str] | None, typer.Option(help="FIELD=COLUMN, as often as needed.")] = None,
+    caption: Annotated[
+        str | None, typer.Option(help="Text made of columns: 'a {Modality} scan[ of {Location}]'.")
+    ] = None,
     patient_column: Annotated[str | None, typer.Option(help="Column that names the patient.")] = None,
     group_column: Annotated[str | None, typer.Option(help="Column of what must stay in one split.")] = None,
     patients_unknown: Annotated[bool, typer.Option("--patients-unknown", help="No such column.")] = False,
@@ -121,6 +124,7 @@ def ingest_table(
     settings = _settings(
         source.TableSettings,
         columns=pairs_of(column or [], "--column"),
+        caption=caption,
         patient_column=patient_column,
         group_column=group_column,
         patients_unknown=patients_unknown,

@@ -91,6 +91,7 @@ def describe(path: Path, settings: TableSettings) -> Json:
     columns = read_columns(path)
     owners = {"patient": settings.patient_column, "group": settings.group_column}
     named = {*plan.fields.values(), *owners.values(), settings.split_column}
+    named |= set(plan.caption.columns if plan.caption is not None else ())
     return {
         "table": path.name,
         "columns": dict(plan.fields),
@@ -117,6 +118,8 @@ def _take(plan: Plan, row: Row, building: dict[str, _Building]) -> Rejected | No
     key = plan.value(row, "study") or image or where
     if row.fault:
         return Rejected(key=where, reason=row.fault, where=where)
+    if plan.caption is not None and (missing := plan.caption.missing(row.values)):
+        return Rejected(key=key, reason=f"nothing in {missing}, which its caption needs", where=where)
     texts = {name: value for name in TEXTS if (value := plan.value(row, name))}
     if not image and not any(name in texts for name in BODY):
         return Rejected(key=key, reason="neither an image nor a text", where=where)

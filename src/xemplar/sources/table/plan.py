@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from xemplar.errors import XemplarError
 from xemplar.records import Domain, TextKind
 from xemplar.sources.rows import HEADERLESS, Row, check_column, named, read_columns
+from xemplar.sources.table.caption import Caption, read_template
 
 BODY = ("text", "report", "findings", "impression")
 TEXTS = (*BODY, "indication", "comparison")
@@ -39,12 +40,15 @@ class TableSettings(BaseModel):
     `columns` maps a field (or "facet:<name>") to a column, or to "" for "there is none"; a field that
     isn't mapped takes the column of its own name (accession and study_uid, never unasked). Exactly one
     of `patient_column`, `group_column` and `patients_unknown` says what must stay in one split.
+    `caption` is a template that makes each row's text of its columns, where there is no column of texts:
+    columns stand in braces, parts that are left out where one of their columns is empty in square brackets.
     `images_root` is the table's folder unless given. What comes in a table is never "synthetic".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: dict[str, str] = {}
+    caption: str | None = None
     patient_column: str | None = None
     group_column: str | None = None
     patients_unknown: bool = False
@@ -64,9 +68,12 @@ class Plan:
     texts: TextKind
     domain: Domain
     root: Path
+    caption: Caption | None = None
 
     def value(self, row: Row, name: str) -> str:
         """The row's value of a field, outer blanks cut; empty where there is none."""
+        if name == "text" and self.caption is not None:
+            return self.caption.text(row.values)
         column = self.fields.get(name)
         return row.values.get(column, "").strip() if column else ""
 
@@ -79,12 +86,30 @@ def plan_of(path: Path, settings: TableSettings, *, need_patients: bool) -> Plan
     for column in (settings.patient_column, settings.group_column, settings.split_column):
         if column is not None:
             check_column(path, column, columns)
+    caption = _caption(path, settings, fields=fields, columns=columns)
     _check_content(path, settings, fields=fields, columns=columns)
     has_report = any(name in fields for name in ("report", "findings", "impression"))
     texts = settings.texts or ("reports" if has_report else "captions")
     domain = settings.domain or ("clinical" if texts == "reports" else "figures")
     root = settings.images_root if settings.images_root is not None else path.parent
-    return Plan(path, settings, fields, texts, domain, root)
+    return Plan(path, settings, fields, texts, domain, root, caption)
+
+
+def _caption(
+    path: Path, settings: TableSettings, *, fields: Mapping[str, str], columns: Sequence[str]
+) -> Caption | None:
+    """The template, of columns that are there and of a table that has no texts of its own."""
+    if settings.caption is None:
+        return None
+    caption = read_template(settings.caption)
+    if own := next((name for name in BODY if name in fields), None):
+        raise XemplarError(
+            f"a caption to be made, and a column of texts ({own}={fields[own]})", wanted="one of them",
+            where=path.name, remedy=f"leave out --caption, or the column (--column {own}=)",
+        )  # fmt: skip
+    for column in caption.columns:
+        check_column(path, column, columns)
+    return caption
 
 
 def _check_content(
@@ -93,7 +118,7 @@ def _check_content(
     """Images or texts there must be; films alone are taken only where somebody said so."""
     known = named(columns)
     there = f"columns: {known}" if known else HEADERLESS
-    has_text = any(name in fields for name in BODY)
+    has_text = settings.caption is not None or any(name in fields for name in BODY)
     if "image" not in fields and not has_text:
         raise XemplarError(
             "no column of images and none of texts",
@@ -117,7 +142,7 @@ def notes_of(plan: Plan) -> list[str]:
     columns = plan.settings.columns
     if "image" not in plan.fields and "image" not in columns:
         return ["no column of images found, so the texts alone are taken (else: --column image=COLUMN)"]
-    if not any(name in plan.fields or name in columns for name in BODY):
+    if plan.caption is None and not any(name in plan.fields or name in columns for name in BODY):
         return ["no column of texts found, so the films alone are taken (else: --column findings=COLUMN)"]
     return []
 
