@@ -6,10 +6,11 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from xemplar.errors import XemplarError
-from xemplar.evaluation import floors
-from xemplar.evaluation.floors import LinearFloor, _held_out
+from xemplar.evaluation.floors import LinearFloor
 from xemplar.images import model_input
 from xemplar.metrics.ranking import right_ranks
+from xemplar.training import linear
+from xemplar.training.linear import _held_out
 
 WORDS = ("effusion", "edema", "cardiomegaly", "pneumothorax", "opacity", "fracture", "tube", "clear")
 RNG = np.random.default_rng(0)
@@ -50,7 +51,7 @@ def by_hand(images, texts, strength, queries):
 
 @pytest.mark.parametrize("strength", [1e2, 1e4])
 def test_it_is_ridge_regression(monkeypatch, strength):
-    monkeypatch.setattr(floors, "STRENGTHS", (strength,))
+    monkeypatch.setattr(linear, "STRENGTHS", (strength,))
     images, texts, patients = made()
     found = LinearFloor(images, texts, patients).encode_images(images[:5])
     np.testing.assert_allclose(found, by_hand(images, texts, strength, images[:5]), atol=2e-3)
@@ -70,7 +71,7 @@ def test_its_strength_is_the_best_of_the_inner_split(floor):
     relevant = np.array(right)[:, None] == np.array(right)[None]
     scores = {
         strength: (1 / right_ranks(by_hand(known, fitted, strength, asked) @ rows.T, relevant)).mean()
-        for strength in floors.STRENGTHS
+        for strength in linear.STRENGTHS
     }
     assert scores[floor.strength] == pytest.approx(max(scores.values()), abs=0.02)
 

@@ -107,10 +107,10 @@ def index(
     """Encode a corpus's images, sentences and reports into an index."""
     from xemplar.corpus import Corpus
     from xemplar.index import build_index, origins_of
-    from xemplar.models.checkpoint import open_model
+    from xemplar.models.system import open_encoder
     from xemplar.terminal import progress, say, say_json, tell_domains
 
-    opened, encoder = Corpus.open(corpus), open_model(model)
+    opened, encoder = Corpus.open(corpus), open_encoder(model)
     tell_domains(opened.settings.domain, encoder.domain)
     with progress("indexing") as advance:
         made = build_index(

@@ -12,30 +12,39 @@ from pydantic import ValidationError
 from xemplar.assembly import Assembly
 from xemplar.contracts import Encoder, Matcher, Stages, TextJudge
 from xemplar.errors import MismatchError
-from xemplar.models.checkpoint import TorchEncoder, open_model
-from xemplar.models.checkpoints.table import VectorTable
+from xemplar.models.checkpoint import open_model
 from xemplar.models.judging_folder import is_judge, open_judge
+from xemplar.models.linear import open_linear
 from xemplar.models.matcher_folder import is_matcher, open_matcher
-from xemplar.models.matching import TorchMatcher
 from xemplar.models.neighbours_folder import open_neighbours
 from xemplar.models.nli import load_nli
 from xemplar.models.scorers import layers_of, load_bertscore
 
-RERANKER, NEIGHBOURS = "reranker", "neighbours"
+LINEAR, RERANKER, NEIGHBOURS = "linear", "reranker", "neighbours"
 """Folders below a model's."""
 
 
-def open_system(folder: Path | str) -> tuple[TorchEncoder | VectorTable | TorchMatcher, Stages]:
+def open_encoder(folder: Path | str) -> Encoder:
+    """The encoder of a model folder, with the linear space beside it where there is one."""
+    return _beside(open_model(folder), Path(folder))
+
+
+def _beside(network: Encoder, folder: Path) -> Encoder:
+    return open_linear(folder / LINEAR, network) if (folder / LINEAR).is_dir() else network
+
+
+def open_system(folder: Path | str) -> tuple[Encoder, Stages]:
     """A model folder as an encoder and its stages; a stage that doesn't fit the encoder is refused."""
     folder = Path(folder)
-    encoder = open_model(folder)
+    network = open_model(folder)
+    encoder = _beside(network, folder)
     try:
-        assembly = Assembly.model_validate(encoder.manifest.get("assembly", {}))
+        assembly = Assembly.model_validate(network.manifest.get("assembly", {}))
     except ValidationError as error:
         raise MismatchError(
             f"an assembly that no policy has ({error.errors()[0]['msg']})", where=str(folder)
         ) from None
-    matcher = _reranker(folder / RERANKER, encoder)
+    matcher = _reranker(folder / RERANKER, network)
     looking = (folder / NEIGHBOURS).is_dir()
     augmenter = open_neighbours(folder / NEIGHBOURS, encoder=encoder.fingerprint) if looking else None
     return encoder, Stages(assembly, matcher, augmenter, _judge(assembly))

@@ -99,6 +99,21 @@ class Neighbours(BaseModel):
     learning_rate: float = Field(default=1e-3, gt=0)
 
 
+class Linear(BaseModel):
+    """A linear space beside the network's: `weight` times its cosine is added to the network's.
+
+    Ridge regression from `pixels` x `pixels` to `dimensions` latent words, fitted on the training part
+    alone; `centred` takes each side's mean over it away.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: float = Field(default=0.5, gt=0.0, le=10.0)
+    pixels: int = Field(default=32, ge=4, le=256)
+    dimensions: int = Field(default=128, ge=1, le=1024)
+    centred: bool = True
+
+
 class Training(BaseModel):
     """The loop's settings."""
 
@@ -149,6 +164,7 @@ class Recipe(BaseModel):
     matcher: MatcherConfig | None = None
     objective: Objective = Objective()
     training: Training = Training()
+    linear: Linear | None = None
     matching: Matching | None = None
     neighbours: Neighbours | None = None
     assembly: Assembly = Assembly()

@@ -12,8 +12,9 @@ from pathlib import Path
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.models.checkpoint import open_model
-from xemplar.models.system import NEIGHBOURS, RERANKER
+from xemplar.models.system import LINEAR, NEIGHBOURS, RERANKER, open_encoder
 from xemplar.training.learners.pairs import PairLearner, pair_recipe
+from xemplar.training.linear import train_linear
 from xemplar.training.loop import Progress, train
 from xemplar.training.neighbours import train_neighbours
 from xemplar.training.ranks import started
@@ -50,6 +51,8 @@ def finish(
     """Train a recipe's later stages on the finished first one that a model folder holds, whoever made it."""
     steps = told or _nobody
     found: dict[str, Json] = {}
+    if recipe.linear is not None:
+        found[LINEAR] = train_linear(corpus, recipe.linear, folder / LINEAR, encoder=open_model(folder))
     if recipe.matching is not None:
         found[RERANKER] = _reranker(corpus, recipe, folder, recipe_text=recipe_text, steps=steps(RERANKER))
     if recipe.neighbours is not None:
@@ -77,7 +80,9 @@ def _neighbours(corpus: Corpus, recipe: Recipe, folder: Path, *, steps: Steps) -
     def show(step: int, of: int, loss: float) -> None:
         steps(step, of, f"loss {loss:.3f}")
 
-    return train_neighbours(corpus, recipe, folder / NEIGHBOURS, encoder=open_model(folder), on_progress=show)
+    return train_neighbours(
+        corpus, recipe, folder / NEIGHBOURS, encoder=open_encoder(folder), on_progress=show
+    )
 
 
 def _of_loop(steps: Steps) -> Callable[[Progress], None]:
