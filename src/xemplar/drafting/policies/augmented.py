@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,30 +29,6 @@ _DEPTH = 64
 """How far a search looks at first; deeper where a patient of many studies is left out."""
 
 
-class Looking(Augmenter, Protocol):
-    """An augmenter that says whom it looks at and what its answers are called."""
-
-    @property
-    def findings(self) -> tuple[str, ...]:
-        """What the columns of its probabilities are."""
-        ...
-
-    @property
-    def sources(self) -> Sequence[Literal["image", "report"]]:
-        """The kinds of item it looks at; none for the control that looks at nobody."""
-        ...
-
-    @property
-    def pick(self) -> Literal["nearest", "random"]:
-        """Which of them."""
-        ...
-
-    @property
-    def count(self) -> int:
-        """How many of each."""
-        ...
-
-
 class Neighbourhood:
     """Whom a film's vector looks at in an index, and what becomes of it.
 
@@ -61,7 +36,7 @@ class Neighbourhood:
     Fewer than the augmenter takes, or none at all, are masked.
     """
 
-    def __init__(self, corpus: Corpus, index: Index, augmenter: Looking) -> None:
+    def __init__(self, corpus: Corpus, index: Index, augmenter: Augmenter) -> None:
         self.corpus, self.index, self.augmenter = corpus, index, augmenter
         self._left_out = {kind: LeftOut(corpus, items) for kind, items in index.items.items()}
 
@@ -132,7 +107,7 @@ class Neighbourhood:
 class Augmented:
     """The `count` distinct reports nearest to what a film's vector becomes."""
 
-    def __init__(self, corpus: Corpus, index: Index, *, augmenter: Looking, assembly: Assembly) -> None:
+    def __init__(self, corpus: Corpus, index: Index, *, augmenter: Augmenter, assembly: Assembly) -> None:
         if "report" not in index.items or "sentence" not in index.items:
             raise XemplarError("no report in the index, so nothing to draft from", where=str(corpus.folder))
         self.corpus, self.index, self.assembly = corpus, index, assembly
