@@ -24,7 +24,7 @@ CAPTIONS = "captions"
 FLOORS = "floors"
 """The entry that needs no recipe: what knows nothing, or is linear."""
 
-_SECOND = ("matching", "neighbours", "assembly")
+_SECOND = ("linear", "matching", "neighbours", "assembly")
 """Tables of a recipe that an entry may change and still take another's encoder."""
 
 
@@ -340,10 +340,20 @@ def _of_xemplar(recipe: Recipe) -> list[_Variant]:
             recipe=recipe.name, what="nearest report", changes=nearest,
             asks=(("evidence against the nearest report", "", "nearest report"),),
         ),
+        *_without(recipe, "linear", "a linear space beside the network"),
+        *_without(recipe, "matching", "a matcher's scores as evidence"),
         _Variant(
             recipe=recipe.name, what=ONE_VIEW, changes={}, asks=(("both views against one", "", ONE_VIEW),)
         ),
     ]  # fmt: skip
+
+
+def _without(recipe: Recipe, table: str, question: str) -> list[_Variant]:
+    """The recipe without a stage that it has."""
+    if getattr(recipe, table) is None:
+        return []
+    what = f"without {table}"
+    return [_Variant(recipe=recipe.name, what=what, changes={table: None}, asks=((question, "", what),))]
 
 
 def _switch(recipe: Recipe, what: str, key: str, *, on: float, question: str) -> _Variant:

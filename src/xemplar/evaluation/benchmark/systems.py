@@ -21,7 +21,7 @@ from xemplar.folders import read_manifest
 from xemplar.index import Index, build_index, open_index
 from xemplar.training.recipe import Recipe
 
-FOLDERS = {"matching": "reranker", "neighbours": "neighbours"}
+FOLDERS = {"linear": "linear", "matching": "reranker", "neighbours": "neighbours"}
 """Table of a recipe -> the folder below a model's in which its stage lies."""
 
 Trainer = Callable[..., object]
@@ -100,18 +100,18 @@ def _copied(shared: Path, own: Path, *, but: list[str]) -> None:
     if mark.exists():
         return
     shutil.rmtree(own, ignore_errors=True)
-    shutil.copytree(shared, own, ignore=lambda place, names: _ignored(Path(place), shared, names, but))
+
+    def left(place: str, names: list[str]) -> set[str]:
+        return {".lock", *but} & set(names) if Path(place) == shared else {".lock"}
+
+    shutil.copytree(shared, own, ignore=left)
     mark.touch()
-
-
-def _ignored(place: Path, shared: Path, names: list[str], but: list[str]) -> set[str]:
-    left = {".lock", *(but if place == shared else ())}
-    return {name for name in names if name in left}
 
 
 def _indexed(entry: Entry, corpus: Corpus, runs: Path, *, encoder: Encoder) -> Index:
     """The index of the training part: the shared entry's where the encoder is, too."""
-    place = runs / (entry.shares or entry.name) / "index"
+    other_vectors = "linear" in entry.retrains
+    place = runs / (entry.name if other_vectors else entry.shares or entry.name) / "index"
     if (place / "index.json").exists():
         return open_index(place, corpus, encoder)
     return build_index(corpus, encoder, place, parts=("train",), engine="exact")
