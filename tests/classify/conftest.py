@@ -1,0 +1,25 @@
+"""A drawn archive whose films tell their findings, calibrated once a worker; only to be read."""
+
+import pytest
+from squares import Seeing, corpus_of
+
+from xemplar.archive import Archive, calibrate
+from xemplar.index import build_index
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """The archive, calibrated; only to be read. Its calibration lies beside its index."""
+    folder = tmp_path_factory.mktemp("classify")
+    corpus = corpus_of(folder)
+    archive = Archive(corpus, Seeing(), build_index(corpus, Seeing(), folder / "index"))
+    calibrate(archive, folder / "calibration")
+    return archive
+
+
+@pytest.fixture(scope="session")
+def asked(made):
+    """Test studies, their vectors, and who each leaves out."""
+    studies = made.corpus.part("test")
+    queries = [made.films_of(study) for study in studies]
+    return studies, made.retriever.vectors_of(queries), [made.retriever.leave_of(one) for one in queries]
