@@ -1,6 +1,6 @@
-"""Query -> hits: vectors and words fused, filtered, views folded into studies, self left out.
+"""Query -> hits: vectors, words and claims fused, filtered, views folded into studies, self left out.
 
-Knows the index and an encoder; knows nothing of findings or drafts.
+Knows the index and an encoder; what claims are worth is known in `by_claims`. Knows nothing of drafts.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.index import Index, Items, tokens_of
 from xemplar.records import Film, Hit, Kind, Study, Vectors
+from xemplar.retrieval.by_claims import ClaimIndex, claims_in
 
 Query = str | Film | Sequence[Film]
 """A text, an image, or the several views of one study."""
@@ -27,6 +29,10 @@ FUSION = 60.0
 _DEPTH = 100
 """Each stage looks at least this deep, before folding and fusing, so that asking for fewer answers
 doesn't change their order."""
+
+_WIDEST = 1000
+"""Reports that agree equally well with what a text claims: of more the claims don't tell one from another,
+and the best of them would earn less than 1 / 1,060."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,8 @@ class Retriever:
     ) -> tuple[Hit, ...]:
         """The k best items of a kind, best first; images come folded into studies, best view first.
 
-        A text is answered by vectors and words together, fused by rank; an image by vectors. Its own
+        A text is answered by vectors, words and what it claims together, fused by rank (sentences by
+        vectors alone); one that claims nothing by vectors and words; an image by vectors. Its own
         study and its patient's others are left out of an image's answer; a `leave` that is given takes
         the place of that (`dataclasses.replace(leave_of(query), facets=...)` adds to it). `vector`
         (dim,) is the query's own of `vectors_of`, where somebody has it already.
@@ -115,10 +122,11 @@ class Retriever:
             raise XemplarError("an empty query", wanted="words or an image")
         leave = self.leave_of(query) if leave is None else leave
         asked = _Asked(self.items(kind), k, leave)
-        words = self._by_words(query, asked) if isinstance(query, str) and kind != "sentence" else []
+        told = query if isinstance(query, str) and kind != "sentence" else ""
+        words, claims = self._by_words(told, asked), self._by_claims(told, asked)
         row = self.vectors_of([query]) if vector is None else vector[None]
-        vectors = self._by_vectors(row, asked, whole_ties=bool(words))
-        return self._fuse({"vectors": vectors, "words": words}, asked)
+        vectors = self._by_vectors(row, asked, whole_ties=bool(words or claims))
+        return self._fuse({"vectors": vectors, "words": words, "claims": claims}, asked)
 
     def leave_of(self, query: Query) -> Leave:
         """Leave out an image's own study, and its patient's or group's others; a text leaves out nobody.
@@ -176,19 +184,44 @@ class Retriever:
 
     def _by_words(self, query: str, asked: _Asked) -> list[tuple[int, float]]:
         """Rows of items whose study's report shares words with the query, by BM25."""
-        tokens = tokens_of([query])[0]
+        tokens = tokens_of([query])[0] if query else []
         if self.index.words is None or not tokens:
             return []
-        reports = self.items("report")
         scores: NDArray[np.float32] = self.index.words.get_scores(tokens)
-        order = np.lexsort((np.arange(len(scores)), -scores))
+        return self._of_reports(scores, asked)
+
+    def _by_claims(self, query: str, asked: _Asked) -> list[tuple[int, float]]:
+        """Rows of items whose study's report claims what the query does; none where it claims nothing."""
+        if not query or not self.claims:
+            return []
+        claims = claims_in(query)
+        return self._of_reports(self.claims.scores(claims), asked, widest=_WIDEST) if claims else []
+
+    @cached_property
+    def claims(self) -> ClaimIndex:
+        """What the index's reports claim, row by row; of no report where it has none."""
+        reports = self.index.items.get("report")
+        ids = () if reports is None else reports.study_ids
+        return ClaimIndex([self.corpus.by_id[study_ids[0]].claims for study_ids in ids])
+
+    def _of_reports(
+        self, scores: NDArray[np.floating[Any]], asked: _Asked, *, widest: int | None = None
+    ) -> list[tuple[int, float]]:
+        """Rows of items by their reports' scores above 0, best first, no group of equal ones cut in two.
+
+        One that reaches beyond `widest` rows is left out, and so is whatever comes after it.
+        """
+        reports = self.items("report")
+        above = np.flatnonzero(scores > 0)
         found: list[tuple[int, float]] = []
-        for row in order.tolist():
-            if scores[row] <= 0 or (len(found) >= asked.deep and scores[row] < found[-1][1]):
+        for row in above[np.argsort(-scores[above], kind="stable")].tolist():
+            if len(found) >= asked.deep and scores[row] < found[-1][1]:
                 break
             place = row if asked.items.kind == "report" else self._first_view.get(reports.ids[row])
             if place is not None and self._kept(asked.items, place, asked.leave):
                 found.append((place, float(scores[row])))
+            if widest is not None and len(found) > max(widest, asked.deep):
+                return [(place, score) for place, score in found if score > found[-1][1]]
         return found
 
     @cached_property
