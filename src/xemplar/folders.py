@@ -186,6 +186,7 @@ _MADE_BY = {
     "model": "`xemplar train` makes one",
     "index": "`xemplar index` makes one",
     "calibration": "`xemplar calibrate` makes one",
+    "classifier": "`xemplar calibrate` makes one",
 }
 
 

@@ -47,6 +47,15 @@ class Fitted(BaseModel):
         """Of everything in it."""
         return fingerprint(self.model_dump(mode="json"))
 
+    @property
+    def facts(self) -> Json:
+        """What is told of it when it has been fitted."""
+        return {
+            "called": sorted(self.combination.findings),
+            "learnt_from": self.probe.studies,
+            "fitted_on": self.combination.studies,
+        }
+
 
 def save_fitted(folder: Path, fitted: Fitted) -> Json:
     """Write the file into a calibration folder; a new fit takes the old one's place."""

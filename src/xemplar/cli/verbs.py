@@ -147,7 +147,8 @@ def calibrate(
     if archive.classifier is None:
         tell(f"no classifier: {archive.unclassified}")
     if as_json:
-        say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin})
+        told = None if archive.classifier is None else archive.classifier.fitted.facts
+        say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin, "classifier": told})
         return
     say(f"{folder}: fitted on {fitted.title}; {fitted.near_duplicates} near-duplicates left out")
     for name, fit in fitted.findings.items():
