@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
@@ -30,6 +30,9 @@ from xemplar.training.objectives.matcher import Pairs, pretraining_losses
 from xemplar.training.ranks import seeded
 from xemplar.training.recipe import Objective
 from xemplar.training.sampling import Batch, Pair
+
+_GAIN = 2.0**0.5
+"""Of Xavier's bounds (Glorot and Bengio, 2010), for layers before a GELU or a softmax."""
 
 
 class MatcherLearner:
@@ -165,7 +168,9 @@ def _built(config: MatcherConfig, pairs: tuple[Pair, ...]) -> tuple[MomentumMatc
     if config.pretrained is None:
         tokenizer = train_wordpiece((pair.report for pair in pairs), config.text.vocabulary)
         text = _with_words(config.text, tokenizer)
-        return MomentumMatcher(config.model_copy(update={"text": text})), tokenizer
+        matcher = MomentumMatcher(config.model_copy(update={"text": text}))
+        _widen(matcher)
+        return matcher, tokenizer
     first = open_matcher(config.pretrained)
     if first.net.config.dim is None:
         raise MismatchError(
@@ -175,6 +180,19 @@ def _built(config: MatcherConfig, pairs: tuple[Pair, ...]) -> tuple[MomentumMatc
     if matcher.config.image.input_size != config.image.input_size:
         matcher.resize(config.image.input_size)
     return matcher, first.tokenizer
+
+
+def _widen(matcher: MomentumMatcher) -> None:
+    """Give towers without training wider weights than BERT's and ViT's .02, which is made for widths of 768.
+
+    In narrow layers as small as that attention adds next to nothing to [CLS], and every text has one
+    vector: cosines of .9999 among reports, from which contrast takes hundreds of steps to find out.
+    """
+    for tower in (matcher.online.image, matcher.online.text):
+        for module in tower.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight, gain=_GAIN)
+    matcher.copy()
 
 
 def continued(first: TorchMatcher, config: MatcherConfig) -> MomentumMatcher:
