@@ -6,7 +6,7 @@ import pytest
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, summarise
 from xemplar.training.neighbours import Encoded, encode_training, looks_of, random_table, train_neighbours
-from xemplar.training.recipe import Recipe
+from xemplar.training.recipe import Recipe, load_recipe
 from xemplar.training.sampling import Pair, hold_back, pairs_of
 
 
@@ -134,7 +134,7 @@ def test_random_neighbours_are_distinct_and_of_others():
     assert len({tuple(table[1]) for table in drawn}) > 5
 
 
-def _taught(shift):
+def _taught(shift, patients=160):
     """An image says nothing of a finding, its neighbours' reports all."""
     rng = np.random.default_rng(3)
     count, dim = 160, 16
@@ -145,10 +145,13 @@ def _taught(shift):
     films = unit(centres[groups] + 0.05 * rng.normal(size=(count, dim)))
     reports = unit(films + shift * np.where(present[:, :1], 1, -1) * np.eye(dim)[0])
     names = [f"s{row}" for row in range(count)]
-    pairs = tuple(Pair(name, (name,), name, (name,), name, frozenset([name])) for name in names)
-    own = np.array(names)
+    own = [f"p{row % patients}" for row in range(count)]
+    pairs = tuple(
+        Pair(name, (name,), name, (name,), one, frozenset([name]))
+        for name, one in zip(names, own, strict=True)
+    )
     return Encoded(pairs=pairs, films=films, reports=reports, views=films, study_of=np.arange(count),
-                   present=present, clusters=own, keys=own)  # fmt: skip
+                   present=present, clusters=np.array(own), keys=np.array(names))  # fmt: skip
 
 
 def test_what_its_neighbours_say_is_learnt(phantom_corpus, recipe, tmp_path):
@@ -157,3 +160,20 @@ def test_what_its_neighbours_say_is_learnt(phantom_corpus, recipe, tmp_path):
         phantom_corpus, settings, tmp_path / "n", encoder=Drawn(), encoded=_taught(shift=0.7)
     )
     assert found["results"]["label_ap"] > 0.95
+
+
+def test_of_one_patient_alone_nobody_is_held_back_and_nobody_looked_at(phantom_corpus, recipe, tmp_path):
+    encoded = _taught(shift=0.7, patients=1)
+    found = train_neighbours(
+        phantom_corpus, recipe(epochs=1, batch=64), tmp_path / "n", encoder=Drawn(), encoded=encoded
+    )
+    assert found["results"] == {"epoch": 1, "score": None, "label_ap": None, "mrr": None}
+    assert found["counts"]["held_back"] == 0
+
+
+@pytest.mark.parametrize("size", ["tiny", "small", "published"])
+def test_xtra_has_a_head_at_every_size(size):
+    found, _ = load_recipe("xtra", size)
+    looks = looks_of(found)
+    assert (looks.sources, looks.pick, looks.count) == (("image", "report"), "nearest", 8)
+    assert found.assembly.policy == "augmented" and found.model.dim % found.neighbours.heads == 0

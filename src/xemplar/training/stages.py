@@ -77,8 +77,8 @@ def _reranker(corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str,
 
 
 def _neighbours(corpus: Corpus, recipe: Recipe, folder: Path, *, steps: Steps) -> Json:
-    def show(step: int, of: int, loss: float) -> None:
-        steps(step, of, f"loss {loss:.3f}")
+    def show(epoch: int, of: int, best: float) -> None:
+        steps(epoch, of, f"best {best:.3f}")
 
     return train_neighbours(
         corpus, recipe, folder / NEIGHBOURS, encoder=open_encoder(folder), on_progress=show
