@@ -193,6 +193,26 @@ def show_scores(summary: Json) -> None:
         _show_beside(f"words of {words['studies']} drafts", words["scores"])
 
 
+def show_benchmark(table: Json) -> None:
+    """A benchmark's aims and, of each set, every system's scores."""
+    say(table["heading"])
+    for name, facts in table["sets"].items():
+        blocks = [block for block in table["scores"] if block["set"] == name]
+        say(f"\n{name}: {facts['title']}")
+        for block in blocks:
+            say(f"  {block['measure']}")
+            for row in block["rows"]:
+                way = f" ({row['way']})" if row["way"] else ""
+                say(f"    {row['system']:<26} {_interval(_bounds(row))}{way}")
+    if table["aims"]:
+        say("\naimed at, by the paired interval")
+    for aim in table["aims"]:
+        word = "reached" if aim["reached"] else "not reached"
+        say(f"  {aim['aim']}, {aim['measure']} on {aim['set']}: {_interval(_bounds(aim))} {word}")
+    for name, why in table["failed"].items():
+        say(f"  {name}: {why}")
+
+
 def show_text_scores(summary: Json) -> None:
     """What scored texts reached: wording, the main label scores, findings; each beside its floors."""
     _show_texts(summary)
@@ -278,6 +298,11 @@ def _show_reliability(found: Json | None) -> None:
         share = found[f"wrong_among_{what}"]
         parts.append(f"wrong of {share['claims']} {what} {_interval(share)}")
     say(f"  reliability: {'; '.join(parts)}")
+
+
+def _bounds(score: Json) -> Json:
+    """A value and its interval, without what else is told of them."""
+    return {key: score[key] for key in ("value", "low", "high")}
 
 
 def _interval(value: Json) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from xemplar.cli.benchmark import benchmark_app
 from xemplar.cli.classify import classify_app
 from xemplar.cli.corpus import corpus_app
 from xemplar.cli.ingest import ingest_app, ingest_phantom
@@ -56,6 +57,7 @@ app.add_typer(corpus_app, name="corpus")
 app.add_typer(model_app, name="model")
 app.add_typer(classify_app)
 app.add_typer(texts_app)
+app.add_typer(benchmark_app)
 
 
 @app.command()

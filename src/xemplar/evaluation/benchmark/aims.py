@@ -39,7 +39,7 @@ def _against_all(scores: Sequence[Json], ours: str | None, recipes: Sequence[str
         if block["measure"] in _OVER_ALL and block["ours"] == ours:
             for row in block["differences"]:
                 if row["system"] in recipes:
-                    yield _aim(f"{ours} above {row['system']}", block["set"], block["measure"], row)
+                    yield _aim(f"{ours} above {row['system']}", row, of=(block["set"], block["measure"]))
 
 
 def _against_own(ablations: Sequence[Json]) -> Iterator[Json]:
@@ -48,9 +48,9 @@ def _against_own(ablations: Sequence[Json]) -> Iterator[Json]:
         for row in block["rows"]:
             if row["measure"] in wanted:
                 aim = f"{block['first']} above {block['second']}"
-                yield _aim(aim, block["set"], row["measure"], row["difference"])
+                yield _aim(aim, row["difference"], of=(block["set"], row["measure"]))
 
 
-def _aim(aim: str, where: str, measure: str, less: Json) -> Json:
+def _aim(aim: str, less: Json, *, of: tuple[str, str]) -> Json:
     kept = {key: less[key] for key in ("value", "low", "high")}
-    return {"aim": aim, "set": where, "measure": measure, **kept, "reached": bool(less["low"] > 0)}
+    return {"aim": aim, "set": of[0], "measure": of[1], **kept, "reached": bool(less["low"] > 0)}

@@ -47,7 +47,9 @@ def run_entry(folder: BenchmarkFolder, entry: Entry, *, train: Trainer | None = 
         result = _floors(folder, entry, sets, corpus=corpus, steps=steps)
     else:
         result = _system(folder, entry, sets, steps=steps, train=train)
-    result = defined({"entry": entry.model_dump(mode="json"), **result, "steps": steps.rows})
+    result = defined(
+        {"entry": entry.model_dump(mode="json", exclude={"text"}), **result, "steps": steps.rows}
+    )
     folder.finish(entry, result)
     return result
 

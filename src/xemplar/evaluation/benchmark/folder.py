@@ -22,7 +22,7 @@ from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.asked import Asked, Columns, asked_of
-from xemplar.evaluation.benchmark.plan import FLOORS, BenchmarkSettings, Entry, Plan, recipe_of
+from xemplar.evaluation.benchmark.plan import BenchmarkSettings, Entry, Plan
 from xemplar.folders import fingerprint, refusals_told, write_atomic
 
 
@@ -100,13 +100,10 @@ class BenchmarkFolder:
 
     def origin(self, entry: Entry) -> str:
         """Of all that an entry's result follows from; the program's own text is taken at its version."""
-        recipe = None
-        if entry.model is None and entry.recipe != FLOORS:
-            recipe = recipe_of(entry)[0].model_dump(mode="json")
         shared = self.origin(self.plan().entry(entry.shares)) if entry.shares else None
         corpora = [self._opened(place).fingerprint for place in (self.sets.learnt, *self.sets.asked.values())]
         said = entry.model_dump(mode="json")
-        return fingerprint([said, recipe, shared, corpora, list(self.sets.asked), __version__])
+        return fingerprint([said, shared, corpora, list(self.sets.asked), __version__])
 
     def ready(self, entry: Entry) -> None:
         """Make room for an entry: what another origin left is removed, its own is kept and goes on."""

@@ -105,7 +105,7 @@ def difference(first: WeightStatistic, second: WeightStatistic, resampler: Resam
     return resampler.weight_interval(lambda weights: first(weights) - second(weights))
 
 
-def apart(first: WeightStatistic, second: WeightStatistic, count: int, resampler: Resampler) -> Interval:
+def apart(first: WeightStatistic, second: WeightStatistic, resampler: Resampler, *, count: int) -> Interval:
     """A score on one set less one on another: the draws are of both, of the first set's `count` first."""
     return resampler.weight_interval(lambda w: first(w[:, :count]) - second(w[:, count:]))
 

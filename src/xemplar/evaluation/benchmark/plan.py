@@ -81,6 +81,10 @@ class Entry(BaseModel):
     """Share of the training patients that it learns from and retrieves from."""
     views: Literal["all", "frontal"] = "all"
     """What a study is asked with."""
+    values: Json = {}
+    """The whole recipe with the changes laid over it, as it stood when the plan was made."""
+    text: str = ""
+    """The recipe's own text, with the changes told."""
 
     @model_validator(mode="after")
     def _can_share(self) -> Entry:
@@ -142,12 +146,20 @@ class _Variant(BaseModel):
     shares: bool = True
 
 
-def recipe_of(entry: Entry) -> tuple[Recipe, str]:
-    """An entry's recipe with its seed and changes laid over, and the text that is kept of it."""
+def recipe_of(entry: Entry) -> Recipe:
+    """An entry's recipe with its seed and changes laid over, as it stood when the plan was made."""
+    return Recipe.model_validate(entry.values)
+
+
+def _settled(entry: Entry) -> Entry:
+    """The entry with its recipe written out, so that a recipe edited meanwhile changes nothing."""
+    if entry.recipe == FLOORS or entry.model is not None:
+        return entry
     recipe, text = load_recipe(entry.recipe, entry.size)
     changes = {"training.seed": entry.seed, **entry.changes}
     told = "".join(f"# laid over it: {key} = {value!r}\n" for key, value in changes.items())
-    return changed(recipe, changes), told + text
+    values = changed(recipe, changes).model_dump(mode="json")
+    return entry.model_copy(update={"values": values, "text": told + text})
 
 
 def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -195,7 +207,11 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
             entries += _curves(settings, recipes)
     asked = [against for one in variants for against in _asked_of(one)]
     return Plan(
-        ours=ours, recipes=tuple(recipes), entries=tuple(entries), ablations=tuple(asked), left_out=left_out
+        ours=ours,
+        recipes=tuple(recipes),
+        entries=tuple(map(_settled, entries)),
+        ablations=tuple(asked),
+        left_out=left_out,
     )
 
 

@@ -50,9 +50,9 @@ def prepared(
 
     folder, recipe = runs / entry.name, None
     if entry.model is None:
-        recipe, text = recipe_of(entry)
+        recipe = recipe_of(entry)
         with steps.step("train"):
-            model = _trained(entry, corpus, runs, recipe=recipe, train=train, text=text)
+            model = _trained(entry, corpus, runs, recipe=recipe, train=train)
     else:
         model = entry.model
     encoder, stages = open_system(model)
@@ -76,21 +76,19 @@ def read_model(folder: Path) -> Json:
     return {}
 
 
-def _trained(
-    entry: Entry, corpus: Corpus, runs: Path, *, recipe: Recipe, train: Trainer | None, text: str
-) -> Path:
+def _trained(entry: Entry, corpus: Corpus, runs: Path, *, recipe: Recipe, train: Trainer | None) -> Path:
     """The entry's model folder, trained as far as it isn't; without stages of its own, the shared one."""
     from xemplar.training import stages
 
     own = runs / entry.name / "model"
     if entry.shares is None:
-        (train or stages.train_system)(corpus, recipe, own, recipe_text=text)
+        (train or stages.train_system)(corpus, recipe, own, recipe_text=entry.text)
         return own
     shared = runs / entry.shares / "model"
     if not entry.retrains:
         return shared
     _copied(shared, own, but=[FOLDERS[table] for table in entry.retrains])
-    (train or stages.finish)(corpus, recipe, own, recipe_text=text)
+    (train or stages.finish)(corpus, recipe, own, recipe_text=entry.text)
     return own
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xemplar import __version__
 from xemplar.contracts import Json
@@ -76,9 +77,7 @@ class Table:
         return [(entry, result) for entry, result in found if result is not None]
 
     def _set(self, asked: Asked) -> SetOf:
-        held = SetOf(
-            asked, Resampler(asked.clusters, seed=self.settings.seed, replicates=self.settings.replicates)
-        )
+        held = SetOf(asked, self._resampler(asked.clusters))
         ids = np.array([study.study_id for study in asked.studies])
         for entry, result in self.done:
             for system, files in result["systems"].items():
@@ -95,6 +94,9 @@ class Table:
             if any(said):
                 held.runs[name] = {0: said_columns(asked) | text_columns(asked, said)}
         return held
+
+    def _resampler(self, clusters: NDArray[np.str_]) -> Resampler:
+        return Resampler(clusters, seed=self.settings.seed, replicates=self.settings.replicates)
 
     @cached_property
     def main(self) -> list[str]:
@@ -145,20 +147,20 @@ class Table:
 
     def scores(self) -> Iterator[Json]:
         """A block for each set and measure: every system's score, and ours less each other's."""
-        for name, held in self.sets.items():
+        for held in self.sets.values():
             for measure in (*measures.RETRIEVAL, *measures.DRAFTS):
                 chosen = {system: measure for system in self.main if measure.has(held.of(system))}
                 if chosen:
-                    yield self._block(name, held, chosen)
+                    yield self._block(held, chosen)
             own = {system: self.own_classes(held, system) for system in self.main}
             for what in (measures.AUROC, measures.PRECISION):
                 chosen = {system: found[what][0] for system, found in own.items() if what in found}
                 if chosen:
                     ways = {system: found[what][1] for system, found in own.items() if what in found}
-                    yield self._block(name, held, chosen, ways)
+                    yield self._block(held, chosen, ways)
 
     def _block(
-        self, name: str, held: SetOf, chosen: Mapping[str, Measure], ways: Mapping[str, str] | None = None
+        self, held: SetOf, chosen: Mapping[str, Measure], ways: Mapping[str, str] | None = None
     ) -> Json:
         first = next(iter(chosen.values()))
         rows = [
@@ -172,7 +174,7 @@ class Table:
             if ours is not None and system != ours
         ]
         return {
-            "set": name, "group": first.group, "measure": first.name, "rows": rows, "ours": ours,
+            "set": held.asked.name, "group": first.group, "measure": first.name, "rows": rows, "ours": ours,
             "differences": against,
         }  # fmt: skip
 
@@ -215,9 +217,7 @@ class Table:
             if len(set(held.asked.clusters[rows])) < 2:
                 return
             runs = only(ours, rows), only(theirs, rows)
-            resampler = Resampler(
-                held.asked.clusters[rows], seed=self.settings.seed, replicates=self.settings.replicates
-            )
+            resampler = self._resampler(held.asked.clusters[rows])
         for measure in self._both_have(against, runs):
             first, second = (measure.interval(one, resampler) for one in runs)
             less = measures.difference(measure.of(runs[0]), measure.of(runs[1]), resampler)
@@ -260,12 +260,8 @@ class Table:
         if len(self.sets) != 2:
             return
         (here, one), (there, other) = self.sets.items()
-        names = np.concatenate(
-            [np.char.add("1 ", one.asked.clusters), np.char.add("2 ", other.asked.clusters)]
-        )
-        both = Resampler(
-            np.concatenate(clusters), seed=self.settings.seed, replicates=self.settings.replicates
-        )
+        clusters = [np.char.add(f"{n} ", held.asked.clusters) for n, held in enumerate((one, other))]
+        both = self._resampler(np.concatenate(clusters))
         for system in self.main:
             if system not in one.runs or system not in other.runs:
                 continue
@@ -273,7 +269,9 @@ class Table:
             own = [measure for measure, _ in self.own_classes(one, system).values()]
             for measure in (*measures.RETRIEVAL, *measures.DRAFTS, *own):
                 if all(measure.has(side) for side in runs):
-                    less = measures.apart(measure.of(runs[0]), measure.of(runs[1]), len(one.asked), both)
+                    less = measures.apart(
+                        measure.of(runs[0]), measure.of(runs[1]), both, count=len(one.asked)
+                    )
                     yield {
                         "system": system, "measure": measure.name, "first": here, "second": there,
                         "difference": asdict(less),
@@ -320,11 +318,7 @@ class Table:
             "failed": {e.name: why for e in self.plan.entries if (why := self._why_not(e))},
             "left_out": self.plan.left_out,
             "machine": machine(),
-            "versions": {
-                "xemplar": __version__,
-                "python": platform.python_version(),
-                "numpy": np.__version__,
-            },
+            "versions": {"xemplar": __version__, "numpy": np.__version__},
         }
         found["aims"] = aims_of(scores, ablations, ours=self.ours, recipes=self.plan.recipes)
         return defined(found)

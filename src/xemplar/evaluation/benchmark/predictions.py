@@ -1,0 +1,71 @@
+"""What another system said of the asked studies, from a file of JSON lines.
+
+Knows lines and study ids; scores nothing. Each line is an object with `study_id`, `text` and, where it
+likes, `set`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from xemplar.contracts import Json
+from xemplar.errors import XemplarError
+from xemplar.evaluation.benchmark.asked import Asked
+
+
+def read_predictions(path: Path, sets: Mapping[str, Asked]) -> dict[str, str]:
+    """study_id -> text; a line that isn't one, an id twice or of nobody asked, are refused by their row."""
+    known = {study.study_id: name for name, asked in sets.items() for study in asked.studies}
+    found: dict[str, str] = {}
+    for row, line in enumerate(_lines(path), start=1):
+        if not line.strip():
+            continue
+        where = f"{path.name}, line {row}"
+        said = _object(line, where)
+        name, text, named = said.get("study_id"), said.get("text"), said.get("set")
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise XemplarError("no study_id or no text in it", wanted="both, as strings", where=where)
+        if name in found:
+            raise XemplarError("a study_id that stands before", wanted="each study once", where=where)
+        if name not in known:
+            raise XemplarError(
+                "a study_id that nobody is asked about", where=where,
+                remedy="take them from asked.jsonl in the benchmark's folder",
+            )  # fmt: skip
+        if named is not None and named != known[name]:
+            raise XemplarError(f"set {named!r}", wanted=f"{known[name]!r}, where the study is", where=where)
+        found[name] = text
+    if not found:
+        raise XemplarError("no prediction in it", wanted="a line at least", where=path.name)
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise XemplarError(f"can't be read ({error.strerror})", where=str(path)) from None
+    except UnicodeDecodeError:
+        raise XemplarError("not a text in UTF-8", where=str(path)) from None
+
+
+def _object(line: str, where: str) -> Json:
+    try:
+        said = json.loads(line)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise XemplarError("no JSON object", wanted='{"study_id": ..., "text": ...}', where=where)
+    return said
+
+
+def asked_lines(sets: Mapping[str, Asked]) -> str:
+    """Whom another system is to be asked about: a line for each study and view, without its text."""
+    rows = [
+        {"study_id": study.study_id, "set": name, "views": [view.view_id for view in study.views]}
+        for name, asked in sets.items()
+        for study in asked.studies
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
