@@ -29,9 +29,13 @@ Detail = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ClaimWeights:
-    """What agreement is worth: 1 for a finding that both assert, times its rarity; all of these in 0..1."""
+    """What agreement is worth: 1 for a finding that both assert, times its rarity; all of these in 0..1.
 
-    denial: float = 0.5
+    Denial, contradiction and length were chosen by human labels (benchmarks/text_search.py), on the half of
+    the reports that nothing is scored on; doubt and detail, of which those labels say nothing, by hand.
+    """
+
+    denial: float = 0.1
     """A finding that both deny."""
     contradiction: float = 0.5
     """What one asserts and the other denies, taken off."""
@@ -39,7 +43,7 @@ class ClaimWeights:
     """What is present for one and uncertain for the other, as a share."""
     detail: float = 0.2
     """Side, place or degree of a finding, each: added where it is the same, taken off where it differs."""
-    length: float = 0.5
+    length: float = 0.1
     """How much a report that claims much else is held back: 0 not at all, 1 as in a cosine."""
 
 
