@@ -262,7 +262,7 @@ def rounded(interval: object) -> dict:
 
 
 def latency(reports: Reports) -> dict:
-    """Milliseconds for the claims of one report against 100,000: read, scored, and the best of them ranked."""
+    """Milliseconds for the claims of one report against 100,000: read, scored, the best ranked."""
     rng = random.Random(0)
     drawn = {str(n): SimpleNamespace(claims=rng.choice(reports.claims)) for n in range(LARGE)}
     ids = tuple(drawn)
@@ -340,11 +340,11 @@ def page(result: dict) -> str:
     took, where = result["latency"], result["machine"]
     weights = ", ".join(f"{name} {value:g}" for name, value in result["weights"].items())
     lines += [
-        f"Weights of claims: {weights}. Against {took['reports']:,} reports (drawn from these, with repetition) "
-        f"the claims of a report as the query take {took['whole_stage_ms']['median']} ms of processor time on "
-        f"one core (95 % of queries under {took['whole_stage_ms']['p95']} ms), of which reading them from its "
-        f"text {took['read_ms']['median']} ms; the table of claims is built in {took['built_s']} s, when an "
-        "archive is first asked.",
+        f"Weights of claims: {weights}. Against {took['reports']:,} reports (drawn from these, with "
+        f"repetition) the claims of a report as the query take {took['whole_stage_ms']['median']} ms of "
+        f"processor time on one core (95 % of queries under {took['whole_stage_ms']['p95']} ms), of which "
+        f"reading them from its text {took['read_ms']['median']} ms; the table of claims is built in "
+        f"{took['built_s']} s, when an archive is first asked.",
         "",
         f"{where['cores']} cores ({where['cpu']}), load {where['load']}, Python {where['python']}, commit "
         f"{where['commit']}; {result['replicates']} replicates.",
