@@ -318,8 +318,8 @@ def page(result: dict) -> str:
     for one in result["tables"]:
         if shown and shown["right"] == one["right"] and in_short(shown) == in_short(one):
             lines += [
-                f"Left out besides: {one['left_out']}. That touches {one['with_equal_text']} of the "
-                f"{one['queries']} queries; every figure is the same.",
+                f"With equal text left out, too: {one['with_equal_text']} of the {one['queries']} queries has "
+                "any, and every figure is the same.",
                 "",
             ]
             continue
