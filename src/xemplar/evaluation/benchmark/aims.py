@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from xemplar.contracts import Json
 from xemplar.evaluation.benchmark import measures
+from xemplar.evaluation.floors import LINEAR
 
 _OVER_ALL = (
     measures.MICRO_F1.name,
@@ -16,7 +17,7 @@ _OVER_ALL = (
     measures.REPORT_IMAGE_MRR,
     measures.PRECISION,
 )
-"""What ours is to be above every other recipe in."""
+"""What ours is to be above every other recipe and the linear floor in."""
 
 _ABLATED = {
     ("xrem", "xrem: cosine alone"): (measures.MICRO_F1.name, measures.IMAGE_REPORT_MRR),
@@ -38,7 +39,7 @@ def _against_all(scores: Sequence[Json], ours: str | None, recipes: Sequence[str
     for block in scores:
         if block["measure"] in _OVER_ALL and block["ours"] == ours:
             for row in block["differences"]:
-                if row["system"] in recipes:
+                if row["system"] in (*recipes, LINEAR):
                     yield _aim(f"{ours} above {row['system']}", row, of=(block["set"], block["measure"]))
 
 

@@ -15,6 +15,7 @@ from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark import retrieving
 from xemplar.evaluation.benchmark.asked import Asked, Columns
+from xemplar.evaluation.benchmark.classifying import CLASS
 from xemplar.evaluation.benchmark.papers import CAPTIONS, wording_columns
 from xemplar.evaluation.benchmark.retrieving import Gallery, chance_columns, retrieval_columns
 from xemplar.evaluation.benchmark.said import text_columns
@@ -24,6 +25,8 @@ from xemplar.index import tokens_of
 from xemplar.records import Study
 
 CHANCE, BM25 = "chance", "BM25"
+ALIKE = "all films alike"
+"""The way to classify that tells nothing: an AUROC of a half, and as average precision the prevalence."""
 
 
 class Floors:
@@ -37,7 +40,8 @@ class Floors:
 
     def columns(self, asked: Asked) -> Iterator[tuple[str, Columns]]:
         """Each floor's name and what every study got of it."""
-        yield CHANCE, chance_columns(asked)
+        alike: Columns = {f"{CLASS}{ALIKE}": np.zeros(asked.truth.shape)} if asked.findings else {}
+        yield CHANCE, chance_columns(asked) | alike
         if self.linear is not None:
             yield LINEAR, self._by_linear(self.linear, asked)
         if len(retrieving.texts(asked)) > 1 and asked.findings:

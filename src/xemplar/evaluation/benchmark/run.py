@@ -16,7 +16,6 @@ from pathlib import Path
 
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
-from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.corpora import drawn_corpora
 from xemplar.evaluation.benchmark.entry import FAILED
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder, Sets
@@ -173,8 +172,7 @@ class _Schedule:
             return ""
         spent = sum(time.monotonic() - one.began for one in self.running.values())
         seconds = max(0.0, sum(map(self._guessed, left)) - spent) / self.jobs
-        running = ", ".join(self.running) or "nothing"
-        return f"; running {running}; about {max(1.0, seconds / 60):.0f} min left"
+        return f"; about {max(1.0, seconds / 60):.0f} min left"
 
     def _guessed(self, entry: Entry) -> float:
         """Mean seconds of those done of its recipe that, like it, trained or didn't; or else of any such."""
@@ -191,15 +189,3 @@ def _last_line(log: Path) -> str:
     except OSError:
         lines = []
     return lines[-1] if lines else "nothing said"
-
-
-def retried(folder: BenchmarkFolder) -> None:
-    """Forget earlier failures, so that the next run tries them again."""
-    for entry in folder.plan().entries:
-        (folder.run(entry) / "failed.json").unlink(missing_ok=True)
-
-
-def check_jobs(jobs: int) -> None:
-    """Refuse a number of processes that is none."""
-    if jobs < 1:
-        raise XemplarError(f"--jobs {jobs}", wanted="1 or more")
