@@ -318,8 +318,8 @@ def page(result: dict) -> str:
     for one in result["tables"]:
         if shown and shown["right"] == one["right"] and in_short(shown) == in_short(one):
             lines += [
-                f"With equal text left out, too: {one['with_equal_text']} of the {one['queries']} queries has "
-                "any, and every figure is the same.",
+                f"With equal text left out, too: {one['with_equal_text']} of the {one['queries']} queries "
+                "has any, and every figure is the same.",
                 "",
             ]
             continue
