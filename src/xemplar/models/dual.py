@@ -69,7 +69,11 @@ class DualEncoder(nn.Module):
 
     def image_vectors(self, images: Tensor) -> Tensor:
         """(n, 1, size, size) in [0, 1] -> (n, dim), rows of length 1."""
-        pooled = _pool_image(self._image_hidden(images), self.config.image)
+        return self.image_vectors_of(self._image_hidden(images))
+
+    def image_vectors_of(self, states: Tensor) -> Tensor:
+        """The vectors of `image_states`, pooled and projected: (n, positions, channels) -> (n, dim)."""
+        pooled = _pool_image(states, self.config.image)
         return functional.normalize(self.image_projection(pooled).float(), dim=-1)
 
     def image_states(self, images: Tensor) -> Tensor:
@@ -84,18 +88,21 @@ class DualEncoder(nn.Module):
         """(n, length) token ids and attention mask -> the tower's last hidden states, (n, length, width)."""
         return torch.as_tensor(self.text_tower(input_ids=tokens, attention_mask=mask).last_hidden_state)
 
+    def text_vectors(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """(n, length) token ids and attention mask -> (n, dim), rows of length 1."""
+        return self.text_vectors_of(self.text_states(tokens, mask), mask)
+
+    def text_vectors_of(self, states: Tensor, mask: Tensor) -> Tensor:
+        """The vectors of `text_states`, pooled and projected: (n, length, width) -> (n, dim)."""
+        pooled = first_token(states) if self.config.text.pool == "cls" else masked_mean(states, mask)
+        return functional.normalize(self.text_projection(pooled).float(), dim=-1)
+
     def _image_hidden(self, images: Tensor) -> Tensor:
         channels = int(getattr(self.image_tower.config, "num_channels", 3))
         middle = images.mean((2, 3), keepdim=True) if self.config.image.centre else self.mean
         pixels = (images.expand(-1, channels, -1, -1) - middle) / self.std
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         return torch.as_tensor(self.image_tower(pixel_values=pixels).last_hidden_state)
-
-    def text_vectors(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """(n, length) token ids and attention mask -> (n, dim), rows of length 1."""
-        hidden = self.text_states(tokens, mask)
-        pooled = first_token(hidden) if self.config.text.pool == "cls" else masked_mean(hidden, mask)
-        return functional.normalize(self.text_projection(pooled).float(), dim=-1)
 
 
 def _backbone(tower: _Tower, load_pretrained: bool) -> tuple[Any, int, dict[str, Any]]:

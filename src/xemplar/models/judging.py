@@ -37,7 +37,10 @@ from xemplar.models.matching import (
     padded,
     spread,
 )
-from xemplar.records import Domain, Image
+from xemplar.records import Domain, Image, Vectors
+
+FIRST_SCALE = 10.0
+"""Of cosines, at first."""
 
 
 class JudgeConfig(BaseModel):
@@ -54,12 +57,18 @@ class JudgeConfig(BaseModel):
     positions: int = Field(ge=1)
     """Of the image."""
     text_width: int = Field(ge=1)
+    dim: int = Field(ge=1)
+    """Of the encoder's vectors."""
     pool: Literal["mean", "cls"] = "mean"
     """Which text state says whether it matches: the mean of all, or [CLS]."""
 
 
 class JudgeNet(nn.Module):
-    """Words look at each other and at the image, `layers` times; then a number, higher where they match."""
+    """Words look at each other and at the image, `layers` times; then a number, higher where they match.
+
+    It is added to the cosine of the two vectors, and begins at nothing: what is learnt is what the first
+    stage gets wrong. The image's vector is looked at beside its grid.
+    """
 
     def __init__(self, config: JudgeConfig) -> None:
         super().__init__()
@@ -73,21 +82,26 @@ class JudgeNet(nn.Module):
         self.places = nn.Parameter(torch.zeros(config.positions, width))
         self.text = nn.Sequential(nn.LayerNorm(config.text_width), nn.Linear(config.text_width, width))
         self.layers = nn.ModuleList([Layer(tower, width) for _ in range(config.layers)])
-        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1))
+        self.whole = nn.Linear(config.dim, width)
+        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU())
+        self.last = nn.Linear(width, 1)
+        self.scale = nn.Parameter(torch.tensor(FIRST_SCALE))
         nn.init.normal_(self.places, std=0.02)
+        nn.init.zeros_(self.last.weight)
 
-    def image_keys(self, states: Tensor) -> list[Keys]:
-        """Image states (n, positions, image width) -> what each layer looks at."""
-        seen = self.image(states) + self.places
+    def image_keys(self, states: Tensor, vectors: Tensor) -> list[Keys]:
+        """Image states (n, positions, image width) and vectors (n, dim) -> what each layer looks at."""
+        whole = self.whole(vectors * vectors.shape[1] ** 0.5)[:, None]
+        seen = torch.cat([whole, self.image(states) + self.places], dim=1)
         return [layer.cross.keys(seen) for layer in self._looking if layer.cross is not None]
 
-    def forward(self, states: Tensor, mask: Tensor, keys: list[Keys]) -> Tensor:
-        """Text states (n, length, text width), their mask and an image each -> (n,) logits."""
+    def forward(self, states: Tensor, mask: Tensor, keys: list[Keys], *, cosines: Tensor) -> Tensor:
+        """Text states (n, length, text width), their mask, an image each and (n,) cosines -> (n,) logits."""
         hidden = self.text(states)
         for layer, image in zip(self._looking, keys, strict=True):
             hidden = layer(hidden, _seen(mask), image)
         pooled = first_token(hidden) if self.config.pool == "cls" else masked_mean(hidden, mask)
-        return torch.as_tensor(self.head(pooled)[:, 0])
+        return torch.as_tensor(self.last(self.head(pooled))[:, 0] + self.scale * cosines)
 
     def looks(self, states: Tensor, mask: Tensor, keys: list[Keys]) -> Tensor:
         """Where the words look in the last layer, over all words and heads: (n, positions), rows of sum 1."""
@@ -130,12 +144,15 @@ class States:
         """Where the encoder's weights are."""
         return next(self.model.parameters()).device
 
-    def of_images(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Previews -> (n, positions, channels); each goes alone, so that it has the same states always."""
+    def of_images(self, images: Sequence[Image]) -> tuple[NDArray[np.float32], Vectors]:
+        """Previews -> states (n, positions, channels) and vectors (n, dim).
+
+        Each goes alone, so that it has the same states whatever it is asked with.
+        """
         size = self.model.config.image.input_size
         pixels = (torch.from_numpy(model_input(image, size))[None, None] for image in images)
-        found = [self._run(self.model.image_states, one) for one in pixels]
-        return np.concatenate(found) if found else np.zeros((0, 0, 0), np.float32)
+        states = np.concatenate([self._run(self.model.image_states, one) for one in pixels])
+        return states, self._run(self.model.image_vectors_of, torch.from_numpy(states))
 
     def reader(self, maker: str) -> TextReader:
         """Prepares texts with the encoder's text tower."""
@@ -196,25 +213,32 @@ class TorchJudge:
         maps = np.zeros((len(images), len(states), grid, grid), np.float32) if explain else None
         limit = self.states.model.config.text.max_tokens
         for place, image in enumerate(images):
-            keys = self._keys(image)
+            keys, vector = self._seen(image)
             for rows, length in alike(states.lengths, limit, PAIR_BATCH):
                 parts = padded(states, rows, length)
-                scores[place, rows] = self._run(self.net, *parts, keys)[: len(rows)]
+                scores[place, rows] = self._run(partial(self._score, vector=vector), parts, keys)[: len(rows)]
                 if maps is not None:
-                    looks = self._run(self.net.looks, *parts, keys)[: len(rows), -grid * grid :]
+                    looks = self._run(self.net.looks, parts, keys)[: len(rows), -grid * grid :]
                     shares = looks / looks.sum(1, keepdims=True)
                     maps[place, rows] = shares.reshape(len(rows), grid, grid)
         return Matches(scores, maps)
 
-    def _keys(self, image: Image) -> list[Keys]:
-        seen = torch.from_numpy(self.states.of_images([image])).to(self.states.device)
-        with inference(seen.device.type, half=False):
-            return [(spread(key), spread(value)) for key, value in self.net.image_keys(seen)]
+    def _seen(self, image: Image) -> tuple[list[Keys], Tensor]:
+        """One image's keys for every text of a batch, and its vector (1, dim)."""
+        device = self.states.device
+        states, vectors = (torch.from_numpy(part).to(device) for part in self.states.of_images([image]))
+        with inference(device.type, half=False):
+            keys = self.net.image_keys(states, vectors)
+            return [(spread(key), spread(value)) for key, value in keys], vectors
+
+    def _score(self, states: Tensor, mask: Tensor, keys: list[Keys], *, vector: Tensor) -> Tensor:
+        cosines = (self.states.model.text_vectors_of(states, mask) * vector).sum(1)
+        return torch.as_tensor(self.net(states, mask, keys, cosines=cosines))
 
     def _run(
-        self, forward: Callable[..., Tensor], states: Tensor, mask: Tensor, keys: list[Keys]
+        self, forward: Callable[..., Tensor], texts: tuple[Tensor, Tensor], keys: list[Keys]
     ) -> NDArray[np.float32]:
-        device = self.states.device
-        with inference(device.type, half=False):
-            found: NDArray[np.float32] = forward(states.to(device), mask.to(device), keys).cpu().numpy()
+        states, mask = (part.to(self.states.device) for part in texts)
+        with inference(states.device.type, half=False):
+            found: NDArray[np.float32] = forward(states, mask, keys).cpu().numpy()
         return found

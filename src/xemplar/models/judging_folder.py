@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 
 from xemplar.contracts import Encoder, Json
@@ -49,7 +50,8 @@ def open_judge(folder: Path | str, encoder: Encoder) -> TorchJudge:
             f"{WEIGHTS} is missing or changed", wanted=f"the file its {MANIFEST} lists", where=str(folder)
         )
     try:
-        net = JudgeNet(JudgeConfig.model_validate(manifest["config"]))
+        with torch.random.fork_rng(devices=[]):  # what it draws at first is read over
+            net = JudgeNet(JudgeConfig.model_validate(manifest["config"]))
     except ValidationError as error:
         raise MismatchError(
             f"settings that no judge has ({error.errors()[0]['msg']})", where=str(folder / MANIFEST)

@@ -44,30 +44,23 @@ def train_judge(
 ) -> Json:
     """Train a recipe's judge over the model folder's dual encoder into `out`; returns its manifest.
 
-    The best epoch is that of the highest mean, over flipped, mined and random sentences, of how often a
-    held-back study's own sentence is judged above one that is false of it. A finished judge of the same
-    settings, encoder and corpus is returned as it is; one of others is refused.
+    The best epoch is that of the highest mean of how often a held-back study's own sentence is judged
+    above a flipped, a mined and a random one that is false of it, and above itself with another's film.
+    A finished judge of the same settings, encoder and corpus is returned as it is; one of others is
+    refused.
     """
     stage = _stage(recipe)
-    states = States(open_model(model))
-    held = corpus.settings.preview.fingerprint
-    if states.encoder.preview not in (None, held):
-        raise MismatchError(
-            f"the model was made with previews {states.encoder.preview}",
-            wanted=f"previews {held}, as the corpus holds", where=str(corpus.folder),
-        )  # fmt: skip
-    seed = recipe.training.seed
-    origin = fingerprint(
-        [stage.model_dump(mode="json"), seed, states.encoder.fingerprint, corpus.fingerprint]
-    )
-    with writing(out):
+    with torch.random.fork_rng(devices=[]), writing(out):
+        states = States(open_model(model))
+        _check_previews(corpus, states)
+        ours = [stage.model_dump(mode="json"), recipe.training.seed]
+        origin = fingerprint([*ours, states.encoder.fingerprint, corpus.fingerprint])
         if (out / MANIFEST).exists():
             return _finished(out, origin)
         check_new(out, but=_OURS)
         clear_leftovers(out)
-        with torch.random.fork_rng(devices=[]):
-            run = _Run(corpus, states, stage, seed=seed)
-            results = run.run(on_progress)
+        run = _Run(corpus, states, stage, seed=recipe.training.seed)
+        results = run.run(on_progress)
         facts = {
             "encoder": states.encoder.fingerprint,
             "domain": corpus.settings.domain,
@@ -79,6 +72,15 @@ def train_judge(
         }
         save_judge(out, run.net, facts=facts)
     return read_manifest(out, MANIFEST, kind=KIND, version=VERSION)
+
+
+def _check_previews(corpus: Corpus, states: States) -> None:
+    held, made_with = corpus.settings.preview.fingerprint, states.encoder.preview
+    if made_with not in (None, held):
+        raise MismatchError(
+            f"the model was made with previews {made_with}",
+            wanted=f"previews {held}, as the corpus holds", where=str(corpus.folder),
+        )  # fmt: skip
 
 
 def _stage(recipe: Recipe) -> Matching:
@@ -119,7 +121,9 @@ class _Run:
         self.limit = states.model.config.text.max_tokens
         views = [view for pair in self.sentences.pairs for view in pair.view_ids]
         self.first = np.cumsum([0, *(len(pair.view_ids) for pair in self.sentences.pairs)])
-        self.images = np.concatenate([states.of_images(corpus.previews([view])) for view in views])
+        shown = [states.of_images(corpus.previews([view])) for view in views]
+        self.images, self.vectors = (np.concatenate(parts) for parts in zip(*shown, strict=True))
+        self.text_vectors = states.encoder.encode_texts(self.sentences.texts)
         self.table = self.sentences.table(self.learnt)
         torch.manual_seed(seed)
         self.net = JudgeNet(self._config(states)).to(states.device)
@@ -130,6 +134,7 @@ class _Run:
         return JudgeConfig(
             layers=self.stage.layers, width=width, heads=max(1, width // 32), inner=2 * width,
             image_width=self.images.shape[2], positions=self.images.shape[1], text_width=width,
+            dim=self.vectors.shape[1],
             pool=states.model.config.text.pool,
         )  # fmt: skip
 
@@ -138,7 +143,8 @@ class _Run:
         optimizer = torch.optim.AdamW(decay_groups(self.net, _WEIGHT_DECAY))
         batches = math.ceil(len(self.learnt) / self.stage.batch)
         steps, step = batches * self.stage.epochs, 0
-        best: Json = {"score": -1.0}
+        cosine = self.validate()  # the net adds nothing yet
+        best: Json = {"epoch": 0, **cosine}
         kept = self._state()
         for epoch in range(self.stage.epochs):
             for drawn in self._batches(epoch, batches):
@@ -149,12 +155,12 @@ class _Run:
                 step += 1
                 if on_progress is not None:
                     rate = len(drawn.texts) / max(time.monotonic() - began, 1e-9)
-                    on_progress(Progress(step, steps, loss, max(0.0, best["score"]), rate))
+                    on_progress(Progress(step, steps, loss, best["score"], rate))
             scores = self.validate()
             if scores["score"] > best["score"]:
                 best, kept = {"epoch": epoch + 1, **scores}, self._state()
         self.net.load_state_dict(kept)
-        return best
+        return {**best, "cosine": cosine}
 
     def counts(self) -> Json:
         """Studies learnt from and held back, and texts, flips among them."""
@@ -162,13 +168,14 @@ class _Run:
         return {"learnt": len(self.learnt), "held_back": len(self.held), **texts}
 
     def validate(self) -> Json:
-        """How often an own sentence is judged above a false one, by kind, and the mean of them.
+        """How often a study's own sentence is judged above what is false, by kind, and the mean of them.
 
         Equal scores count as wrong; a kind of which there is no pair is None, and without any the score is 0.
         """
         found: Json = {}
         for kind, pairs in self.against.items():
-            own, other = self._judged(pairs.studies, pairs.own), self._judged(pairs.studies, pairs.other)
+            own = self._judged(pairs.studies, pairs.own)
+            other = self._judged(pairs.other_studies, pairs.other)
             found[kind] = float((own > other).mean()) if len(own) else None
         known = [value for value in found.values() if value is not None]
         return {"score": sum(known) / len(known) if known else 0.0, **found}
@@ -177,21 +184,19 @@ class _Run:
         table = self.sentences.table(self.held)
         return {
             kind: self.sentences.against(
-                kind, self.held, table, rng=np.random.default_rng([self.seed, 33, number])
+                kind, self.held, table=table, rng=np.random.default_rng([self.seed, 33, number])
             )
             for number, kind in enumerate(NEGATIVES)
         }
 
     def _batches(self, epoch: int, count: int) -> Iterator[Drawn]:
-        """The epoch's pairs, those of a study together."""
+        """The epoch's pairs, those drawn for a study together."""
         rng = np.random.default_rng([self.seed, 31, epoch])
         drawn = self.sentences.draw(self.learnt, self.table, rng)
-        starts = np.flatnonzero(np.diff(drawn.studies, prepend=-1))
-        for part in np.array_split(starts, count):
-            if len(part):
-                end = starts[starts > part[-1]]
-                at = slice(int(part[0]), int(end[0]) if len(end) else None)
-                yield Drawn(drawn.studies[at], drawn.texts[at], drawn.match[at])
+        ends = [*drawn.starts, len(drawn.texts)]
+        for part in np.array_split(np.arange(len(drawn.starts)), count):
+            at = slice(int(ends[part[0]]), int(ends[part[-1] + 1]))
+            yield Drawn(drawn.studies[at], drawn.texts[at], drawn.match[at], drawn.starts[part])
 
     def _learn(self, drawn: Drawn, optimizer: torch.optim.Optimizer) -> float:
         self.net.train()
@@ -221,18 +226,21 @@ class _Run:
     def _logits(self, studies: NDArray[np.int64], texts: NDArray[np.int64]) -> Tensor:
         """Of pairs; in training each study is seen by one of its views, drawn by torch's generator."""
         distinct, place = np.unique(studies, return_inverse=True)
+        place = place.reshape(-1)
         views = self.first[distinct]
         if self.net.training:
             counts = self.first[distinct + 1] - views
             views = views + (torch.rand(len(views)).numpy() * counts).astype(np.int64)
         device = self.net.places.device
-        keys = self.net.image_keys(torch.from_numpy(self.images[views]).to(device))
+        seen = (torch.from_numpy(part[views]).to(device) for part in (self.images, self.vectors))
+        keys = self.net.image_keys(*seen)
+        cosines = torch.from_numpy((self.vectors[views][place] * self.text_vectors[texts]).sum(1)).to(device)
         found, order = [], []
         for rows, length in alike(self.texts.lengths[texts], self.limit, len(texts)):
-            at = torch.from_numpy(place.reshape(-1)[rows]).to(device)
+            at = torch.from_numpy(place[rows]).to(device)
             states, mask = _padded(self.texts, texts[rows], length)
             mine = [(key[at], value[at]) for key, value in keys]
-            found.append(self.net(states.to(device), mask.to(device), mine))
+            found.append(self.net(states.to(device), mask.to(device), mine, cosines=cosines[rows]))
             order.append(rows)
         back = np.argsort(np.concatenate(order))
         return torch.cat(found)[torch.from_numpy(back).to(device)]

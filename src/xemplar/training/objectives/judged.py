@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,12 @@ from xemplar.training.objectives.flips import every_flip
 from xemplar.training.objectives.mining import FindingTable
 from xemplar.training.sampling import Claimed, Pair
 
-Negative = Literal["flip", "mined", "random"]
-NEGATIVES: tuple[Negative, ...] = ("flip", "mined", "random")
-OWN, FLIPPED, MINED, RANDOM = 3, 3, 2, 4
-"""Of each kind at most so many are drawn for a study."""
+Negative = Literal["flip", "mined", "random", "film"]
+NEGATIVES: tuple[Negative, ...] = get_args(Negative)
+"""A sentence turned round, one of the study whose findings differ least, any one; or the same sentence
+with another study's film."""
+OWN, MINED, RANDOM = 3, 1, 2
+"""Of each kind at most so many are drawn for a study; each own sentence has a flip and another study."""
 
 _TRIES = 8
 _BOTH = "bilateral"
@@ -74,19 +76,24 @@ def _holds(side: str | None, sides: set[str | None]) -> bool | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """Pairs of a study and a text, and whether they match; each (pairs,), the studies in order."""
+    """Pairs of a study and a text, and whether they match; each (pairs,).
+
+    `starts` say where the pairs begin that were drawn for one study: its own, and others for its texts.
+    """
 
     studies: Rows
     texts: Rows
     match: NDArray[np.bool_]
+    starts: Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Against:
-    """For studies a sentence of their own and one that is false of them; each (pairs,)."""
+    """For studies a sentence of their own, and a study and a sentence that is false of it; each (pairs,)."""
 
     studies: Rows
     own: Rows
+    other_studies: Rows
     other: Rows
 
 
@@ -114,12 +121,19 @@ class Sentences:
         self._flips = [self._turned(by_key[key]) for key in list(self._place)]
 
     def draw(self, rows: Rows, table: FindingTable, rng: np.random.Generator) -> Drawn:
-        """Pairs to learn from, of the studies `rows`, whose findings `table` holds."""
+        """Pairs to learn from, of the studies `rows`, whose findings `table` holds.
+
+        For each study some of its own sentences; for each of these a flip that is false of it, and another
+        study of which the sentence is false, so that what a text is tells nothing; a sentence of the
+        study whose findings differ least; and any texts, of which it is told what holds of them.
+        """
         mined = table.draw(rng)
         hard = dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
         found: list[tuple[int, int, bool]] = []
+        starts = []
         for place in rng.permutation(len(rows)).tolist():
             row = int(rows[place])
+            starts.append(len(found))
             own = self._some(self.own[row], OWN, rng)
             false = self._false_flips(row, own, rng)
             if place in hard:
@@ -130,26 +144,39 @@ class Sentences:
                 told = verdict(self.claims[text], self.pairs[row].claims)
                 if told is not None:
                     found.append((row, text, told))
+            found += self._elsewhere(own, rows, rng)
         studies, texts, match = zip(*found, strict=True) if found else _NONE
-        return Drawn(np.array(studies, np.int64), np.array(texts, np.int64), np.array(match, np.bool_))
+        return Drawn(
+            np.array(studies, np.int64), np.array(texts, np.int64), np.array(match, np.bool_),
+            np.array(starts, np.int64),
+        )  # fmt: skip
 
-    def against(self, kind: Negative, rows: Rows, table: FindingTable, rng: np.random.Generator) -> Against:
-        """For every own sentence of the studies `rows` a false one of a kind, where there is any."""
+    def against(
+        self, kind: Negative, rows: Rows, *, table: FindingTable, rng: np.random.Generator
+    ) -> Against:
+        """For every own sentence of the studies `rows` a pair that is false, where there is any of a kind."""
         mined = table.draw(rng)
         hard = dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
-        found: list[tuple[int, int, int]] = []
+        found: list[tuple[int, int, int, int]] = []
         for place, row in enumerate(rows.tolist()):
             for own in self.own[row].tolist():
-                if kind == "flip":
-                    other = self._false_flips(row, [own], rng)
-                elif kind == "mined":
-                    theirs = self.own[rows[hard[place]]] if place in hard else self.own[row][:0]
-                    other = self._some(self._false_of(row, theirs), 1, rng)
-                else:
-                    tried = rng.integers(len(self._flips), size=_TRIES)
-                    other = self._false_of(row, tried).tolist()[:1]
-                found += [(row, own, text) for text in other]
-        return Against(*(np.array(part, np.int64) for part in (zip(*found, strict=True) if found else _NONE)))
+                other = [(row, text) for text in self._false(kind, row, own, rng=rng)]
+                if kind == "mined" and place in hard:
+                    theirs = self._false_of(row, self.own[rows[hard[place]]])
+                    other = [(row, text) for text in self._some(theirs, 1, rng)]
+                if kind == "film":
+                    other = [(study, text) for study, text, _ in self._elsewhere([own], rows, rng)]
+                found += [(row, own, *one) for one in other]
+        table_of = np.array(found, np.int64).reshape(-1, 4)
+        return Against(*table_of.T)
+
+    def _false(self, kind: Negative, row: int, own: int, *, rng: np.random.Generator) -> list[int]:
+        """A flip of an own sentence, or any sentence, that is false of the study."""
+        if kind == "flip":
+            return self._false_flips(row, [own], rng)
+        if kind == "random":
+            return [int(one) for one in self._false_of(row, rng.integers(self.count, size=_TRIES))[:1]]
+        return []
 
     @property
     def count(self) -> int:
@@ -188,6 +215,18 @@ class Sentences:
         """One flip of each text that has any that is false of the study."""
         options = (self._false_of(row, np.array(self._flips[text], np.int64)) for text in texts)
         return [int(some[rng.integers(len(some))]) for some in options if len(some)]
+
+    def _elsewhere(
+        self, texts: Sequence[int], rows: Rows, rng: np.random.Generator
+    ) -> list[tuple[int, int, bool]]:
+        """For each text a study that it is false of, of a few that are tried."""
+        found = []
+        for text in texts:
+            for row in rows[rng.integers(len(rows), size=_TRIES)].tolist():
+                if verdict(self.claims[text], self.pairs[row].claims) is False:
+                    found.append((row, text, False))
+                    break
+        return found
 
     def _some(self, texts: Rows, count: int, rng: np.random.Generator) -> list[int]:
         """At most `count` sentences, rare ones sooner."""

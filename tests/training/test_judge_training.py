@@ -1,0 +1,72 @@
+"""A judge trained over a finished encoder: the same twice, never touching the encoder or torch's seed."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.models.judging import TorchJudge
+from xemplar.models.system import RERANKER, open_system
+from xemplar.training.judging import train_judge
+from xemplar.training.loop import train
+from xemplar.training.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny):
+    values = tiny(epochs=1).model_dump()
+    return Recipe.model_validate({**values, "matching": {"layers": 1, "epochs": 2, "batch": 16}})
+
+
+@pytest.fixture(scope="module")
+def model(phantom_corpus, recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judging") / "model"
+    train(phantom_corpus, recipe, folder, recipe_text="")
+    train_judge(phantom_corpus, recipe, folder, out=folder / RERANKER)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manifest(phantom_corpus, recipe, model):
+    return train_judge(phantom_corpus, recipe, model, out=model / RERANKER)
+
+
+def test_a_second_training_gives_the_same_weights_and_leaves_the_seed(
+    phantom_corpus, recipe, model, manifest, tmp_path
+):
+    torch.manual_seed(77)
+    before = torch.get_rng_state()
+    again = train_judge(phantom_corpus, recipe, model, out=tmp_path / "again")
+    assert torch.equal(torch.get_rng_state(), before)
+    one, two = (
+        load_file(folder / "weights.safetensors") for folder in (model / RERANKER, tmp_path / "again")
+    )
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+    assert again["results"] == manifest["results"]
+
+
+def test_a_kept_judge_is_no_worse_than_cosine_among_those_held_back(manifest):
+    found = manifest["results"]
+    assert found["score"] >= found["cosine"]["score"] > 0
+    known = [found[kind] for kind in ("flip", "mined", "random", "film") if found[kind] is not None]
+    assert found["score"] == pytest.approx(np.mean(known))
+
+
+def test_the_folder_opens_as_the_systems_second_stage(model, manifest):
+    encoder, stages = open_system(model)
+    assert isinstance(stages.matcher, TorchJudge)
+    assert stages.matcher.manifest["encoder"] == manifest["encoder"] == encoder.fingerprint
+
+
+def test_a_finished_judge_of_other_settings_is_refused(phantom_corpus, recipe, model, manifest):
+    other = recipe.model_copy(update={"matching": recipe.matching.model_copy(update={"epochs": 3})})
+    with pytest.raises(MismatchError, match="finished judge of other settings"):
+        train_judge(phantom_corpus, other, model, out=model / RERANKER)
+
+
+def test_a_recipe_without_layers_is_refused(phantom_corpus, recipe, model, tmp_path):
+    with pytest.raises(XemplarError, match="no second stage over a dual encoder"):
+        train_judge(
+            phantom_corpus, recipe.model_copy(update={"matching": None}), model, out=tmp_path / "x"
+        )  # fmt: skip
