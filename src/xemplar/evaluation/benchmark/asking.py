@@ -5,8 +5,10 @@ Knows systems and sets of studies; scores nothing by itself.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,7 @@ from xemplar.evaluation.benchmark import retrieving
 from xemplar.evaluation.benchmark.asked import Asked
 from xemplar.evaluation.benchmark.retrieving import Gallery, Matrix
 from xemplar.evaluation.benchmark.systems import System
-from xemplar.folders import fingerprint
+from xemplar.folders import fingerprint, write_atomic
 from xemplar.records import Draft, Film, Vectors
 
 TIMED, WARM = 40, 3
@@ -69,8 +71,8 @@ class Questions:
                 if str(kept["mark"]) == mark:
                     return Seen(kept["views"], kept["owners"], kept["texts"])
         seen = self._see()
-        place.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(place, mark=np.array(mark), views=seen.views, owners=seen.owners, texts=seen.texts)
+        held = {"mark": np.array(mark), "views": seen.views, "owners": seen.owners, "texts": seen.texts}
+        _kept(place, lambda sink: np.savez(sink, **held))
         return seen
 
     def _see(self) -> Seen:
@@ -111,30 +113,47 @@ class Questions:
     def gallery(self) -> Gallery:
         """Scores in all four directions.
 
-        Image to report is ranked as the system's own drafts are: by a vector that has looked at its
-        neighbours, or again by a matcher; the other directions by the encoder's vectors.
+        Between images and reports the ranking is the system's own: image to report by a vector that has
+        looked at its neighbours, where its drafts are; both directions by a matcher, where it has one, of
+        the nearest by cosine. All else is by the encoder's vectors.
         """
-        both = np.isin(self.rows, retrieving.both(self.asked))
         gallery: dict[str, Matrix] = {}
-        if both.any():
-            plain = self.vectors[both] @ self.texts_of_both.T
-            gallery["report_image"] = plain.T
-            gallery["image_report"] = self._own_ranking(np.flatnonzero(both), plain)
+        both = np.flatnonzero(np.isin(self.rows, retrieving.both(self.asked)))
+        if len(both):
+            gallery["image_report"], gallery["report_image"] = self._between(both)
         if len(self.rows):
             gallery["image_image"] = self.vectors @ self.vectors.T
         if len(self.seen.texts):
             gallery["report_report"] = self.seen.texts @ self.seen.texts.T
         return Gallery(**gallery)
 
-    def _own_ranking(self, rows: NDArray[np.int64], plain: Matrix) -> Matrix:
+    def _between(self, rows: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
+        """Image to report and report to image, of those who have both."""
         policy, stages = self.archive.assembly.policy, self.archive.stages
         cases = [self.cases[row] for row in rows]
+        plain = self.vectors[rows] @ self.texts_of_both.T
         if policy == "augmented" and isinstance(drafter := self.archive.drafter, Augmented):
-            return drafter.neighbourhood.vectors(cases) @ self.texts_of_both.T
-        if policy == "consistent" and stages.matcher is not None:
-            texts = [self.asked.texts[row] for row in retrieving.both(self.asked)]
-            return matched(stages.matcher, cases, texts, plain=plain, first=self.archive.assembly.first)
-        return plain
+            return drafter.neighbourhood.vectors(cases) @ self.texts_of_both.T, plain.T
+        if policy in ("consistent", "evidence") and stages.matcher is not None:
+            first = self.archive.assembly.first
+            near = nearest(plain, first), nearest(plain.T, first).T
+            said = self._matched(stages.matcher, cases, near[0] | near[1])
+            return ahead(plain, said, near[0]), ahead(plain.T, said.T, near[1].T)
+        return plain, plain.T
+
+    def _matched(self, matcher: Matcher, cases: Sequence[Case], asked: NDArray[np.bool_]) -> Matrix:
+        """The matcher's scores of the pairs asked for, as another entry of the same stages left them."""
+        texts = [self.asked.texts[row] for row in retrieving.both(self.asked)]
+        pairs = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
+        mark = fingerprint([matcher.fingerprint, self.asked.facts(), self.frontal, pairs])
+        place = self.runs / (self.system.entry.shares or self.system.entry.name)
+        place /= f"matched.{self.asked.name}.{mark}.npy"
+        if place.exists():
+            kept: Matrix = np.load(place, allow_pickle=False)
+            return kept
+        said = matched(matcher, cases, texts, asked)
+        _kept(place, lambda sink: np.save(sink, said, allow_pickle=False))
+        return said
 
     def drafts(self) -> list[Draft]:
         """A draft for every study with a film."""
@@ -156,10 +175,34 @@ class Questions:
         }
 
 
+def _kept(place: Path, write: Callable[[io.BytesIO], None]) -> None:
+    """Write a file that another entry may be looking for."""
+    sink = io.BytesIO()
+    write(sink)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(place, sink.getvalue())
+
+
+def nearest(scores: Matrix, first: int) -> NDArray[np.bool_]:
+    """(queries, items) which are among each query's `first` highest, equal ones in order."""
+    chosen = np.zeros(scores.shape, np.bool_)
+    np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :first], True, axis=1)
+    return chosen
+
+
+def ahead(plain: Matrix, said: Matrix, chosen: NDArray[np.bool_]) -> Matrix:
+    """Cosines, but that the chosen stand before all others in the order of what was said; ties stay ties."""
+    scores = np.array(plain, np.float32)
+    for row, near in enumerate(chosen):
+        order = np.unique(said[row, near], return_inverse=True)[1].reshape(-1)
+        scores[row, near] = 2.0 + order
+    return scores
+
+
 def matched(
-    matcher: Matcher, cases: Sequence[Case], texts: Sequence[str], *, plain: Matrix, first: int
+    matcher: Matcher, cases: Sequence[Case], texts: Sequence[str], asked: NDArray[np.bool_]
 ) -> Matrix:
-    """The `first` nearest texts of each case ranked again by a matcher, before all others by cosine.
+    """(cases, texts) a matcher's scores of the pairs asked for, NaN elsewhere.
 
     A study's several films are matched one by one and averaged; equal texts have one score.
     """
@@ -169,12 +212,11 @@ def matched(
     take = getattr(states, "take", None)
     if take is None:
         raise XemplarError("a matcher whose prepared texts can't be taken one by one")
-    scores = np.array(plain, np.float32)
+    found = np.full(asked.shape, np.nan, np.float32)
     for row, case in enumerate(cases):
-        near = np.argsort(-plain[row], kind="stable")[:first]
-        asked = np.unique(places[near])
-        said = matcher.match([film.image for film in case.films], take(asked.tolist())).scores.mean(axis=0)
-        order = np.unique(said, return_inverse=True)[1].reshape(-1)  # ties stay ties
-        rank = dict(zip(asked.tolist(), order.tolist(), strict=True))
-        scores[row, near] = [2.0 + rank[place] for place in places[near].tolist()]
-    return scores
+        rows = np.unique(places[asked[row]])
+        said = np.full(len(known), np.nan, np.float32)
+        images = [film.image for film in case.films]
+        said[rows] = matcher.match(images, take(rows.tolist())).scores.mean(axis=0)
+        found[row] = np.where(asked[row], said[places], np.nan)
+    return found

@@ -133,9 +133,10 @@ def _scores(table: Json) -> Iterator[str]:
 
 ABOUT = {
     "retrieval": (
-        "In a gallery of the asked studies. Image to report is ranked as the system's own drafts are (by a "
-        "matcher, or after looking at neighbours, where it has them), the others by its vectors; label mAP "
-        "counts as right whoever shares a truly present finding, one's own patient left out.",
+        "In a gallery of the asked studies. Between images and reports each system ranks as it does: by "
+        "its vectors, of which a matcher orders the nearest anew where it has one, both ways; or, image to "
+        "report, by a vector that has looked at its neighbours. Label mAP is by vectors alone; whoever "
+        "shares a truly present finding is right, one's own patient left out.",
         "",
     ),
     "drafts": (
