@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,12 @@ class Questions:
                 if str(kept["mark"]) == mark:
                     return Seen(kept["views"], kept["owners"], kept["texts"])
         seen = self._see()
-        held = {"mark": np.array(mark), "views": seen.views, "owners": seen.owners, "texts": seen.texts}
+        held: dict[str, Any] = {
+            "mark": np.array(mark),
+            "views": seen.views,
+            "owners": seen.owners,
+            "texts": seen.texts,
+        }
         _kept(place, lambda sink: np.savez(sink, **held))
         return seen
 

@@ -40,7 +40,9 @@ class Floors:
 
     def columns(self, asked: Asked) -> Iterator[tuple[str, Columns]]:
         """Each floor's name and what every study got of it."""
-        alike: Columns = {f"{CLASS}{ALIKE}": np.zeros(asked.truth.shape)} if asked.findings else {}
+        alike: Columns = (
+            {f"{CLASS}{ALIKE}": np.zeros(asked.truth.shape)} if asked.findings and asked.filmed.any() else {}
+        )
         yield CHANCE, chance_columns(asked) | alike
         if self.linear is not None:
             yield LINEAR, self._by_linear(self.linear, asked)

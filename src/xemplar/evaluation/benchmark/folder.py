@@ -5,6 +5,7 @@ Knows names of files and when a result is still that of the same entry; runs not
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -103,7 +104,8 @@ class BenchmarkFolder:
         shared = self.origin(self.plan().entry(entry.shares)) if entry.shares else None
         corpora = [self._opened(place).fingerprint for place in (self.sets.learnt, *self.sets.asked.values())]
         said = entry.model_dump(mode="json")
-        return fingerprint([said, shared, corpora, list(self.sets.asked), __version__])
+        taken = None if entry.model is None else _contents(entry.model / "model.json")
+        return fingerprint([said, taken, shared, corpora, list(self.sets.asked), __version__])
 
     def ready(self, entry: Entry) -> None:
         """Make room for an entry: what another origin left is removed, its own is kept and goes on."""
@@ -131,7 +133,9 @@ class BenchmarkFolder:
 
     def finish(self, entry: Entry, result: Json) -> None:
         """Write an entry's result; from here on it is done."""
-        text = json.dumps({"origin": self.origin(entry), **result}, indent=1, allow_nan=False)
+        mark = self.run(entry) / "origin"  # as it was when the entry was started
+        origin = mark.read_text().strip() if mark.exists() else self.origin(entry)
+        text = json.dumps({"origin": origin, **result}, indent=1, allow_nan=False)
         write_atomic(self.run(entry) / "result.json", (text + "\n").encode())
 
     def fail(self, entry: Entry, why: str) -> None:
@@ -148,6 +152,10 @@ class BenchmarkFolder:
         """Why an entry couldn't be run; None where it wasn't tried or was done."""
         found = _read(self.run(entry) / "failed.json")
         return None if found is None else str(found["why"])
+
+
+def _contents(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def _read(path: Path) -> Json | None:

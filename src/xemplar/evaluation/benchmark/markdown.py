@@ -50,13 +50,14 @@ def less(score: Json) -> str:
     return f"{mark}{sign}{spread(score)}{mark}"
 
 
-def markdown(table: Json) -> str:
-    """The whole page."""
+def markdown(table: Json, *, title: str = "Benchmark", level: int = 1, told: str = "") -> str:
+    """The whole page, or with a deeper `level` a part of one; `told` is said of where it comes from."""
     parts = [
-        "# Benchmark",
+        f"# {title}",
         "",
         f"**{table['heading']}**",
         "",
+        *([told, ""] if told else []),
         *_opening(table),
         "",
         *_aims(table),
@@ -68,7 +69,9 @@ def markdown(table: Json) -> str:
         *_costs(table),
         *_failures(table),
     ]
-    return "\n".join(parts).rstrip() + "\n"
+    deeper = "#" * (level - 1)
+    lines = [f"{deeper}{line}" if line.startswith("#") else line for line in parts]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def _opening(table: Json) -> Iterator[str]:

@@ -189,7 +189,10 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
     A recipe that is named and not there is refused; one of the five that isn't shipped is left out and told.
     """
     ours = CAPTIONS if texts == "captions" and OURS not in settings.recipes else OURS
-    recipes, left_out = _recipes(settings, ours) if trains else ([], {})
+    recipes, left_out = _recipes(settings, ours)
+    if not trains:
+        left_out |= dict.fromkeys(recipes, "no study to train on has both film and text")
+        recipes = []
     entries = [Entry(name=FLOORS, system=FLOORS, recipe=FLOORS, seed=settings.seed)]
     entries += [
         Entry(name=name, system=name, recipe=name, model=path.resolve())

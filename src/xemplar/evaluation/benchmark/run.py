@@ -48,8 +48,6 @@ def begin(
     opened = Corpus.open(path / sets.learnt)
     pairs = any(study.views and study.text.strip() for study in opened.part("train"))
     plan = make_plan(settings, texts=opened.settings.texts, trains=pairs)
-    if not pairs:
-        told("no study to train on has both film and text: what needs training is left out")
     for name, why in plan.left_out.items():
         told(f"left out: {name} ({why})")
     folder = BenchmarkFolder(path)

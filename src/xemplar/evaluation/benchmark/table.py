@@ -6,7 +6,7 @@ Knows results and measures; knows no page. Whatever wasn't won stands in it like
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +23,7 @@ from xemplar.evaluation.benchmark.measures import Measure, Runs, only
 from xemplar.evaluation.benchmark.plan import FLOORS, ONE_VIEW, Against, Entry
 from xemplar.evaluation.benchmark.said import text_columns
 from xemplar.evaluation.printed import defined
-from xemplar.metrics.statistics import Resampler
+from xemplar.metrics.statistics import Interval, Resampler
 
 HEADINGS = {
     "synthetic": "Re-implementations trained from scratch on synthetic drawings. Says nothing about the "
@@ -56,6 +56,17 @@ class SetOf:
         ours, theirs = self.runs.get(first, {}), self.runs.get(second, {})
         seeds = sorted(set(ours) & set(theirs))
         return self.of(first, seeds or None), self.of(second, seeds or None), seeds
+
+
+def told(interval: Interval) -> Json:
+    """An interval as it stands in the table; how it was drawn stands there once."""
+    ends = {name: _rounded(getattr(interval, name)) for name in ("value", "low", "high")}
+    return {**ends, "clusters": interval.clusters, "undefined": interval.undefined}
+
+
+def _rounded(value: float) -> float:
+    """To six digits: more are of no patient."""
+    return float(f"{value:.6g}")
 
 
 class Table:
@@ -179,14 +190,14 @@ class Table:
         }  # fmt: skip
 
     def _score(self, measure: Measure, held: SetOf, runs: Runs) -> Json:
-        each = [measure.at([run]) for run in runs]
-        return {**asdict(measure.interval(runs, held.resampler)), "by_seed": each}
+        each = [_rounded(measure.at([run])) for run in runs]
+        return {**told(measure.interval(runs, held.resampler)), "by_seed": each}
 
     def _less(self, held: SetOf, which: tuple[Measure, Measure], systems: tuple[str, str]) -> Json:
         """The first system's score less the second's, each by its own measure."""
         ours, theirs, seeds = held.shared(*systems)
         less = measures.difference(which[0].of(ours), which[1].of(theirs), held.resampler)
-        return asdict(less) | {"seeds": seeds}
+        return told(less) | {"seeds": seeds}
 
     def classes(self) -> Iterator[Json]:
         """Every way of every system to classify."""
@@ -223,7 +234,7 @@ class Table:
             less = measures.difference(measure.of(runs[0]), measure.of(runs[1]), resampler)
             yield {
                 "measure": measure.name, "group": measure.group, "seeds": seeds,
-                "first": asdict(first), "second": asdict(second), "difference": asdict(less),
+                "first": told(first), "second": told(second), "difference": told(less),
             }  # fmt: skip
 
     def _both_have(self, against: Against, runs: tuple[Runs, Runs]) -> list[Measure]:
@@ -274,7 +285,7 @@ class Table:
                     )
                     yield {
                         "system": system, "measure": measure.name, "first": here, "second": there,
-                        "difference": asdict(less),
+                        "difference": told(less),
                     }  # fmt: skip
 
     def papers(self) -> Iterator[Json]:

@@ -1,0 +1,105 @@
+"""Publish what `xemplar benchmark` made: its table to docs/results, and docs/benchmark.md from all of them.
+
+    xemplar benchmark OUT
+    python benchmarks/benchmark.py OUT --name drawn
+    python benchmarks/benchmark.py                    # docs/benchmark.md alone, from what is committed
+
+No number on the page is typed by hand. Tables are docs/results/benchmark-NAME.json, shown in the order of
+TITLES.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from machine import machine
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+TITLES = {
+    "drawn": "Drawn films",
+    "drawn-small": "Drawn films, size small",
+    "figures": "Figures and their captions",
+    "texts": "Texts alone",
+}
+HEAD = """# Benchmark
+
+`xemplar benchmark OUT` trains every recipe on one corpus, asks all of them about the same studies and makes
+one table. Without `--corpus` it draws its own: 2,000 studies of site A to learn from and 600 of site B, which
+nobody learns from. On two cores it takes about an hour.
+
+    xemplar benchmark OUT                                   # the five recipes, three seeds each, ablations
+    xemplar benchmark OUT --studies 200 --seeds 1           # a look at it, in minutes
+    xemplar benchmark OUT --corpus CORPUS --recipes txtrayalign,xemplar
+    xemplar benchmark OUT --corpus CORPUS --model theirs=MODEL
+    xemplar benchmark OUT --table --predictions generator=said.jsonl
+
+Each entry (a recipe with a seed, and each ablation) is run in a process of its own, with one thread,
+and leaves `runs/NAME/result.json` and what every study got. The same command goes on where it was stopped,
+leaves out what is done, and tries again what failed; what failed is told and stops nobody else. Ablations
+that change no encoder take the one that is trained already.
+
+`asked.jsonl` names the studies that are asked about. Any other system, a generator too, is scored in the same
+draft table from a file with a line `{"study_id": ..., "text": ...}` for each.
+
+A corpus of captions has no findings: what is left is retrieval, and MedCLIP's scores. One of texts alone
+can only be searched, by a model that is taken (`--model`), beside BM25; one of films alone, likewise. What
+can't be done is said in the table.
+
+What the columns mean, and what is fair about them:
+
+- Everybody retrieves and drafts from the training part alone, and is asked about patients that are not in it.
+- Truth is what the source says, for drawn films what was drawn; reports' claims serve for training and votes.
+- Each system classifies by its own way, and one that has none by the plain way that does best on the very
+  set it is scored on.
+- Each paper's own scores are in a table of their own, of all systems.
+- `xtra` is after X-TRA, whose code was never published; `medclip_medpix` is Mauville's MedCLIP.
+"""
+
+
+def published(folder: Path, name: str) -> None:
+    """A table of a benchmark's folder, with where it was measured."""
+    table = json.loads((folder / "table.json").read_text())
+    for entry in table["entries"]:
+        entry.pop("model", None)
+        entry.pop("policy", None)
+    table["measured"] = machine()
+    # Intervals in one line each: the file is read by people, too.
+    text = re.sub(
+        r"\{\s*(\"value\": [^{}\[\]]*?)\s*\}",
+        lambda found: "{" + re.sub(r"\s+", " ", found[1]) + "}",
+        json.dumps(table, indent=1, ensure_ascii=False),
+    )
+    (RESULTS / f"benchmark-{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def page() -> str:
+    from xemplar.evaluation.benchmark.markdown import markdown
+
+    parts = [HEAD]
+    for name, title in TITLES.items():
+        path = RESULTS / f"benchmark-{name}.json"
+        if path.exists():
+            table = json.loads(path.read_text(encoding="utf-8"))
+            told = f"`{table['command']}`, commit {table['measured']['commit']}."
+            parts += [markdown(table, title=title, level=2, told=told)]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--name", choices=list(TITLES), default="drawn")
+    given = parser.parse_args()
+    if given.folder is not None:
+        published(given.folder, given.name)
+    (ROOT / "docs" / "benchmark.md").write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
