@@ -141,3 +141,10 @@ def test_features_of_another_number_are_refused():
     features, made = fitted((*FEATURES, "match margin by x"))
     with pytest.raises(XemplarError, match="3 features"):
         made.probabilities(features[:, :, :3])
+
+
+def test_a_probability_is_the_same_alone_and_in_company():
+    features, made = fitted((*FEATURES, "match margin by x"))
+    together = made.probabilities(features)["Edema"]
+    alone = [made.probabilities(features[row : row + 1])["Edema"][0] for row in range(len(features))]
+    assert np.array_equal(together, alone)

@@ -95,8 +95,10 @@ class Calibration(BaseModel):
             raise XemplarError(
                 f"{features.shape[2]} features", wanted=f"{len(self.features)}: {', '.join(self.features)}"
             )
+        # One product a query: several at once are rounded by how many they are.
         return {
-            name: _probability(fit, features[:, FINDINGS.index(name)]) for name, fit in self.findings.items()
+            name: np.array([_probability(fit, row[None, FINDINGS.index(name)])[0] for row in features])
+            for name, fit in self.findings.items()
         }
 
     def decide(self, finding: str, probability: float) -> tuple[Decision, str]:
