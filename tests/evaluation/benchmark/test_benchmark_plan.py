@@ -57,6 +57,13 @@ def test_the_head_looks_at_as_many_as_the_assembly_says_and_is_taught_so():
     assert entry.retrains == ("neighbours",)
 
 
+def test_another_linear_space_is_another_encoder(plan):
+    homes = {entry.system: entry.home for entry in plan.entries if entry.seed == 1}
+    assert homes["xrem: cosine alone"] == "xrem-1"
+    entry = Entry(name="x-1", system="x", recipe="xemplar", changes={"linear": None}, shares="xemplar-1")
+    assert entry.home == "x-1"
+
+
 def test_every_question_names_systems_that_are_run(plan):
     systems = {entry.system for entry in plan.entries}
     assert len(plan.ablations) > 10

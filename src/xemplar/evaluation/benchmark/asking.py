@@ -64,9 +64,7 @@ class Questions:
     def seen(self) -> Seen:
         """The set in the encoder's eyes, as another entry of the same encoder left it, or seen now."""
         mark = fingerprint([self.archive.encoder.fingerprint, self.asked.facts()])
-        place = (
-            self.runs / (self.system.entry.shares or self.system.entry.name) / f"seen.{self.asked.name}.npz"
-        )
+        place = self.runs / self.system.entry.home / f"seen.{self.asked.name}.npz"
         if place.exists():
             with np.load(place, allow_pickle=False) as kept:
                 if str(kept["mark"]) == mark:
@@ -152,8 +150,7 @@ class Questions:
         texts = [self.asked.texts[row] for row in retrieving.both(self.asked)]
         pairs = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
         mark = fingerprint([matcher.fingerprint, self.asked.facts(), self.frontal, pairs])
-        place = self.runs / (self.system.entry.shares or self.system.entry.name)
-        place /= f"matched.{self.asked.name}.{mark}.npy"
+        place = self.runs / self.system.entry.home / f"matched.{self.asked.name}.{mark}.npy"
         if place.exists():
             kept: Matrix = np.load(place, allow_pickle=False)
             return kept

@@ -93,6 +93,14 @@ class Entry(BaseModel):
         return self
 
     @property
+    def home(self) -> str:
+        """Name of the entry whose encoder, and so whose index and vectors, this one has.
+
+        A linear space beside the network is part of the encoder.
+        """
+        return self.shares if self.shares and "linear" not in self.retrains else self.name
+
+    @property
     def retrains(self) -> tuple[str, ...]:
         """Which second stages an entry that shares its encoder trains for itself."""
         heads = {key.split(".")[0] for key in self.changes} - {"assembly"}
