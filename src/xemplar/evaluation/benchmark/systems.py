@@ -108,8 +108,7 @@ def _copied(shared: Path, own: Path, *, but: list[str]) -> None:
 
 def _indexed(entry: Entry, corpus: Corpus, runs: Path, *, encoder: Encoder) -> Index:
     """The index of the training part: that of the entry whose encoder it is."""
-    other_vectors = "linear" in entry.retrains
-    place = runs / (entry.name if other_vectors else entry.shares or entry.name) / "index"
+    place = runs / entry.home / "index"
     if (place / "index.json").exists():
         return open_index(place, corpus, encoder)
     return build_index(corpus, encoder, place, parts=("train",), engine="exact")

@@ -1,0 +1,22 @@
+"""What `xemplar benchmark` refuses before it draws or trains anything, each in one line."""
+
+import pytest
+from commands import refused
+
+MISTAKES = [
+    (("--size", "huge"), "--size: Input should be"),
+    (("--seeds", "1,b"), "--seeds 'b'"),
+    (("--seeds", "1,1"), "each once"),
+    (("--recipes", "xray"), "no recipe 'xray'"),
+    (("--recipes", "captions", "--size", "published"), "no size 'published'"),
+    (("--model", "xrem=somewhere"), "a recipe's name"),
+    (("--predictions", "said.jsonl"), "wanted NAME=VALUE"),
+    (("--table",), "no plan.json"),
+    (("--corpus", "nowhere"), "no such corpus folder"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), MISTAKES)
+def test_a_mistake_is_told_and_nothing_is_drawn(tmp_path, options, said):
+    assert said in refused("benchmark", tmp_path / "out", *options)
+    assert not (tmp_path / "out" / "corpora").exists()
