@@ -9,8 +9,8 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.judging import TorchJudge
 from xemplar.models.system import RERANKER, open_system
 from xemplar.training.judging import train_judge
-from xemplar.training.loop import train
 from xemplar.training.recipe import Recipe
+from xemplar.training.stages import train_system
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,7 @@ def recipe(tiny):
 @pytest.fixture(scope="module")
 def model(phantom_corpus, recipe, tmp_path_factory):
     folder = tmp_path_factory.mktemp("judging") / "model"
-    train(phantom_corpus, recipe, folder, recipe_text="")
-    train_judge(phantom_corpus, recipe, folder, out=folder / RERANKER)
+    train_system(phantom_corpus, recipe, folder, recipe_text="")
     return folder
 
 

@@ -13,6 +13,7 @@ from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.models.checkpoint import open_model
 from xemplar.models.system import LINEAR, NEIGHBOURS, RERANKER, open_encoder
+from xemplar.training.judging import train_judge
 from xemplar.training.learners.pairs import PairLearner, pair_recipe
 from xemplar.training.linear import train_linear
 from xemplar.training.loop import Progress, train
@@ -65,7 +66,9 @@ def _nobody(_stage: str) -> Steps:
 
 
 def _reranker(corpus: Corpus, recipe: Recipe, folder: Path, *, recipe_text: str, steps: Steps) -> Json:
-    """X-REM's second stage, of its own matcher."""
+    """X-REM's second stage, of its own matcher; or a judge over a dual encoder's states."""
+    if recipe.matcher is None:
+        return train_judge(corpus, recipe, folder, out=folder / RERANKER, on_progress=_of_loop(steps))
     return train(
         corpus,
         pair_recipe(recipe),
