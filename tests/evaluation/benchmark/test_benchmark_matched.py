@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from xemplar.contracts import Matches
-from xemplar.drafting.policies.case import Case
 from xemplar.evaluation.benchmark.asking import ahead, matched, nearest
 from xemplar.records import Film, PixelHistory
-from xemplar.retrieval import NOBODY
 
 COSINES = np.array([[0.9, 0.5, 0.4, 0.1], [0.2, 0.3, 0.8, 0.7]], np.float32)
 
@@ -34,10 +32,9 @@ class ByLength:
         return Matches(np.stack([image.mean() * lengths for image in images]))
 
 
-def case(*levels):
+def films(*levels):
     pixels = PixelHistory("png", 2, 2)
-    films = [Film(np.full((2, 2), level, np.float32), pixels) for level in levels]
-    return Case(films, np.zeros(2, np.float32), NOBODY)
+    return [Film(np.full((2, 2), level, np.float32), pixels) for level in levels]
 
 
 def test_the_nearest_are_chosen_equal_ones_in_order():
@@ -57,7 +54,7 @@ def test_only_pairs_asked_for_are_matched_and_equal_texts_once():
     matcher = ByLength()
     texts = ["aa", "bbb", "aa", "c"]
     asked = np.array([[True, True, True, False], [False, False, False, True]])
-    said = matched(matcher, [case(1.0), case(0.5)], texts, asked)
+    said = matched(matcher, [films(1.0), films(0.5)], texts, asked=asked)
     assert said[0, :3].tolist() == [2, 3, 2]
     assert np.isnan(said[0, 3])
     assert said[1, 3] == 0.5
@@ -65,5 +62,5 @@ def test_only_pairs_asked_for_are_matched_and_equal_texts_once():
 
 
 def test_several_films_are_averaged():
-    said = matched(ByLength(), [case(1.0, 0.5)], ["aaaa"], np.array([[True]]))
+    said = matched(ByLength(), [films(1.0, 0.5)], ["aaaa"], asked=np.array([[True]]))
     assert said[0, 0] == 3.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,10 @@ from xemplar.evaluation.benchmark.retrieving import Gallery, Matrix
 from xemplar.evaluation.benchmark.systems import System
 from xemplar.folders import fingerprint, write_atomic
 from xemplar.records import Draft, Film, Vectors
+from xemplar.retrieval import Leave
+
+CHUNK = 64
+"""Studies whose films are held at once."""
 
 TIMED, WARM = 40, 3
 """Studies by which a draft's latency is measured, after so many that don't count."""
@@ -55,10 +59,14 @@ class Questions:
         """Of the studies that have a film."""
         return [int(row) for row in retrieving.films(self.asked)]
 
+    def films(self, place: int) -> list[Film]:
+        """What the study of a place among `rows` is asked with; read from the disk whenever asked for."""
+        return self.asked.films(self.rows[place], frontal=self.frontal)
+
     @cached_property
-    def films(self) -> list[Sequence[Film]]:
-        """What each study with a film is asked with."""
-        return [self.asked.films(row, frontal=self.frontal) for row in self.rows]
+    def leaves(self) -> list[Leave]:
+        """Who is left out of each one's answers."""
+        return [self.archive.retriever.leave_of(self.films(place)) for place in range(len(self.rows))]
 
     @cached_property
     def seen(self) -> Seen:
@@ -80,15 +88,19 @@ class Questions:
         return seen
 
     def _see(self) -> Seen:
-        films, owners = [], []
-        for row in self.rows:
-            own = sorted(self.asked.films(row), key=lambda film: film.position != "frontal")
-            films += own
-            owners += [row] * len(own)
+        views: list[Vectors] = []
+        owners: list[int] = []
+        for rows in _chunks(self.rows):
+            films = []
+            for row in rows:
+                own = sorted(self.asked.films(row), key=lambda film: film.position != "frontal")
+                films += own
+                owners += [row] * len(own)
+            views.append(self.archive.retriever.vectors_of(films))
         written = [self.asked.texts[row] for row in retrieving.texts(self.asked)]
         nothing: Vectors = np.zeros((0, 1), np.float32)
         return Seen(
-            self.archive.retriever.vectors_of(films) if films else nothing,
+            np.concatenate(views) if views else nothing,
             np.array(owners, np.int64),
             self.archive.encoder.encode_texts(written) if written else nothing,
         )
@@ -104,10 +116,9 @@ class Questions:
         sums = np.add.reduceat(self.seen.views, starts, axis=0)
         return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), np.float32)
 
-    @cached_property
-    def cases(self) -> list[Case]:
-        """Studies with a film as policies see them."""
-        return self.archive.cases(self.films, self.vectors)
+    def case(self, place: int) -> Case:
+        """A study as policies see it."""
+        return Case(self.films(place), self.vectors[place], self.leaves[place])
 
     @cached_property
     def texts_of_both(self) -> Vectors:
@@ -134,18 +145,18 @@ class Questions:
     def _between(self, rows: NDArray[np.int64]) -> tuple[Matrix, Matrix]:
         """Image to report and report to image, of those who have both."""
         policy, stages = self.archive.assembly.policy, self.archive.stages
-        cases = [self.cases[row] for row in rows]
         plain = self.vectors[rows] @ self.texts_of_both.T
         if policy == "augmented" and isinstance(drafter := self.archive.drafter, Augmented):
+            cases = [Case((), self.vectors[place], self.leaves[place]) for place in rows]
             return drafter.neighbourhood.vectors(cases) @ self.texts_of_both.T, plain.T
         if policy in ("consistent", "evidence") and stages.matcher is not None:
             first = self.archive.assembly.first
             near = nearest(plain, first), nearest(plain.T, first).T
-            said = self._matched(stages.matcher, cases, near[0] | near[1])
+            said = self._matched(stages.matcher, rows, near[0] | near[1])
             return ahead(plain, said, near[0]), ahead(plain.T, said.T, near[1].T)
         return plain, plain.T
 
-    def _matched(self, matcher: Matcher, cases: Sequence[Case], asked: NDArray[np.bool_]) -> Matrix:
+    def _matched(self, matcher: Matcher, rows: NDArray[np.int64], asked: NDArray[np.bool_]) -> Matrix:
         """The matcher's scores of the pairs asked for, as another entry of the same stages left them."""
         texts = [self.asked.texts[row] for row in retrieving.both(self.asked)]
         pairs = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
@@ -154,19 +165,23 @@ class Questions:
         if place.exists():
             kept: Matrix = np.load(place, allow_pickle=False)
             return kept
-        said = matched(matcher, cases, texts, asked)
+        said = matched(matcher, (self.films(place) for place in rows), texts, asked=asked)
         _kept(place, lambda sink: np.save(sink, said, allow_pickle=False))
         return said
 
     def drafts(self) -> list[Draft]:
         """A draft for every study with a film."""
-        return self.archive.draft_many(self.films, vectors=self.vectors)
+        found: list[Draft] = []
+        for places in _chunks(range(len(self.rows))):
+            films = [self.films(place) for place in places]
+            found += self.archive.draft_many(films, vectors=self.vectors[list(places)])
+        return found
 
     def latency(self) -> Json:
         """Seconds that a draft takes from previews to lines, one study after the other."""
-        count = min(len(self.films), TIMED + WARM)
         took = []
-        for films in self.films[:count]:
+        for place in range(min(len(self.rows), TIMED + WARM)):
+            films = self.films(place)
             began = time.perf_counter()
             self.archive.draft(films)
             took.append(time.perf_counter() - began)
@@ -176,6 +191,12 @@ class Questions:
             "median": float(np.median(timed)),
             "p95": float(np.quantile(timed, 0.95)),
         }
+
+
+def _chunks(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    """A few studies at a time, so that few films are held at once."""
+    for start in range(0, len(places), CHUNK):
+        yield places[start : start + CHUNK]
 
 
 def _kept(place: Path, write: Callable[[io.BytesIO], None]) -> None:
@@ -203,9 +224,9 @@ def ahead(plain: Matrix, said: Matrix, chosen: NDArray[np.bool_]) -> Matrix:
 
 
 def matched(
-    matcher: Matcher, cases: Sequence[Case], texts: Sequence[str], asked: NDArray[np.bool_]
+    matcher: Matcher, studies: Iterable[Sequence[Film]], texts: Sequence[str], *, asked: NDArray[np.bool_]
 ) -> Matrix:
-    """(cases, texts) a matcher's scores of the pairs asked for, NaN elsewhere.
+    """(studies, texts) a matcher's scores of the pairs asked for, NaN elsewhere.
 
     A study's several films are matched one by one and averaged; equal texts have one score.
     """
@@ -216,10 +237,10 @@ def matched(
     if take is None:
         raise XemplarError("a matcher whose prepared texts can't be taken one by one")
     found = np.full(asked.shape, np.nan, np.float32)
-    for row, case in enumerate(cases):
+    for row, films in enumerate(studies):
         rows = np.unique(places[asked[row]])
         said = np.full(len(known), np.nan, np.float32)
-        images = [film.image for film in case.films]
+        images = [film.image for film in films]
         said[rows] = matcher.match(images, take(rows.tolist())).scores.mean(axis=0)
         found[row] = np.where(asked[row], said[places], np.nan)
     return found

@@ -44,7 +44,7 @@ class Classes:
     def columns(self, questions: Questions) -> Columns:
         """`class <way>` (n, findings), columns as the set's findings; NaN without a film."""
         asked, vectors = questions.asked, questions.vectors
-        leaves = [case.leave for case in questions.cases]
+        leaves = questions.leaves
         scores = dict(self.ways.scores(vectors, leaves))
         if self.classifier is not None:
             scores[OWN] = self.classifier.probabilities(vectors, leaves)
