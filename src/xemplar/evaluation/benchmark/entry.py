@@ -1,6 +1,6 @@
 """One entry of a benchmark in a process of its own, so that its time and memory are its own.
 
-    python -m xemplar.evaluation.benchmark.entry FOLDER NAME
+    python -m xemplar.evaluation.benchmark.entry FOLDER NAME [train]
 
 Knows the benchmark's folder; schedules nothing. It leaves `runs/<name>/result.json`, written last, or
 `failed.json` with the reason.
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from xemplar.contracts import Json
@@ -30,11 +32,14 @@ from xemplar.evaluation.benchmark.plan import FLOORS, Entry
 from xemplar.evaluation.benchmark.retrieving import retrieval_columns
 from xemplar.evaluation.benchmark.said import claimed_in, draft_columns, text_of
 from xemplar.evaluation.benchmark.steps import Steps
-from xemplar.evaluation.benchmark.systems import System, Trainer, prepared
+from xemplar.evaluation.benchmark.systems import System, Trainer, prepared, trained
 from xemplar.evaluation.printed import defined
 from xemplar.folders import write_atomic
 from xemplar.memory import keep_freed
 from xemplar.records import Presence
+
+TRAIN = "train"
+"""Third argument of the process that only trains."""
 
 FAILED = 3
 """The exit code of an entry that says why it can't be run."""
@@ -42,7 +47,7 @@ FAILED = 3
 
 def run_entry(folder: BenchmarkFolder, entry: Entry, *, train: Trainer | None = None) -> Json:
     """Run an entry from wherever it was left; its result, which is written last."""
-    steps = Steps()
+    steps = Steps(folder.run(entry) / "steps.json")
     with steps.step("open"):
         corpus = folder.corpus()
         sets = folder.asked()
@@ -167,6 +172,17 @@ def _latency(system: System, questions: Questions) -> Json | None:
     return questions.latency() if questions.rows and "drafts" not in system.notes else None
 
 
+def _apart(folder: BenchmarkFolder, entry: Entry, *_: object, **__: object) -> None:
+    """Train in a process of its own, so that what drafts is not seen to need what training needs."""
+    program = [sys.executable, "-m", "xemplar.evaluation.benchmark.entry"]
+    code = subprocess.run([*program, str(folder.path), entry.name, TRAIN], check=False).returncode
+    if code:
+        why = folder.failure(entry) if code == FAILED else None
+        raise XemplarError(
+            why or f"training ended with code {code}", where=str(folder.run(entry) / "log.txt")
+        )
+
+
 def _end_with(parent: int) -> None:
     """End where the process that schedules has ended: nobody would ever read what comes of this one."""
     while os.getppid() == parent:
@@ -181,7 +197,10 @@ def main(arguments: Sequence[str]) -> int:
     folder = BenchmarkFolder(Path(arguments[0]))
     entry = folder.plan().entry(arguments[1])
     try:
-        run_entry(folder, entry)
+        if arguments[2:] == [TRAIN]:
+            trained(entry, taught(folder.corpus(), entry.part), folder.runs)
+        else:
+            run_entry(folder, entry, train=partial(_apart, folder, entry))
     except XemplarError as error:
         folder.fail(entry, str(error))
         return FAILED

@@ -52,7 +52,7 @@ def prepared(
     if entry.model is None:
         recipe = recipe_of(entry)
         with steps.step("train"):
-            model = _trained(entry, corpus, runs, recipe=recipe, train=train)
+            model = trained(entry, corpus, runs, train=train)
     else:
         model = entry.model
     encoder, stages = open_system(model)
@@ -76,11 +76,11 @@ def read_model(folder: Path) -> Json:
     return {}
 
 
-def _trained(entry: Entry, corpus: Corpus, runs: Path, *, recipe: Recipe, train: Trainer | None) -> Path:
+def trained(entry: Entry, corpus: Corpus, runs: Path, *, train: Trainer | None = None) -> Path:
     """The entry's model folder, trained as far as it isn't; without stages of its own, the shared one."""
     from xemplar.training import stages
 
-    own = runs / entry.name / "model"
+    own, recipe = runs / entry.name / "model", recipe_of(entry)
     if entry.shares is None:
         (train or stages.train_system)(corpus, recipe, own, recipe_text=entry.text)
         return own
