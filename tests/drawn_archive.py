@@ -5,11 +5,11 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from xemplar.archive import fitted_to
 from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.drafting.calibration import Calibration, FindingFit
 from xemplar.findings import FINDINGS
 from xemplar.images import PreviewSpec, model_input
+from xemplar.index import fitted_to
 from xemplar.sources import phantom
 
 DRAFTED = ("Cardiomegaly", "Pleural Effusion", "Pneumothorax", "Consolidation", "Support Devices")

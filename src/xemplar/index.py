@@ -50,6 +50,9 @@ DRIFT = 0.5
 
 _CHUNK = 256
 _KEPT = ".encoded"
+PREPARED = "prepared"
+"""Folder within an index's for what a matcher prepares of its texts; each knows whose it is."""
+
 _ITEMS = pa.schema([("item_id", pa.string()), ("study_ids", pa.list_(pa.string()))])
 
 Report = Callable[[int, int], None]

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from drawn_archive import Stub, ingested
-from xemplar import archive as module
-from xemplar.archive import Archive, calibrate, fitted_to, open_archive
+from xemplar.archive import Archive, calibrate, open_archive
+from xemplar.archive import calibrating as module
 from xemplar.contracts import Arrival, Drawable, Stages
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import open_calibration
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.images import PreviewSpec
-from xemplar.index import build_index
+from xemplar.index import build_index, fitted_to
 from xemplar.sources import phantom
 
 # --- calibrate -----

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from handmade import HashEncoder, arrival, corpus_of
-from xemplar.archive import Archive, fitted_to
+from xemplar.archive import Archive
 from xemplar.drafting.calibration import Calibration, FindingFit
 from xemplar.errors import XemplarError
 from xemplar.evaluation.run import evaluate
 from xemplar.findings import FINDINGS
-from xemplar.index import build_index
+from xemplar.index import build_index, fitted_to
 
 TEXTS = ("No pleural effusion.", "Mild cardiomegaly. The lungs are clear.", "No pneumothorax is seen.")
 

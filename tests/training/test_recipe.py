@@ -56,7 +56,7 @@ def test_an_unknown_size_lists_the_known(written):
         load_recipe("txtrayalign", "big")
     with pytest.raises(XemplarError, match="no size 'small'; wanted one of tiny"):
         load_recipe("captions", "small")
-    with pytest.raises(XemplarError, match="sizes.huge is no size"):
+    with pytest.raises(XemplarError, match=r"sizes\.huge is no size"):
         load_recipe(written(lambda text: text + "\n[sizes.tiny]\n[sizes.huge]\n"))
 
 

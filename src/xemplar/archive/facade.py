@@ -1,6 +1,6 @@
-"""The facade: corpus, model, index and calibration, checked against each other; search, draft, classify.
+"""One archive: its corpus, model, index and calibration; search, draft and classify with them.
 
-Knows where the four lie and whether they fit; leaves the work to the rooms below.
+Knows which room does what; how the four are opened and fitted is told next door.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xemplar import drafting
 from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
-from xemplar.corpus import Corpus, describe_part
+from xemplar.corpus import Corpus
 from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.judges import ByLikeness, ByVerdict, Filter, filter_for
 from xemplar.drafting.policies.augmented import Augmented, Neighbourhood
@@ -26,9 +26,9 @@ from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.policies.head import Head
 from xemplar.drafting.policies.top import Top
 from xemplar.errors import XemplarError
-from xemplar.folders import fingerprint, read_manifest
+from xemplar.folders import fingerprint
 from xemplar.images import load_film
-from xemplar.index import VERSION, Index, fitted_to, open_index
+from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval import Leave, Query, Retriever
 
@@ -43,7 +43,11 @@ Views = Film | Sequence[Film]
 
 
 class Archive:
-    """One index, with the corpus and the model it was made from, and a calibration where there is one."""
+    """One index, with the corpus and the model it was made from, and a calibration where there is one.
+
+    `kept` is a folder for what a matcher prepares of the archive's texts, which is found there again;
+    without one it is prepared at every opening, and held in memory.
+    """
 
     def __init__(
         self,
@@ -53,9 +57,10 @@ class Archive:
         *,
         calibration: Calibration | None = None,
         stages: Stages | None = None,
+        kept: Path | None = None,
     ) -> None:
         self.corpus, self.encoder, self.index, self.calibration = corpus, encoder, index, calibration
-        self.stages = stages or Stages()
+        self.stages, self._kept = stages or Stages(), kept
         self.uncalibrated = XemplarError(
             "no calibration is open, so nothing says when to be silent",
             wanted="a calibration folder",
@@ -222,7 +227,7 @@ class Archive:
         """A policy that needs no calibration."""
         asked, stages = self.assembly, self.stages
         if asked.policy == "consistent":
-            return Consistent(self.retriever, asked, self._filter, matcher=stages.matcher)
+            return Consistent(self.retriever, asked, self._filter, matcher=stages.matcher, folder=self._kept)
         if asked.policy == "augmented":
             if stages.augmenter is None:
                 raise XemplarError(
@@ -272,118 +277,6 @@ class Archive:
             "calibrated": self.calibration is not None,
             "fingerprint": self.fingerprint,
         }
-
-
-def open_archive(
-    index: Path | str,
-    *,
-    corpus: Path | str | None = None,
-    model: Path | str | None = None,
-    calibration: Path | str | None = None,
-    calibrated: bool = True,
-) -> Archive:
-    """Open an index folder with the corpus and model its manifest names, or with those given.
-
-    A `calibration` folder beside the index is taken where none is named, and none at all where
-    `calibrated` is false. Whatever doesn't fit is refused, naming both sides.
-    """
-    from xemplar.models.system import open_system  # torch is loaded only once a model is wanted
-
-    folder = Path(index)
-    manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
-    places = {name: folder / origin for name, origin in manifest["origins"].items()}
-    for name, given in (("corpus", corpus), ("model", model)):
-        if given is not None:
-            places[name] = Path(given)
-        elif name not in places:
-            raise XemplarError(
-                f"the index does not say where its {name} lies",
-                where=str(folder),
-                remedy=f"name it: --{name}",
-            )
-    opened = Corpus.open(places["corpus"])
-    encoder, stages = open_system(places["model"])
-    found = open_index(folder, opened, encoder)
-    archive = Archive(opened, encoder, found, stages=stages)
-    if calibrated:
-        _calibrate_from(archive, calibration, folder.parent / "calibration")
-    return archive
-
-
-def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) -> None:
-    """Take the calibration named, or the one beside the index; one nobody named stops drafting alone."""
-    if named is None and not beside.is_dir():
-        return
-    index = fitted_to(archive.index)
-    try:
-        names = archive.evidence.names if archive.evidence else drafting.FEATURES
-        archive.calibration = drafting.open_calibration(named or beside, index=index, names=names)
-    except XemplarError as error:
-        if named is not None:
-            raise
-        archive.uncalibrated = archive.unclassified = error
-        return
-    try:
-        archive.classify_by(classifying.open_fitted(named or beside, index=index))
-    except XemplarError as error:
-        archive.unclassified = classifying.unfit(archive.corpus, archive.index) or error
-
-
-def calibrate(archive: Archive, folder: Path) -> Calibration:
-    """Fit probabilities and thresholds on the validation part of the archive's corpus, and its classifier.
-
-    Refused where the index holds validation patients, since they would find themselves; a study of
-    which a film, or nearly, is in another split as well is left out and counted.
-    """
-    if archive.corpus.settings.texts == "captions":
-        raise XemplarError(
-            "a corpus of captions has no findings to calibrate", remedy="caption drafts need none"
-        )
-    if archive.evidence is None:
-        raise XemplarError("no sentence in the index", where=str(archive.corpus.folder))
-    if "val" in archive.index.manifest["parts"]:
-        raise XemplarError("the index holds the validation part", wanted="an index of train alone")
-    asked = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
-    kept, copies = archive.corpus.held_apart(asked)
-    studies = list(kept)
-    if not studies:
-        left = f", {copies} left out whose films are in another split too" if copies else ""
-        raise XemplarError(
-            f"no validation study with images and text{left}", where=str(archive.corpus.folder)
-        )
-    queries = [archive.films_of(study) for study in studies]
-    vectors = archive.retriever.vectors_of(queries)
-    leaves = [archive.retriever.leave_of(query) for query in queries]
-    images = [[film.image for film in query] for query in queries]
-    evidence = archive.evidence.features(vectors, leaves, images)
-    title = describe_part(archive.corpus.settings.provenance, studies)
-    fitted = drafting.fit(
-        evidence,
-        studies,
-        index=fitted_to(archive.index),
-        title=title,
-        near_duplicates=copies,
-        names=archive.evidence.names,
-    )
-    drafting.save_calibration(folder, fitted)
-    truths = [drafting.truth_of(study) for study in studies]
-    held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
-    _fit_classifier(archive, folder, held)
-    return fitted
-
-
-def _fit_classifier(archive: Archive, folder: Path, held: classifying.Held) -> None:
-    """Fit and take the classifier; where that can't be, an older one is gone and the archive says why."""
-    assert archive.evidence is not None
-    try:
-        features = archive.evidence.features
-        fitted = classifying.fit(archive.retriever, features, held, augmented=archive.head)
-    except XemplarError as error:
-        classifying.drop_fitted(folder)
-        archive.classifier, archive.unclassified = None, error
-    else:
-        classifying.save_fitted(folder, fitted)
-        archive.classify_by(fitted)
 
 
 def _films(views: Views) -> Sequence[Film]:

@@ -1,0 +1,19 @@
+"""The facade: corpus, model, index and calibration, checked against each other; search, draft, classify.
+
+Knows where the four lie and whether they fit; leaves the work to the rooms below.
+"""
+
+from xemplar.archive.calibrating import calibrate
+from xemplar.archive.facade import BLANK, CAPTIONS, STOPPED, SYNTHETIC_ONLY, Archive, Views
+from xemplar.archive.opening import open_archive
+
+__all__ = [
+    "BLANK",
+    "CAPTIONS",
+    "STOPPED",
+    "SYNTHETIC_ONLY",
+    "Archive",
+    "Views",
+    "calibrate",
+    "open_archive",
+]

@@ -1,0 +1,73 @@
+"""What is fitted on an archive's validation part: when to state and to be silent, and how to classify.
+
+Knows who may be learnt from and who is left out; the fits are in the rooms below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xemplar import classify as classifying
+from xemplar import drafting
+from xemplar.archive.facade import Archive
+from xemplar.corpus import describe_part
+from xemplar.drafting.calibration import Calibration
+from xemplar.errors import XemplarError
+from xemplar.index import fitted_to
+
+
+def calibrate(archive: Archive, folder: Path) -> Calibration:
+    """Fit probabilities and thresholds on the validation part of the archive's corpus, and its classifier.
+
+    Refused where the index holds validation patients, since they would find themselves; a study of
+    which a film, or nearly, is in another split as well is left out and counted.
+    """
+    if archive.corpus.settings.texts == "captions":
+        raise XemplarError(
+            "a corpus of captions has no findings to calibrate", remedy="caption drafts need none"
+        )
+    if archive.evidence is None:
+        raise XemplarError("no sentence in the index", where=str(archive.corpus.folder))
+    if "val" in archive.index.manifest["parts"]:
+        raise XemplarError("the index holds the validation part", wanted="an index of train alone")
+    asked = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
+    kept, copies = archive.corpus.held_apart(asked)
+    studies = list(kept)
+    if not studies:
+        left = f", {copies} left out whose films are in another split too" if copies else ""
+        raise XemplarError(
+            f"no validation study with images and text{left}", where=str(archive.corpus.folder)
+        )
+    queries = [archive.films_of(study) for study in studies]
+    vectors = archive.retriever.vectors_of(queries)
+    leaves = [archive.retriever.leave_of(query) for query in queries]
+    images = [[film.image for film in query] for query in queries]
+    evidence = archive.evidence.features(vectors, leaves, images)
+    title = describe_part(archive.corpus.settings.provenance, studies)
+    fitted = drafting.fit(
+        evidence,
+        studies,
+        index=fitted_to(archive.index),
+        title=title,
+        near_duplicates=copies,
+        names=archive.evidence.names,
+    )
+    drafting.save_calibration(folder, fitted)
+    truths = [drafting.truth_of(study) for study in studies]
+    held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
+    _fit_classifier(archive, folder, held)
+    return fitted
+
+
+def _fit_classifier(archive: Archive, folder: Path, held: classifying.Held) -> None:
+    """Fit and take the classifier; where that can't be, an older one is gone and the archive says why."""
+    assert archive.evidence is not None
+    try:
+        features = archive.evidence.features
+        fitted = classifying.fit(archive.retriever, features, held, augmented=archive.head)
+    except XemplarError as error:
+        classifying.drop_fitted(folder)
+        archive.classifier, archive.unclassified = None, error
+    else:
+        classifying.save_fitted(folder, fitted)
+        archive.classify_by(fitted)

@@ -1,0 +1,74 @@
+"""An archive opened from its folders, each checked against the others.
+
+Knows where corpus, model, index and calibration lie, and which fits which.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from xemplar import classify as classifying
+from xemplar import drafting
+from xemplar.archive.facade import Archive
+from xemplar.corpus import Corpus
+from xemplar.errors import XemplarError
+from xemplar.folders import read_manifest
+from xemplar.index import PREPARED, VERSION, fitted_to, open_index
+
+
+def open_archive(
+    index: Path | str,
+    *,
+    corpus: Path | str | None = None,
+    model: Path | str | None = None,
+    calibration: Path | str | None = None,
+    calibrated: bool = True,
+) -> Archive:
+    """Open an index folder with the corpus and model its manifest names, or with those given.
+
+    A `calibration` folder beside the index is taken where none is named, and none at all where
+    `calibrated` is false. Whatever doesn't fit is refused, naming both sides.
+    """
+    from xemplar.models.system import open_system  # torch is loaded only once a model is wanted
+
+    folder = Path(index)
+    manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
+    places = {name: folder / origin for name, origin in manifest["origins"].items()}
+    for name, given in (("corpus", corpus), ("model", model)):
+        if given is not None:
+            places[name] = Path(given)
+        elif name not in places:
+            raise XemplarError(
+                f"the index does not say where its {name} lies",
+                where=str(folder),
+                remedy=f"name it: --{name}",
+            )
+    opened = Corpus.open(places["corpus"])
+    encoder, stages = open_system(places["model"])
+    found = open_index(folder, opened, encoder)
+    # Where nothing can be written, what is prepared is held in memory.
+    kept = folder / PREPARED if os.access(folder, os.W_OK) else None
+    archive = Archive(opened, encoder, found, stages=stages, kept=kept)
+    if calibrated:
+        _calibrate_from(archive, calibration, folder.parent / "calibration")
+    return archive
+
+
+def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) -> None:
+    """Take the calibration named, or the one beside the index; one nobody named stops drafting alone."""
+    if named is None and not beside.is_dir():
+        return
+    index = fitted_to(archive.index)
+    try:
+        names = archive.evidence.names if archive.evidence else drafting.FEATURES
+        archive.calibration = drafting.open_calibration(named or beside, index=index, names=names)
+    except XemplarError as error:
+        if named is not None:
+            raise
+        archive.uncalibrated = archive.unclassified = error
+        return
+    try:
+        archive.classify_by(classifying.open_fitted(named or beside, index=index))
+    except XemplarError as error:
+        archive.unclassified = classifying.unfit(archive.corpus, archive.index) or error
