@@ -24,6 +24,7 @@ def benchmark(
     recipes: Annotated[str, typer.Option(help="With commas; default: the five.")] = "",
     seeds: Annotated[str, typer.Option(help="Of training, with commas.")] = "1,2,3",
     ablations: Annotated[bool, typer.Option(help="What each part brings, and learning curves.")] = True,
+    curve: Annotated[str, typer.Option(help="Recipes with a learning curve, with commas.")] = "xemplar",
     studies: Annotated[int, typer.Option(help="Studies to draw of site A.", min=40)] = 2000,
     corpus: Annotated[Path | None, typer.Option(help="A corpus folder, in the place of drawn films.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER, a model taken as it is.")] = None,
@@ -46,6 +47,7 @@ def benchmark(
 
     asked: dict[str, object] = {"size": size, "ablations": ablations, "studies": studies}
     asked |= {"recipes": _words(recipes), "seeds": _numbers(seeds), "replicates": replicates}
+    asked["curve"] = _words(curve)
     asked["models"] = pairs_of(model or [], "--model")
     files = pairs_of(predictions or [], "--predictions")
     folder = BenchmarkFolder(out) if table_only else begin(out, _settings(asked), corpus=corpus, told=tell)

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from xemplar.contracts import Json
 from xemplar.errors import XemplarError
+from xemplar.evaluation.benchmark.ablations import ONE_VIEW, Variant, ablations_of
 from xemplar.records import TextKind
 from xemplar.training.recipe import Recipe, Size, load_recipe, shipped_recipes
 
@@ -143,17 +144,6 @@ class Plan(BaseModel):
         return [entry for entry in self.entries if entry.system == system]
 
 
-class _Variant(BaseModel):
-    """A system that differs from its recipe in one thing, and the comparisons that it is made for."""
-
-    recipe: str
-    what: str
-    changes: dict[str, Any]
-    asks: tuple[tuple[str, str, str], ...]
-    """A question, and the two that answer it, the first less the second: "" is the recipe itself."""
-    shares: bool = True
-
-
 def recipe_of(entry: Entry) -> Recipe:
     """An entry's recipe with its seed and changes laid over, as it stood when the plan was made."""
     return Recipe.model_validate(entry.values)
@@ -206,7 +196,7 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
         Entry(name=name, system=name, recipe=name, model=path.resolve())
         for name, path in settings.models.items()
     ]
-    variants: list[_Variant] = []
+    variants: list[Variant] = []
     if settings.ablations:
         variants, missing = _variants(settings, recipes)
         left_out |= missing
@@ -215,7 +205,7 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
         entries += [_main(settings, name, seed) for name in recipes]
         entries += [_varied(settings, one, seed) for one in variants if one.shares or first]
         if first:
-            entries += _curves(settings, recipes)
+            entries += _curves(settings, recipes, ours)
     asked = [against for one in variants for against in _asked_of(one)]
     return Plan(
         ours=ours,
@@ -249,7 +239,7 @@ def _main(settings: BenchmarkSettings, recipe: str, seed: int) -> Entry:
     )
 
 
-def _varied(settings: BenchmarkSettings, variant: _Variant, seed: int) -> Entry:
+def _varied(settings: BenchmarkSettings, variant: Variant, seed: int) -> Entry:
     whole = _main(settings, variant.recipe, seed)
     return Entry(
         name=f"{whole.system}.{variant.what.replace(' ', '_')}-{seed}",
@@ -260,10 +250,11 @@ def _varied(settings: BenchmarkSettings, variant: _Variant, seed: int) -> Entry:
     )  # fmt: skip
 
 
-def _curves(settings: BenchmarkSettings, recipes: Sequence[str]) -> Iterator[Entry]:
+def _curves(settings: BenchmarkSettings, recipes: Sequence[str], ours: str) -> Iterator[Entry]:
     """Of the recipes asked for, one entry a share of the patients."""
+    asked = [ours if name == OURS else name for name in settings.curve]
     for recipe in recipes if settings.ablations else ():
-        for share in settings.shares if recipe in settings.curve else ():
+        for share in settings.shares if recipe in asked else ():
             whole = _main(settings, recipe, settings.seeds[0])
             yield whole.model_copy(
                 update={
@@ -274,15 +265,12 @@ def _curves(settings: BenchmarkSettings, recipes: Sequence[str]) -> Iterator[Ent
             )
 
 
-ONE_VIEW, COSINE, ITM = "one view", "cosine alone", "cosine + ITM"
-
-
-def _variants(settings: BenchmarkSettings, recipes: Sequence[str]) -> tuple[list[_Variant], dict[str, str]]:
+def _variants(settings: BenchmarkSettings, recipes: Sequence[str]) -> tuple[list[Variant], dict[str, str]]:
     """The ablations that the recipes allow; those that a recipe has no table for are told."""
     found, left_out = [], {}
     for name in recipes:
         recipe, _ = load_recipe(name, settings.size)
-        for variant in _ablations(recipe):
+        for variant in ablations_of(recipe):
             try:
                 changed(recipe, variant.changes)
                 found.append(variant.model_copy(update={"recipe": name}))
@@ -291,110 +279,7 @@ def _variants(settings: BenchmarkSettings, recipes: Sequence[str]) -> tuple[list
     return found, left_out
 
 
-def _ablations(recipe: Recipe) -> list[_Variant]:
-    """What each recipe's claims need to be believed."""
-    table = {
-        "txtrayalign": _of_txtrayalign, "medclip_medpix": _of_medclip, "xrem": _of_xrem, "xtra": _of_xtra,
-        OURS: _of_xemplar,
-    }  # fmt: skip
-    return table[recipe.name](recipe) if recipe.name in table else []
-
-
-def _of_txtrayalign(recipe: Recipe) -> list[_Variant]:
-    return [
-        _switch(recipe, "teacher", "objective.teacher", on=1.0, question="a teacher's targets"),
-    ]
-
-
-def _of_medclip(recipe: Recipe) -> list[_Variant]:
-    changes, asks = {"objective.alignment": "info_nce"}, ("soft targets against InfoNCE", "", "InfoNCE")
-    return [_Variant(recipe=recipe.name, what="InfoNCE", changes=changes, asks=(asks,), shares=False)]
-
-
-def _of_xrem(recipe: Recipe) -> list[_Variant]:
-    cosine = {"assembly.policy": "top", "assembly.unit": "report"}
-    random = "random negatives"
-    return [
-        _Variant(
-            recipe=recipe.name, what=COSINE, changes=cosine,
-            asks=(("all stages against cosine alone", "", COSINE),),
-        ),
-        _Variant(
-            recipe=recipe.name, what=ITM, changes={"assembly.filter": "none"},
-            asks=(("ITM above cosine alone", ITM, COSINE), ("the filter above ITM", "", ITM)),
-        ),
-        _Variant(
-            recipe=recipe.name, what=random, changes={"matching.negatives": "random"},
-            asks=(("negatives mined by labels against random ones", "", random),),
-        ),
-    ]  # fmt: skip
-
-
-def _of_xtra(recipe: Recipe) -> list[_Variant]:
-    looks: dict[str, Json] = {
-        "no neighbours": {"neighbours.sources": []},
-        "random neighbours": {"neighbours.pick": "random"},
-        "images alone": {"neighbours.sources": ["image"]},
-        "reports alone": {"neighbours.sources": ["report"]},
-    }
-    found = [
-        _Variant(
-            recipe=recipe.name, what=what, changes=changes,
-            asks=((f"images and reports as neighbours against {what}", "", what),),
-        )
-        for what, changes in looks.items()
-    ]  # fmt: skip
-    without = {"objective.classes": 0.0, "objective.same_findings": 0.0}
-    asks = ("class supervision", "", "without classes")
-    return [
-        *found,
-        _Variant(recipe=recipe.name, what="without classes", changes=without, asks=(asks,), shares=False),
-    ]
-
-
-def _of_xemplar(recipe: Recipe) -> list[_Variant]:
-    claims = recipe.objective.positives == "claims"
-    what = "targets by text" if claims else "targets by claims"
-    both = ("", what) if claims else (what, "")
-    nearest = {"assembly.policy": "top", "assembly.unit": "report", "assembly.count": 1}
-    return [
-        _switch(recipe, "flips", "objective.flips", on=1, question="negatives with a claim flipped"),
-        _Variant(
-            recipe=recipe.name, what=what, changes={"objective.positives": "text" if claims else "claims"},
-            asks=(("targets that know claims", *both),), shares=False,
-        ),
-        _Variant(
-            recipe=recipe.name, what="nearest report", changes=nearest,
-            asks=(("evidence against the nearest report", "", "nearest report"),),
-        ),
-        *_without(recipe, "linear", "a linear space beside the network"),
-        *_without(recipe, "matching", "a matcher's scores as evidence"),
-        _Variant(
-            recipe=recipe.name, what=ONE_VIEW, changes={}, asks=(("both views against one", "", ONE_VIEW),)
-        ),
-    ]  # fmt: skip
-
-
-def _without(recipe: Recipe, table: str, question: str) -> list[_Variant]:
-    """The recipe without a stage that it has."""
-    if getattr(recipe, table) is None:
-        return []
-    what = f"without {table}"
-    return [_Variant(recipe=recipe.name, what=what, changes={table: None}, asks=((question, "", what),))]
-
-
-def _switch(recipe: Recipe, what: str, key: str, *, on: float, question: str) -> _Variant:
-    """The recipe without something that it has, or with something that it hasn't."""
-    has = getattr(recipe.objective, key.split(".")[1]) > 0
-    name = f"without {what}" if has else f"with {what}"
-    first, second = ("", name) if has else (name, "")
-    changes = {key: type(on)(0) if has else on}
-    return _Variant(
-        recipe=recipe.name, what=name, changes=changes, asks=((question, first, second),), shares=False
-    )
-
-
-def _asked_of(variant: _Variant) -> list[Against]:
+def _asked_of(variant: Variant) -> list[Against]:
     def system(what: str) -> str:
         return f"{short}: {what}" if what else short
 

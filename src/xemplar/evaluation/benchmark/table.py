@@ -16,11 +16,12 @@ from xemplar import __version__
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
 from xemplar.evaluation.benchmark import measures
+from xemplar.evaluation.benchmark.ablations import ONE_VIEW
 from xemplar.evaluation.benchmark.asked import Asked, Columns, said_columns
 from xemplar.evaluation.benchmark.classifying import CLASS
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder
 from xemplar.evaluation.benchmark.measures import Measure, Runs, only
-from xemplar.evaluation.benchmark.plan import FLOORS, ONE_VIEW, Against, Entry
+from xemplar.evaluation.benchmark.plan import FLOORS, Against, Entry
 from xemplar.evaluation.benchmark.said import text_columns
 from xemplar.evaluation.printed import defined
 from xemplar.metrics.statistics import Interval, Resampler
