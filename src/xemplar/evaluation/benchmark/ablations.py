@@ -30,7 +30,7 @@ def ablations_of(recipe: Recipe) -> list[Variant]:
     """What each recipe's claims need to be believed."""
     table = {
         "txtrayalign": _of_txtrayalign, "medclip_medpix": _of_medclip, "xrem": _of_xrem, "xtra": _of_xtra,
-        OURS: _of_xemplar,
+        "xemplar": _of_xemplar,
     }  # fmt: skip
     return table[recipe.name](recipe) if recipe.name in table else []
 
