@@ -93,7 +93,18 @@ def test_without_ablations_only_mains_and_floors_are_run():
 
 
 def test_captions_have_another_recipe_for_ours():
-    assert make_plan(BenchmarkSettings(), texts="captions").ours == "captions"
+    plan = make_plan(BenchmarkSettings(), texts="captions")
+    assert plan.ours == "captions"
+    assert {entry.system for entry in plan.entries if entry.part < 1} == {
+        "captions: 5% of patients", "captions: 20% of patients",
+    }  # fmt: skip
+
+
+def test_captions_claim_nothing_that_negatives_could_be_mined_by():
+    plan = make_plan(BenchmarkSettings(), texts="captions")
+    assert recipe_of(plan.of("xrem")[0]).matching.negatives == "random"
+    assert "xrem: random negatives" not in {entry.system for entry in plan.entries}
+    assert "claim nothing" in plan.left_out["xrem: negatives mined by labels"]
 
 
 def test_a_corpus_without_pairs_trains_nothing(tmp_path):

@@ -25,6 +25,9 @@ CAPTIONS = "captions"
 FLOORS = "floors"
 """The entry that needs no recipe: what knows nothing, or is linear."""
 
+MINED = "matching.negatives"
+UNMINED = "captions claim nothing, so any other one is a negative"
+
 _SECOND = ("linear", "matching", "neighbours", "assembly")
 """Tables of a recipe that an entry may change and still take another's encoder."""
 
@@ -149,12 +152,14 @@ def recipe_of(entry: Entry) -> Recipe:
     return Recipe.model_validate(entry.values)
 
 
-def _settled(entry: Entry) -> Entry:
+def _settled(entry: Entry, texts: TextKind) -> Entry:
     """The entry with its recipe written out, so that a recipe edited meanwhile changes nothing."""
     if entry.recipe == FLOORS or entry.model is not None:
         return entry
     recipe, text = load_recipe(entry.recipe, entry.size)
     changes = {"training.seed": entry.seed, **entry.changes}
+    if texts == "captions" and recipe.matching is not None:
+        changes[MINED] = "random"
     told = "".join(f"# laid over it: {key} = {value!r}\n" for key, value in changes.items())
     values = changed(recipe, changes).model_dump(mode="json")
     return entry.model_copy(update={"values": values, "text": told + text})
@@ -200,6 +205,13 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
     if settings.ablations:
         variants, missing = _variants(settings, recipes)
         left_out |= missing
+    if texts == "captions":
+        variants = [one for one in variants if MINED not in one.changes]
+        left_out |= {
+            f"{_short(name)}: negatives mined by labels": UNMINED
+            for name in recipes
+            if _mines(settings, name)
+        }
     for seed in settings.seeds:
         first = seed == settings.seeds[0]
         entries += [_main(settings, name, seed) for name in recipes]
@@ -209,8 +221,8 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
     asked = [against for one in variants for against in _asked_of(one)]
     return Plan(
         ours=ours,
-        recipes=tuple(recipes),
-        entries=tuple(map(_settled, entries)),
+        recipes=tuple(map(_short, recipes)),
+        entries=tuple(_settled(entry, texts) for entry in entries),
         ablations=tuple(asked),
         left_out=left_out,
     )
@@ -231,6 +243,11 @@ def _recipes(settings: BenchmarkSettings, ours: str) -> tuple[list[str], dict[st
         except XemplarError as error:
             left_out[name] = str(error)
     return found, left_out
+
+
+def _mines(settings: BenchmarkSettings, name: str) -> bool:
+    recipe, _ = load_recipe(name, settings.size)
+    return recipe.matching is not None and recipe.matching.negatives == "labels"
 
 
 def _main(settings: BenchmarkSettings, recipe: str, seed: int) -> Entry:

@@ -113,19 +113,10 @@ class Table:
     @cached_property
     def main(self) -> list[str]:
         """Systems of the main table: the recipes, models taken, predictions, floors."""
-        recipes = [entry.system for entry in self.plan.entries if self._is_main(entry)]
         others = [*self.settings.models, *self.predictions]
         floors = [name for _, result in self.done for name in result["systems"] if _.recipe == FLOORS]
-        seen = dict.fromkeys([*recipes, *others, *floors])
+        seen = dict.fromkeys([*self.plan.recipes, *others, *floors])
         return [name for name in seen if any(name in one.runs for one in self.sets.values())]
-
-    def _is_main(self, entry: Entry) -> bool:
-        return (
-            entry.recipe in self.plan.recipes
-            and not entry.changes
-            and entry.part == 1
-            and entry.views == "all"
-        )
 
     @cached_property
     def ours(self) -> str | None:
@@ -247,7 +238,7 @@ class Table:
     def curves(self) -> Iterator[Json]:
         """Scores by the share of training patients."""
         for recipe in self.plan.recipes:
-            points = [entry for entry in self.plan.entries if entry.recipe == recipe and not entry.changes]
+            points = [e for e in self.plan.entries if e.system.partition(":")[0] == recipe and not e.changes]
             seeds = {entry.seed for entry in points if entry.part < 1}
             points = [e for e in points if e.seed in seeds and e.views == "all" and self.results[e.name]]
             if not any(entry.part < 1 for entry in points):
