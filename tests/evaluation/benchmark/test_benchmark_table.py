@@ -100,6 +100,7 @@ def test_ours_is_held_against_each_other_in_pairs(table):
     found = block(table, MRR)
     less = row(found["differences"], "xrem")
     assert less["seeds"] == [1, 2]
+    assert np.mean(less["by_seed"]) == pytest.approx(less["value"], abs=1e-5)
     assert less["value"] == pytest.approx(0.3, abs=0.02)
     assert less["low"] > 0.27
     assert "xemplar" not in [one["system"] for one in found["differences"]]
@@ -115,6 +116,7 @@ def test_a_floor_of_one_seed_is_compared_with_all_of_ours(table):
     less = row(block(table, MRR)["differences"], "linear floor")
     assert less["seeds"] == []
     assert less["low"] > 0
+    assert len(less["by_seed"]) == 2
 
 
 def test_predictions_of_others_are_scored_in_the_same_block(table):
@@ -131,6 +133,7 @@ def test_an_aim_is_reached_where_its_interval_is_clear_of_zero(table):
     one = aims["xemplar above xrem", "B", MRR]
     assert one["reached"]
     assert one["low"] > 0
+    assert (one["seeds_above"], one["seeds"]) == (2, 2)
     assert aims["xemplar above linear floor", "A", MRR]["reached"]
 
 

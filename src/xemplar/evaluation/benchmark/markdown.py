@@ -105,16 +105,12 @@ def _aims(table: Json) -> list[str]:
     if not table["aims"]:
         return []
     rows = [
-        [
-            aim["aim"],
-            aim["set"],
-            aim["measure"],
-            less(aim),
-            "reached" if aim["reached"] else "**not reached**",
-        ]
+        [aim["aim"], aim["set"], aim["measure"], less(aim), f"{aim['seeds_above']} of {aim['seeds']}",
+         "reached" if aim["reached"] else "not reached"]
         for aim in table["aims"]
-    ]
-    return ["## What was aimed at", "", *rows_of(["aim", "set", "measure", "difference", ""], rows)]
+    ]  # fmt: skip
+    head = ["aim", "set", "measure", "difference", "seeds above", ""]
+    return ["## What was aimed at", "", *rows_of(head, rows)]
 
 
 def _scores(table: Json) -> Iterator[str]:

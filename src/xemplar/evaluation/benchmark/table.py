@@ -65,6 +65,13 @@ def told(interval: Interval) -> Json:
     return {**ends, "clusters": interval.clusters, "undefined": interval.undefined}
 
 
+def _by_seed(which: tuple[Measure, Measure], ours: Runs, theirs: Runs) -> list[float]:
+    """What each seed's training gives by itself; one run of the other serves all of ours."""
+    others = list(theirs) if len(theirs) == len(ours) else [theirs[0]] * len(ours)
+    pairs = zip(ours, others, strict=True)
+    return [_rounded(which[0].at([one]) - which[1].at([other])) for one, other in pairs]
+
+
 def _rounded(value: float) -> float:
     """To six digits: more are of no patient."""
     return float(f"{value:.6g}")
@@ -189,7 +196,7 @@ class Table:
         """The first system's score less the second's, each by its own measure."""
         ours, theirs, seeds = held.shared(*systems)
         less = measures.difference(which[0].of(ours), which[1].of(theirs), held.resampler)
-        return told(less) | {"seeds": seeds}
+        return told(less) | {"seeds": seeds, "by_seed": _by_seed(which, ours, theirs)}
 
     def classes(self) -> Iterator[Json]:
         """Every way of every system to classify."""
@@ -226,7 +233,8 @@ class Table:
             less = measures.difference(measure.of(runs[0]), measure.of(runs[1]), resampler)
             yield {
                 "measure": measure.name, "group": measure.group, "seeds": seeds,
-                "first": told(first), "second": told(second), "difference": told(less),
+                "first": told(first), "second": told(second),
+                "difference": told(less) | {"by_seed": _by_seed((measure, measure), *runs)},
             }  # fmt: skip
 
     def _both_have(self, against: Against, runs: tuple[Runs, Runs]) -> list[Measure]:
