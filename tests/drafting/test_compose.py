@@ -244,3 +244,21 @@ def test_over_the_drawn_archive_no_line_breaks_a_rule(phantom_corpus, tmp_path_f
                 assert claim.change is None
             seen += 1
     assert seen > 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The heart is enlarged, with a cardiothoracic ratio of 62%.",
+        "A nodule of 12 mm lies in the left upper zone.",
+        "Nodule, 1.5 cm.",
+        "Drain placed on 12/03/2019 at 14:30.",
+    ],
+)
+def test_a_measurement_or_a_date_belongs_to_its_own_study(text):
+    assert compose._OWN.search(text)
+
+
+@pytest.mark.parametrize("text", ["Fracture of T7.", "2 drains on the left.", "Fracture of ribs 6-8."])
+def test_a_number_that_counts_or_names_a_level_does_not(text):
+    assert compose._OWN.search(text) is None

@@ -42,8 +42,11 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
     vectors = archive.retriever.vectors_of(queries)
     leaves = [archive.retriever.leave_of(query) for query in queries]
     images = [[film.image for film in query] for query in queries]
-    evidence = archive.evidence.features(vectors, leaves, images)
+    truths = [drafting.truth_of(study) for study in studies]
     title = describe_part(archive.corpus.settings.provenance, studies)
+    held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
+    classifier = _fit_classifier(archive, held)  # first, since what it learns is evidence too
+    evidence = archive.evidence.features(vectors, leaves, images)
     fitted = drafting.fit(
         evidence,
         studies,
@@ -53,21 +56,21 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
         names=archive.evidence.names,
     )
     drafting.save_calibration(folder, fitted)
-    truths = [drafting.truth_of(study) for study in studies]
-    held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
-    _fit_classifier(archive, folder, held)
+    if classifier is None:
+        classifying.drop_fitted(folder)
+    else:
+        classifying.save_fitted(folder, classifier)
     return fitted
 
 
-def _fit_classifier(archive: Archive, folder: Path, held: classifying.Held) -> None:
-    """Fit and take the classifier; where that can't be, an older one is gone and the archive says why."""
+def _fit_classifier(archive: Archive, held: classifying.Held) -> classifying.Fitted | None:
+    """Fit and take the classifier; where that can't be, the archive says why."""
     assert archive.evidence is not None
     try:
         features = archive.evidence.features
         fitted = classifying.fit(archive.retriever, features, held, augmented=archive.head)
     except XemplarError as error:
-        classifying.drop_fitted(folder)
-        archive.classifier, archive.unclassified = None, error
-    else:
-        classifying.save_fitted(folder, fitted)
-        archive.classify_by(fitted)
+        archive.classify_not(error)
+        return None
+    archive.classify_by(fitted)
+    return fitted

@@ -171,6 +171,13 @@ class Archive:
         self.classifier = classifying.Classifier(
             self.retriever, self.evidence.features, fitted, augmented=self.head
         )
+        self.evidence.further = self.classifier.learnt
+
+    def classify_not(self, why: XemplarError) -> None:
+        """Forget what was fitted: nothing is classified, and drafts go without it."""
+        self.classifier, self.unclassified = None, why
+        if self.evidence is not None:
+            self.evidence.further = None
 
     def _gates(self, studies: Sequence[Views], vectors: Vectors | None) -> list[str | None]:
         if vectors is not None and len(vectors) != len(studies):

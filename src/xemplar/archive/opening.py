@@ -61,14 +61,14 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
         return
     index = fitted_to(archive.index)
     try:
-        names = archive.evidence.names if archive.evidence else drafting.FEATURES
+        archive.classify_by(classifying.open_fitted(named or beside, index=index))
+    except XemplarError as error:
+        archive.classify_not(classifying.unfit(archive.corpus, archive.index) or error)
+    names = archive.evidence.names if archive.evidence else drafting.FEATURES
+    try:
         archive.calibration = drafting.open_calibration(named or beside, index=index, names=names)
     except XemplarError as error:
         if named is not None:
             raise
-        archive.uncalibrated = archive.unclassified = error
-        return
-    try:
-        archive.classify_by(classifying.open_fitted(named or beside, index=index))
-    except XemplarError as error:
-        archive.unclassified = classifying.unfit(archive.corpus, archive.index) or error
+        archive.uncalibrated = error
+        archive.classify_not(error)

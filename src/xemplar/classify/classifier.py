@@ -148,6 +148,11 @@ class Classifier:
         """(queries, dim) -> (queries, findings) calibrated, NaN for a finding that isn't called."""
         return self._both(vectors, leaves)[1]
 
+    @property
+    def learnt(self) -> Learnt:
+        """What it has learnt of the index's studies, as evidence for a draft."""
+        return Learnt(self)
+
     def _both(self, vectors: Vectors, leaves: Sequence[Leave]) -> tuple[dict[str, Scores], Scores]:
         scores, columns = self.ways.asked(vectors, leaves)
         columns = {**columns, VOTES: self.votes.scores(vectors, leaves)}
@@ -191,6 +196,26 @@ class Classifier:
             ways={name: float(row[place]) for name, row in scores.items() if np.isfinite(row[place])},
             speaks_for=speaks_for,
             speaks_against=speaks_against,
+        )
+
+
+class Learnt:
+    """A probe's logits and learnt votes, (queries, findings, 2): 0 for a finding that they can't tell."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._probe, self._votes = classifier.ways.probe, classifier.votes
+        fitted = classifier.fitted
+        self._mark = fingerprint([fitted.probe.model_dump(mode="json"), fitted.votes.model_dump(mode="json")])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """With the fingerprint of both."""
+        return (f"{LINEAR_PROBE} {self._mark}", f"{VOTES} {self._mark}")
+
+    def columns(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float64]:
+        """Of each query alone, whatever it is asked with."""
+        return np.nan_to_num(
+            np.stack([logits(self._probe.scores(vectors)), self._votes.scores(vectors, leaves)], axis=2)
         )
 
 

@@ -43,6 +43,12 @@ ORDER = (
 _LOOKED_AT = 40
 """Nearest sentences tried for a finding before it is given up."""
 
+_OWN = re.compile(
+    r"\d\s*(?:%|percent\b|per cent\b|[cm]m\b|ml\b|degrees?\b)|\b\d{1,4}[/:]\d{1,2}(?:/\d{2,4})?\b|\b\d{1,4}[.-]\d{1,2}[.-]\d{1,4}\b",
+    re.I,
+)
+"""Measurements, dates and times: true of the study they were written for and of no other."""
+
 _CUTS = re.compile(r"(?:[;,]\s+|\s+)(?:and|but|with|without)\s+|[;,]\s+")
 Span = tuple[int, int]
 
@@ -91,13 +97,14 @@ class Composer:
     def _stating(self) -> dict[tuple[str, str], NDArray[np.int64]]:
         """(finding, presence) -> rows of sentences with such a claim that can stand alone.
 
-        One that compares with a prior, points to something said elsewhere, or holds a notice can't.
+        One that compares with a prior, points to something said elsewhere, holds a notice, or measures
+        something of its own study can't.
         """
         rows: dict[tuple[str, str], list[int]] = {}
         for row, sentence in enumerate(self.sentences):
             if sentence.compares_with_prior or any(claim.change for claim in sentence.claims):
                 continue
-            if not sentence.claims or not stands_alone(sentence.text):
+            if not sentence.claims or not stands_alone(sentence.text) or _OWN.search(sentence.text):
                 continue
             for finding, presence in summarise(sentence.claims).items():
                 rows.setdefault((finding, presence), []).append(row)

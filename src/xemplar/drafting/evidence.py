@@ -6,6 +6,7 @@ Knows an index and the claims of its studies and sentences; knows nothing of thr
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,18 +32,32 @@ _TOP = 3
 KINDS_VOTING: tuple[Kind, ...] = ("image", "report")
 
 
+class Further(Protocol):
+    """More that speaks for a finding, from whoever has learnt it of the index's studies."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the features, each with what tells it from another of its kind."""
+        ...
+
+    def columns(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float64]:
+        """(queries, findings, features), all finite."""
+        ...
+
+
 class Evidence:
     """Features of every finding for query vectors, from one index.
 
     For each finding: the share of weight of the nearest images, and of the nearest reports, whose
     studies state it (uncertain counts half); and how much nearer the best sentences that state it
-    are than the best that deny it. With a matcher also how much better those match.
+    are than the best that deny it. With a matcher also how much better those match; with `further`
+    whatever that adds.
     """
+
+    further: Further | None = None
 
     def __init__(self, corpus: Corpus, index: Index, *, matcher: Matcher | None = None) -> None:
         self.corpus, self.index = corpus, index
-        self.names = FEATURES if matcher is None else (*FEATURES, f"match margin by {matcher.fingerprint}")
-        """Of the features, in their order; a matcher's by its fingerprint."""
         stated = {
             study.study_id: np.array([_WEIGHT[said.get(name, "absent")] for name in FINDINGS], np.float32)
             for study in corpus.studies
@@ -62,6 +77,12 @@ class Evidence:
         ids = index.items["sentence"].ids
         self._matched = None if matcher is None else Matched(matcher, [texts[one] for one in ids])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the features, in their order; a matcher's by its fingerprint."""
+        matched = () if self._matched is None else (f"match margin by {self._matched.matcher.fingerprint}",)
+        return (*FEATURES, *matched, *(() if self.further is None else self.further.names))
+
     def features(
         self,
         vectors: Vectors,
@@ -70,9 +91,9 @@ class Evidence:
     ) -> NDArray[np.float32]:
         """(queries, dim) -> (queries, findings, features).
 
-        `images` are each query's, for a matcher; without them there are only the features that need none.
+        `images` are each query's, for a matcher; without them there are the first three features alone.
         """
-        count = len(FEATURES) if self._matched is None or images is None else len(self.names)
+        count = len(FEATURES) if images is None else len(self.names)
         if images is not None and len(images) != len(vectors):
             raise XemplarError(f"images of {len(images)} queries", wanted=f"of {len(vectors)}")
         out = np.zeros((len(vectors), len(FINDINGS), count), np.float32)
@@ -84,6 +105,8 @@ class Evidence:
             out[query, :, 2] = [_best(similar[one]) - _best(similar[two]) for one, two in self._sides]
             if self._matched is not None and images is not None:
                 out[query, :, 3] = self._matched.margins(images[query], similar, self._sides)
+        if self.further is not None and images is not None:
+            out[:, :, count - len(self.further.names) :] = self.further.columns(vectors, leaves)
         return out
 
     def _votes(self, items: Items, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
