@@ -44,8 +44,9 @@ _LOOKED_AT = 40
 """Nearest sentences tried for a finding before it is given up."""
 
 _OWN = re.compile(
-    r"\d\s*(?:%|percent\b|per cent\b|[cm]m\b|ml\b|degrees?\b)|\b\d{1,4}[/:]\d{1,2}(?:/\d{2,4})?\b|\b\d{1,4}[.-]\d{1,2}[.-]\d{1,4}\b",
-    re.I,
+    r"\d\s*(?:%|percent\b|per cent\b|[cm]m\b|ml\b|degrees?\b)"
+    r"|\b\d{1,4}[/:]\d{1,2}(?:/\d{2,4})?\b|\b\d{1,4}[.-]\d{1,2}[.-]\d{1,4}\b",
+    re.IGNORECASE,
 )
 """Measurements, dates and times: true of the study they were written for and of no other."""
 
