@@ -14,6 +14,7 @@ from xemplar.evaluation.benchmark.plan import BenchmarkSettings, Entry, Plan
 from xemplar.evaluation.benchmark.publish import publish
 from xemplar.evaluation.benchmark.run import begin, run_entries
 from xemplar.evaluation.benchmark.systems import read_model
+from xemplar.folders import writing
 
 SMALL = Path(__file__).parents[2] / "small.toml"
 SIZES = """
@@ -159,3 +160,8 @@ def test_an_unknown_recipe_is_refused_before_anything_is_written(tmp_path):
 def test_a_folder_without_a_plan_is_refused(tmp_path):
     with pytest.raises(XemplarError, match=r"no plan\.json"):
         BenchmarkFolder(tmp_path).plan()
+
+
+def test_a_second_run_of_a_folder_is_refused(folder):
+    with writing(folder.path), pytest.raises(XemplarError, match="another process is writing here"):
+        run_entries(folder, told=print)

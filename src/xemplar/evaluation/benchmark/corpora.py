@@ -27,6 +27,9 @@ OTHER = 0.3
 SEEDS: dict[Site, int] = {"A": 11, "B": 12}
 """Of the archives drawn; no other figure of ours is made of these."""
 
+WORKERS = 2
+"""Processes that draw."""
+
 Told = Callable[[str], None]
 
 
@@ -47,7 +50,7 @@ def drawn_corpora(folder: Path, studies: int, *, preview: int = PREVIEW, told: T
                 fractions=(0.7, 0.1, 0.2) if site == "A" else (0.0, 0.0, 1.0),
             )  # fmt: skip
             arrivals = phantom.studies(count, seed=SEEDS[site], site=site)
-            ingest(arrivals, place, settings, workers=1, key_salt=b"phantom")
+            ingest(arrivals, place, settings, workers=WORKERS, key_salt=b"phantom")
         found[site] = place
     return found
 

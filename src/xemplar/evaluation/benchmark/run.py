@@ -20,6 +20,7 @@ from xemplar.evaluation.benchmark.corpora import drawn_corpora
 from xemplar.evaluation.benchmark.entry import FAILED
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder, Sets
 from xemplar.evaluation.benchmark.plan import BenchmarkSettings, Entry, Plan, make_plan
+from xemplar.folders import writing
 
 Told = Callable[[str], None]
 """Told each thing that happens, a line at a time."""
@@ -59,18 +60,18 @@ def begin(
 
 
 def run_entries(folder: BenchmarkFolder, *, jobs: int = JOBS, told: Told) -> Json:
-    """Run every entry that isn't done, `jobs` at a time with a thread each; entry -> why it failed."""
-    schedule = _Schedule(folder, folder.plan(), told, max(1, jobs))
-    schedule.tell_what_is_done()
-    try:
-        while schedule.waiting or schedule.running:
-            while schedule.waiting and len(schedule.running) < schedule.jobs:
-                if not schedule.start_next():
-                    break
-            schedule.gather()
-    finally:
-        for one in schedule.running.values():  # interrupted: what they have so far is kept
-            one.process.terminate()
+    """Run every entry that isn't done, `jobs` at a time with a thread each; entry -> why it failed.
+
+    A second benchmark of the same folder at the same time is refused.
+    """
+    with writing(folder.path):
+        schedule = _Schedule(folder, folder.plan(), told, max(1, jobs))
+        schedule.tell_what_is_done()
+        try:
+            schedule.run()
+        finally:
+            for one in schedule.running.values():  # interrupted: what they have so far is kept
+                one.process.terminate()
     return schedule.failed
 
 
@@ -104,6 +105,14 @@ class _Schedule:
     def tell_what_is_done(self) -> None:
         if self.done:
             self.told(f"{len(self.done)} of {len(self.plan.entries)} are done already")
+
+    def run(self) -> None:
+        """Start and gather until nobody waits or runs."""
+        while self.waiting or self.running:
+            while self.waiting and len(self.running) < self.jobs:
+                if not self.start_next():
+                    break
+            self.gather()
 
     def start_next(self) -> bool:
         """Start the first that needn't wait; those whose encoder failed fail with it."""
