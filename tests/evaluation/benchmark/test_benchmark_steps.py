@@ -28,12 +28,15 @@ def test_a_process_that_is_waited_for_counts():
 
 
 def test_training_that_was_done_before_a_failure_keeps_its_time(tmp_path):
-    file = tmp_path / "run" / "steps.json"
+    file = tmp_path / "run" / "train.json"
     with Steps(file).step("train"):
         pass
     file.write_text(file.read_text().replace('"seconds": 0.0', '"seconds": 90.0'))
-    again = Steps(file)
+    with Steps(file).step("train"):
+        pass
+    entry = Steps()
     for name in ("train", "index"):
-        with again.step(name):
+        with entry.step(name):
             pass
-    assert [row["seconds"] for row in again.rows] == [90.0, 0.0]
+    entry.taken(file)
+    assert [row["seconds"] for row in entry.rows] == [90.0, 0.0]

@@ -41,13 +41,16 @@ from xemplar.records import Presence
 TRAIN = "train"
 """Third argument of the process that only trains."""
 
+TRAINED = "train.json"
+"""What its training took, in an entry's folder."""
+
 FAILED = 3
 """The exit code of an entry that says why it can't be run."""
 
 
 def run_entry(folder: BenchmarkFolder, entry: Entry, *, train: Trainer | None = None) -> Json:
     """Run an entry from wherever it was left; its result, which is written last."""
-    steps = Steps(folder.run(entry) / "steps.json")
+    steps = Steps()
     with steps.step("open"):
         corpus = folder.corpus()
         sets = folder.asked()
@@ -82,6 +85,7 @@ def _system(
 ) -> Json:
     corpus = taught(folder.corpus(), entry.part)
     system = prepared(entry, corpus, folder.runs, steps=steps, train=train)
+    steps.taken(folder.run(entry) / TRAINED)
     files, found = {}, {}
     classes = _classes(system, sets)
     for asked in sets:
@@ -172,6 +176,15 @@ def _latency(system: System, questions: Questions) -> Json | None:
     return questions.latency() if questions.rows and "drafts" not in system.notes else None
 
 
+def _train(folder: BenchmarkFolder, entry: Entry) -> None:
+    """Train alone; time and memory are kept for the entry's result."""
+    from xemplar.training import stages  # noqa: F401  loaded before the clock runs
+
+    corpus = taught(folder.corpus(), entry.part)
+    with Steps(folder.run(entry) / TRAINED).step("train"):
+        trained(entry, corpus, folder.runs)
+
+
 def _apart(folder: BenchmarkFolder, entry: Entry, *_: object, **__: object) -> None:
     """Train in a process of its own, so that what drafts is not seen to need what training needs."""
     program = [sys.executable, "-m", "xemplar.evaluation.benchmark.entry"]
@@ -198,7 +211,7 @@ def main(arguments: Sequence[str]) -> int:
     entry = folder.plan().entry(arguments[1])
     try:
         if arguments[2:] == [TRAIN]:
-            trained(entry, taught(folder.corpus(), entry.part), folder.runs)
+            _train(folder, entry)
         else:
             run_entry(folder, entry, train=partial(_apart, folder, entry))
     except XemplarError as error:

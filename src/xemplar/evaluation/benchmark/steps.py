@@ -18,14 +18,10 @@ from xemplar.folders import write_atomic
 _STATUS, _REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-KEPT = "train"
-"""The step that an entry which is tried again has behind it: its time is added to what is left of it."""
-
-
 class Steps:
     """A row for each step: its name, seconds, and the highest resident memory in MB.
 
-    Rows are kept in a file, where there is one, for the next try of an entry that fails later on.
+    Rows are kept in a file, where there is one: the same step done again has its time added to it.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -41,12 +37,17 @@ class Steps:
         yield
         took, after = time.monotonic() - began, _of_children()
         peak = max(peak_mb(), after if after > before else 0.0)
-        if name == KEPT and name in self._earlier:
+        if name in self._earlier:
             took, peak = took + self._earlier[name]["seconds"], max(peak, self._earlier[name]["peak_mb"])
         self.rows.append({"step": name, "seconds": round(took, 2), "peak_mb": round(peak)})
         if self._file is not None:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(self._file, json.dumps(self.rows).encode())
+
+    def taken(self, file: Path) -> None:
+        """Put the times and memory that another process kept in the place of what is seen of it here."""
+        told = _read(file)
+        self.rows = [told.get(row["step"], row) for row in self.rows]
 
 
 def _read(file: Path) -> dict[str, Json]:
