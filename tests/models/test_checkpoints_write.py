@@ -10,6 +10,10 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.checkpoint import open_model, save_model
 from xemplar.models.checkpoints.describe import describe
 from xemplar.models.checkpoints.write import export_model
+from xemplar.models.linear import save_linear
+from xemplar.models.system import open_encoder
+from xemplar.training.linear import fit_linear
+from xemplar.training.recipe import Linear
 
 FACTS = {
     "domain": "synthetic", "preview_fingerprint": "abc", "recipe": "tiny",
@@ -32,6 +36,21 @@ def test_it_opens_bit_for_bit(folder, tmp_path, images):
     assert np.array_equal(ours.encode_texts(TEXTS), theirs.encode_texts(TEXTS))
     assert ours.fingerprint == theirs.fingerprint
     assert (theirs.domain, theirs.preview) == ("synthetic", "abc")
+
+
+def test_later_stages_go_with_it(folder, tmp_path, images):
+    images = [*images, *(image[::-1] for image in images), *(image[:, ::-1] for image in images)] * 4
+    texts = ["effusion on the left", "no effusion", "clear lungs", "opacity on the left"]
+    many = [texts[place % 4] for place in range(len(images))]
+    patients = [f"p{place // 2}" for place in range(len(images))]
+    space, _ = fit_linear(images, many, patients, settings=Linear(dimensions=3))
+    encoder = open_model(folder)
+    save_linear(folder / "linear", space, facts={"weight": 0.5, "encoder": encoder.fingerprint})
+    export_model(folder, tmp_path / "out")
+    assert "| trained after it | linear |" in (tmp_path / "out/README.md").read_text()
+    ours, theirs = open_encoder(folder), open_encoder(tmp_path / "out")
+    assert ours.fingerprint == theirs.fingerprint != encoder.fingerprint
+    assert np.array_equal(ours.encode_texts(TEXTS), theirs.encode_texts(TEXTS))
 
 
 def test_it_holds_what_hugging_face_expects(folder, tmp_path):

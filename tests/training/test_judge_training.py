@@ -7,7 +7,8 @@ from safetensors.numpy import load_file
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.models.judging import TorchJudge
-from xemplar.models.system import RERANKER, open_system
+from xemplar.models.layout import RERANKER
+from xemplar.models.system import open_system
 from xemplar.training.judging import train_judge
 from xemplar.training.recipe import Recipe
 from xemplar.training.stages import train_system

@@ -100,7 +100,7 @@ def train(
 @app.command()
 def index(
     corpus: CorpusFolder,
-    model: Annotated[Path, typer.Option(help="A model folder.")],
+    model: Annotated[Path, typer.Option(help="A model folder; or phantom, which comes with the package.")],
     out: Out,
     parts: Annotated[str, typer.Option(help="train, or all for service (can't be evaluated).")] = "train",
     engine: Annotated[str | None, typer.Option(help="exact or faiss.")] = None,
@@ -109,9 +109,11 @@ def index(
     """Encode a corpus's images, sentences and reports into an index."""
     from xemplar.corpus import Corpus
     from xemplar.index import build_index, origins_of
+    from xemplar.models.layout import model_folder
     from xemplar.models.system import open_encoder
     from xemplar.terminal import progress, say, say_json, tell_domains
 
+    model = model_folder(model)
     opened, encoder = Corpus.open(corpus), open_encoder(model)
     tell_domains(opened.settings.domain, encoder.domain)
     with progress("indexing") as advance:

@@ -14,14 +14,12 @@ from xemplar.contracts import Encoder, Matcher, Stages, TextJudge
 from xemplar.errors import MismatchError
 from xemplar.models.checkpoint import open_model
 from xemplar.models.judging_folder import is_judge, open_judge
+from xemplar.models.layout import LINEAR, NEIGHBOURS, RERANKER
 from xemplar.models.linear import open_linear
 from xemplar.models.matcher_folder import is_matcher, open_matcher
 from xemplar.models.neighbours_folder import open_neighbours
 from xemplar.models.nli import load_nli
 from xemplar.models.scorers import layers_of, load_bertscore
-
-LINEAR, RERANKER, NEIGHBOURS = "linear", "reranker", "neighbours"
-"""Folders below a model's."""
 
 
 def open_encoder(folder: Path | str) -> Encoder:

@@ -12,7 +12,8 @@ from pathlib import Path
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.models.checkpoint import open_model
-from xemplar.models.system import LINEAR, NEIGHBOURS, RERANKER, open_encoder
+from xemplar.models.layout import LINEAR, NEIGHBOURS, RERANKER
+from xemplar.models.system import open_encoder
 from xemplar.training.judging import train_judge
 from xemplar.training.learners.pairs import PairLearner, pair_recipe
 from xemplar.training.linear import train_linear

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
 from xemplar.folders import check_new, file_sha256, publish, read_manifest, sync_below, writing
+from xemplar.models.layout import STAGES
 from xemplar.records import UNVERIFIED
 
 VERSION = 1
@@ -45,7 +47,9 @@ def export_model(folder: Path | str, out: Path | str, *, licence: str | None = N
         check_new(out, but=r"$^")
         for name, place in _places(manifest).items():
             shutil.copyfile(folder / name, out / place)
-        (out / "README.md").write_text(card(manifest), encoding="utf-8")
+        for stage in stages_of(folder):
+            shutil.copytree(folder / stage, out / stage, ignore=shutil.ignore_patterns(".lock"))
+        (out / "README.md").write_text(card(manifest, stages_of(folder)), encoding="utf-8")
         sync_below(out)
         publish(out, "config.json", {"model_type": TYPE, "architectures": ["DualEncoder"], TYPE: manifest})
     return manifest
@@ -77,7 +81,12 @@ def read_exported(folder: Path) -> tuple[Json, dict[str, Path]]:
     return manifest, {name: folder / place for name, place in places.items()}
 
 
-def card(manifest: Json) -> str:
+def stages_of(folder: Path) -> list[str]:
+    """The later stages that lie below a model's folder."""
+    return [stage for stage in STAGES if (folder / stage).is_dir()]
+
+
+def card(manifest: Json, stages: Sequence[str] = ()) -> str:
     """A model card (Mitchell et al. 2019): what it is, what it learnt from, how good, and its limits."""
     licence = manifest.get("licence", "not stated")
     trained, found = manifest.get("trained_on", {}), manifest.get("validation", {})
@@ -99,6 +108,7 @@ def card(manifest: Json) -> str:
         f"| trained on | {trained.get('title', 'not stated')} |",
         f"| pairs of image and text | {trained.get('pairs', 'not stated')} |",
         f"| previews | {manifest['preview_fingerprint']} |",
+        f"| trained after it | {', '.join(stages) or 'nothing'} |",
         f"| licence | {licence} |",
         "",
         "## Metrics",
