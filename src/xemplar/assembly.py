@@ -21,7 +21,8 @@ class Assembly(BaseModel):
     they stand (TxtRayAlign, MedCLIP); "consistent", X-REM's: the `first` nearest by cosine, of which
     the matcher keeps `keep`, of which up to `count` that are neither entailed nor contradicted by those
     before; "augmented", after X-TRA: the report nearest to the image's vector once it has looked at
-    `neighbours` of its nearest. `unit` is what the last three retrieve.
+    `neighbours` of its nearest. `unit` is what "top" retrieves; "consistent" and "augmented" retrieve
+    reports and refuse another.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,6 +37,12 @@ class Assembly(BaseModel):
     """Who judges "consistent": our rules over claims, a network, BERTScore of two texts, or nobody."""
     judge: str | None = None
     """Name or folder of the network that "nli" and "bertscore" ask."""
+
+    @model_validator(mode="after")
+    def _of_reports(self) -> Assembly:
+        if self.policy in ("consistent", "augmented") and self.unit != "report":
+            raise ValueError(f'policy "{self.policy}" retrieves whole reports: unit = "report"')
+        return self
 
     @model_validator(mode="after")
     def _has_judge(self) -> Assembly:

@@ -70,7 +70,9 @@ def test_its_own_patient_is_no_neighbour_and_no_answer(archive):
     mine = of(corpus, "Small left effusion.")
     leave = Leave(mine.study_id, mine.patient_id, mine.facets["cluster"])
     looking = Recording(count=50)
-    drafter = Augmented(corpus, index, augmenter=looking, assembly=Assembly(policy="augmented", count=50))
+    drafter = Augmented(
+        corpus, index, augmenter=looking, assembly=Assembly(policy="augmented", unit="report", count=50)
+    )
     (made,) = drafter.drafts([case(unit(48), leave)])
     assert looking.seen[0][1].sum() == 2 * 4
     assert {line.text for line in made.lines} == {
@@ -83,7 +85,9 @@ def test_with_nobody_left_it_answers_from_itself(archive, pick):
     corpus, index, _ = archive
     looking = Recording(pick=pick)
     leave = Leave(facets={"source": "nowhere"})
-    drafter = Augmented(corpus, index, augmenter=looking, assembly=Assembly(policy="augmented"))
+    drafter = Augmented(
+        corpus, index, augmenter=looking, assembly=Assembly(policy="augmented", unit="report")
+    )
     assert drafter.drafts([case(unit(48), leave)])[0].lines == ()
     assert not looking.seen[0][1].any()
 
@@ -117,7 +121,10 @@ def test_the_report_nearest_to_the_augmented_vector_is_quoted(archive):
     corpus, index, encoder = archive
     (vector,) = encoder.encode_texts(["Clear lungs. Normal heart."])
     drafter = Augmented(
-        corpus, index, augmenter=Recording(sources=()), assembly=Assembly(policy="augmented", count=1)
+        corpus,
+        index,
+        augmenter=Recording(sources=()),
+        assembly=Assembly(policy="augmented", unit="report", count=1),
     )
     (made,) = drafter.drafts([case(vector)])
     assert [line.text for line in made.lines] == ["Clear lungs.", "Normal heart."]
@@ -129,7 +136,10 @@ def test_equal_reports_are_one(archive):
     corpus, index, encoder = archive
     (vector,) = encoder.encode_texts(["No pneumothorax."])
     drafter = Augmented(
-        corpus, index, augmenter=Recording(sources=()), assembly=Assembly(policy="augmented", count=2)
+        corpus,
+        index,
+        augmenter=Recording(sources=()),
+        assembly=Assembly(policy="augmented", unit="report", count=2),
     )
     found = drafter.reports(case(vector), vector)
     assert len({text_key(corpus.by_id[study_id].text) for study_id, _ in found}) == 2
@@ -151,7 +161,9 @@ def test_no_case_is_no_answer(archive):
 
 def test_the_policy_names_the_head_and_whom_it_looks_at(archive):
     corpus, index, _ = archive
-    made = Augmented(corpus, index, augmenter=Recording(), assembly=Assembly(policy="augmented", count=1))
+    made = Augmented(
+        corpus, index, augmenter=Recording(), assembly=Assembly(policy="augmented", unit="report", count=1)
+    )
     assert made.policy == "nearest 1 reports, having looked at nearest 2 images and reports (rec), v1"
 
 
@@ -159,4 +171,4 @@ def test_an_index_without_reports_is_refused(archive):
     corpus, index, _ = archive
     films = SimpleNamespace(items={"image": index.items["image"]})
     with pytest.raises(XemplarError, match="no report in the index"):
-        Augmented(corpus, films, augmenter=Recording(), assembly=Assembly(policy="augmented"))
+        Augmented(corpus, films, augmenter=Recording(), assembly=Assembly(policy="augmented", unit="report"))

@@ -88,9 +88,7 @@ class Consistent:
 
     def candidates(self, case: Case) -> list[Hit]:
         """What the filter chooses from: the matcher's best `keep`, best first."""
-        near = distinct(
-            self.retriever, case, self._reports, unit=self.assembly.unit, count=self.assembly.first
-        )
+        near = distinct(self.retriever, case, self._reports, unit="report", count=self.assembly.first)
         if self.matcher is None or not near:
             return near[: self.assembly.keep]
         return reranked(near, self._match(self.matcher, case, near), keep=self.assembly.keep)
@@ -122,7 +120,7 @@ class Consistent:
     @cached_property
     def _texts(self) -> dict[str, tuple[int, str]]:
         """Key of every distinct report that can be retrieved -> its row and text, by rising key."""
-        items = self.retriever.items(self.assembly.unit)
+        items = self.retriever.items("report")
         studies = (self.retriever.corpus.by_id[name] for ids in items.study_ids for name in ids)
         first: dict[str, str] = {}
         for study in studies:
