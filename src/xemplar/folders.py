@@ -237,3 +237,16 @@ def _is_below(folder: Path, name: object) -> bool:
     if not isinstance(name, str | bytes | os.PathLike):
         return False
     return Path(os.path.abspath(os.fsdecode(name))).is_relative_to(os.path.abspath(folder))
+
+
+def read_listed(folder: Path, kind: str, *, version: int) -> Json:
+    """A folder's manifest, `kind`.json, every file of which is the one that it lists."""
+    name = f"{kind}.json"
+    manifest = read_manifest(folder, name, kind=kind, version=version)
+    for listed, entry in manifest["files"].items():
+        path = folder / listed
+        if not path.exists() or file_sha256(path) != entry["sha256"]:
+            raise MismatchError(
+                f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
+            )
+    return manifest

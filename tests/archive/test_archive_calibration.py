@@ -11,7 +11,7 @@ from xemplar.archive import calibrating as module
 from xemplar.contracts import Arrival, Drawable, Stages
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
-from xemplar.drafting import open_calibration
+from xemplar.drafting import open_calibration, truth_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.images import PreviewSpec
 from xemplar.index import build_index, fitted_to
@@ -43,7 +43,7 @@ def test_calibrate_hears_what_a_loop_would_hear(bare, tmp_path, monkeypatch):
     monkeypatch.setattr(module.drafting, "save_calibration", lambda *_: {})
     calibrate(bare, tmp_path / "c")
     wanted = [study for study in bare.corpus.part("val") if study.views]
-    assert heard["studies"] == wanted
+    assert heard["studies"] == [truth_of(study) for study in wanted]
     for row, study in enumerate(wanted):
         films = bare.films_of(study)
         vector = bare.retriever.vectors_of([films])

@@ -44,7 +44,16 @@ def drawn(count=60, seed=0, noise=1.0):
 @pytest.fixture(scope="module")
 def fitted():
     features, studies, present = drawn()
-    return features, present, fit(features, studies, index=INDEX, title="synthetic, 60 patients, 60 studies")
+    return (
+        features,
+        present,
+        fit(
+            features,
+            [truth_of(one) for one in studies],
+            index=INDEX,
+            title="synthetic, 60 patients, 60 studies",
+        ),
+    )
 
 
 def test_probabilities_are_scikit_learns(fitted):
@@ -58,14 +67,14 @@ def test_probabilities_are_scikit_learns(fitted):
 def test_a_feature_that_never_varies_is_harmless():
     features, studies, _ = drawn()
     features[:, EDEMA, 1] = 0.25
-    made = fit(features, studies, index=INDEX, title="")
+    made = fit(features, [truth_of(one) for one in studies], index=INDEX, title="")
     assert np.isfinite(made.probabilities(features)["Edema"]).all()
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_it_states_from_the_threshold_with_the_best_f1(seed):
     features, studies, present = drawn(seed=seed, noise=2.0)
-    made = fit(features, studies, index=INDEX, title="")
+    made = fit(features, [truth_of(one) for one in studies], index=INDEX, title="")
     p = made.probabilities(features)["Edema"]
     best = max(f1_score(present, p >= value) for value in p)
     assert f1_score(present, p >= made.findings["Edema"].state_at) == pytest.approx(best)
@@ -79,7 +88,7 @@ def test_one_threshold_serves_every_finding_and_has_the_best_pooled_f1(seed):
     having = zip(edema.tolist(), effusion.tolist(), strict=True)
     names = [["Edema"] * one + ["Pleural Effusion"] * other for one, other in having]
     studies = [study(n, found) for n, found in enumerate(names)]
-    made = fit(features, studies, index=INDEX, title="")
+    made = fit(features, [truth_of(one) for one in studies], index=INDEX, title="")
     assert set(made.findings) == {"Edema", "Pleural Effusion"}
     (state_at,) = {one.state_at for one in made.findings.values()}
     p = np.concatenate([made.probabilities(features)[name] for name in ("Edema", "Pleural Effusion")])
@@ -97,8 +106,10 @@ def test_equal_probabilities_are_stated_together_or_not_at_all():
 @pytest.mark.parametrize("seed", range(6))
 def test_at_most_the_settled_share_of_the_denied_is_present(seed):
     features, studies, present = drawn(count=200, seed=seed, noise=1.5)
-    made = fit(features, studies, index=INDEX, title="").findings["Edema"]
-    p = fit(features, studies, index=INDEX, title="").probabilities(features)["Edema"]
+    made = fit(features, [truth_of(one) for one in studies], index=INDEX, title="").findings["Edema"]
+    p = fit(features, [truth_of(one) for one in studies], index=INDEX, title="").probabilities(features)[
+        "Edema"
+    ]
     denied = p <= made.deny_at
     assert denied.any() and present[denied].mean() <= DENIED_WRONG
 
@@ -171,7 +182,7 @@ def test_enough_studies_with_it_and_without_it(having, left_out):
         for presence in ["present" if n % 2 else "absent"]
     ]
     features = np.random.default_rng(0).standard_normal((20, len(FINDINGS), 3)).astype(np.float32)
-    made = fit(features, studies, index=INDEX, title="")
+    made = fit(features, [truth_of(one) for one in studies], index=INDEX, title="")
     assert ("Edema" in made.too_few) == left_out
     assert "Cardiomegaly" in made.findings
     assert made.findings.keys() | made.too_few.keys() == set(FINDINGS)
@@ -182,7 +193,7 @@ def test_enough_studies_with_it_and_without_it(having, left_out):
 def test_a_finding_that_few_studies_have_or_lack_is_thin(having, behind):
     studies = [study(n, ["Edema"] if n < having else []) for n in range(100)]
     features = np.random.default_rng(0).standard_normal((100, len(FINDINGS), 3)).astype(np.float32)
-    made = fit(features, studies, index=INDEX, title="")
+    made = fit(features, [truth_of(one) for one in studies], index=INDEX, title="")
     assert made.thin == ({} if behind is None else {"Edema": behind})
 
 
@@ -196,7 +207,7 @@ NONE_FITS = (
 def test_no_finding_at_all_is_an_error():
     features = np.zeros((5, len(FINDINGS), 3), np.float32)
     with pytest.raises(XemplarError, match=NONE_FITS.format(5)):
-        fit(features, [study(n) for n in range(5)], index=INDEX, title="")
+        fit(features, [truth_of(study(n)) for n in range(5)], index=INDEX, title="")
 
 
 def test_labels_are_the_truth_before_the_report():
@@ -218,7 +229,12 @@ def test_uncertain_is_not_present():
         for n in range(20)
     ]
     with pytest.raises(XemplarError, match=NONE_FITS.format(20)):
-        fit(np.zeros((20, len(FINDINGS), 3), np.float32), studies, index=INDEX, title="")
+        fit(
+            np.zeros((20, len(FINDINGS), 3), np.float32),
+            [truth_of(one) for one in studies],
+            index=INDEX,
+            title="",
+        )
 
 
 def test_a_saved_fit_decides_alike(fitted, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xemplar.contracts import Matches
-from xemplar.drafting.calibration import fit, open_calibration, save_calibration
+from xemplar.drafting.calibration import fit, open_calibration, save_calibration, truth_of
 from xemplar.drafting.evidence import FEATURES, Evidence
 from xemplar.drafting.matched import CANDIDATES, Matched
 from xemplar.errors import MismatchError, XemplarError
@@ -117,7 +117,7 @@ def fitted(names):
         Study(str(n), None, "synthetic", labels={"Edema": "present" if n % 2 else "absent"})
         for n in range(40)
     ]
-    return features, fit(features, studies, index=INDEX, title="t", names=names)
+    return features, fit(features, [truth_of(one) for one in studies], index=INDEX, title="t", names=names)
 
 
 def test_a_calibration_of_the_usual_features_names_none(tmp_path):

@@ -5,6 +5,7 @@ Knows who may be learnt from and who is left out; the fits are in the rooms belo
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from xemplar import classify as classifying
@@ -14,10 +15,17 @@ from xemplar.corpus import describe_part
 from xemplar.drafting.calibration import Calibration
 from xemplar.errors import XemplarError
 from xemplar.index import fitted_to
+from xemplar.records import Presence, Study
+
+Truth = Callable[[Study], Mapping[str, Presence]]
+"""What a study is held to."""
 
 
-def calibrate(archive: Archive, folder: Path) -> Calibration:
+def calibrate(archive: Archive, folder: Path, *, truth: Truth = drafting.truth_of) -> Calibration:
     """Fit probabilities and thresholds on the validation part of the archive's corpus, and its classifier.
+
+    `truth` says what a validation study is held to: its source's labels where it has any, else its
+    report's claims; or `drafting.claims_of`, the report alone.
 
     Refused where the index holds validation patients, since they would find themselves; a study of
     which a film, or nearly, is in another split as well is left out and counted.
@@ -42,14 +50,14 @@ def calibrate(archive: Archive, folder: Path) -> Calibration:
     vectors = archive.retriever.vectors_of(queries)
     leaves = [archive.retriever.leave_of(query) for query in queries]
     images = [[film.image for film in query] for query in queries]
-    truths = [drafting.truth_of(study) for study in studies]
+    truths = [truth(study) for study in studies]
     title = describe_part(archive.corpus.settings.provenance, studies)
     held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
     classifier = _fit_classifier(archive, held)  # first, since what it learns is evidence too
     evidence = archive.evidence.features(vectors, leaves, images)
     fitted = drafting.fit(
         evidence,
-        studies,
+        truths,
         index=fitted_to(archive.index),
         title=title,
         near_duplicates=copies,

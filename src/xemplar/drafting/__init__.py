@@ -3,6 +3,7 @@
 from xemplar.drafting.calibration import (
     Calibration,
     Decision,
+    claims_of,
     fit,
     open_calibration,
     save_calibration,
@@ -19,6 +20,7 @@ __all__ = [
     "Composer",
     "Decision",
     "Evidence",
+    "claims_of",
     "fit",
     "how_sure",
     "open_calibration",

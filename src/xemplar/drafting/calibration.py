@@ -129,9 +129,14 @@ def truth_of(study: Study) -> Mapping[str, Presence]:
     return study.labels or summarise(study.claims)
 
 
+def claims_of(study: Study) -> Mapping[str, Presence]:
+    """What a study's report says of each finding, whatever its source knows beside it."""
+    return summarise(study.claims)
+
+
 def fit(
     features: NDArray[np.float32],
-    studies: Sequence[Study],
+    truths: Sequence[Mapping[str, Presence]],
     *,
     index: FittedTo,
     title: str,
@@ -140,13 +145,12 @@ def fit(
 ) -> Calibration:
     """Fit every finding that enough validation studies have, with the features of `index`.
 
-    `near_duplicates` is how many studies were left out before, to be told with the result; `names` are
-    the features', as the evidence has them.
+    `truths` says of each study which findings are there, `near_duplicates` how many studies were left
+    out before, to be told with the result; `names` are the features', as the evidence has them.
     """
     rough: dict[str, FindingFit] = {}
     held: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
     too_few: dict[str, int] = {}
-    truths = [truth_of(study) for study in studies]
     for place, name in enumerate(FINDINGS):
         present = np.array([truth.get(name) == "present" for truth in truths], np.bool_)
         count = int(present.sum())
@@ -158,14 +162,14 @@ def fit(
     if not rough:
         raise XemplarError(
             f"none of {len(FINDINGS)} findings is both present and absent often enough"
-            f" among {len(studies)} validation studies",
+            f" among {len(truths)} validation studies",
             wanted=f"at least {WANTED} with a finding and {WANTED} without it",
             remedy="ingest more, or search without drafting: where a tenth is held for validation, "
             f"a finding that one study in ten has needs some {WANTED * 100} studies in the archive",
         )
     return Calibration(
         index=index,
-        studies=len(studies),
+        studies=len(truths),
         near_duplicates=near_duplicates,
         title=title,
         findings=_with_thresholds(rough, held),

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, sync_below
+from xemplar.folders import describe_file, fingerprint, publish, read_listed, sync_below
 from xemplar.images import model_input
 from xemplar.models.checkpoints.folder import WEIGHTS, open_towers
 from xemplar.models.checkpoints.table import VECTORS, VectorTable, open_table
@@ -213,19 +213,6 @@ def open_model(folder: Path | str) -> TorchEncoder | VectorTable | TorchMatcher:
     if architecture != DUAL:
         return TorchEncoder(open_towers(folder, manifest), load_tokenizer(folder / "tokenizer"), manifest)
     return _open_dual(manifest, weights=folder / WEIGHTS, tokenizer=folder / "tokenizer")
-
-
-def read_listed(folder: Path, kind: str, *, version: int) -> Json:
-    """A folder's manifest, `kind`.json, every file of which is the one that it lists."""
-    name = f"{kind}.json"
-    manifest = read_manifest(folder, name, kind=kind, version=version)
-    for listed, entry in manifest["files"].items():
-        path = folder / listed
-        if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise MismatchError(
-                f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
-            )
-    return manifest
 
 
 def _open_dual(manifest: Json, *, weights: Path, tokenizer: Path) -> TorchEncoder:

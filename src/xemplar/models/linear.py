@@ -21,7 +21,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from xemplar.contracts import Encoder, Json
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, sync_below
+from xemplar.folders import describe_file, fingerprint, publish, read_listed, sync_below
 from xemplar.images import model_input
 from xemplar.records import Domain, Image, Vectors
 
@@ -78,7 +78,9 @@ class LinearSpace:
 class WithLinear:
     """An `Encoder` of a network's vectors with a linear space's behind them, `weight` times as heavy.
 
-    The cosine of two vectors is (the network's + `weight` x the linear space's) / (1 + `weight`).
+    The cosine of two vectors is (the network's + `weight` x the linear space's) / (1 + `weight`). One last
+    dimension is 1 for a text of which the linear space knows no word, and 0 for all else: its vector has
+    length 1 then, too, and its linear cosine is 0.
     """
 
     def __init__(self, encoder: Encoder, space: LinearSpace, manifest: Json) -> None:
@@ -98,8 +100,9 @@ class WithLinear:
 
     def _joined(self, network: Vectors, linear: Vectors) -> Vectors:
         share = self.weight / (1 + self.weight)
-        both = np.concatenate([network * (1 - share) ** 0.5, linear * share**0.5], axis=1)
-        return unit(both)
+        unknown = ~linear.any(axis=1, keepdims=True)
+        beside = np.concatenate([linear, unknown], axis=1) * share**0.5
+        return unit(np.concatenate([network * (1 - share) ** 0.5, beside], axis=1))
 
 
 def save_linear(folder: Path, space: LinearSpace, *, facts: Json) -> Json:
@@ -122,7 +125,7 @@ def save_linear(folder: Path, space: LinearSpace, *, facts: Json) -> Json:
 
 def open_linear(folder: Path, encoder: Encoder) -> WithLinear:
     """The encoder with the linear space of a folder beside it; one fitted beside another is refused."""
-    manifest = read_manifest(folder, MANIFEST, kind="linear", version=VERSION)
+    manifest = read_listed(folder, "linear", version=VERSION)
     if manifest["encoder"] != encoder.fingerprint:
         raise MismatchError(
             f"the linear space stands beside encoder {manifest['encoder']}",
@@ -130,11 +133,6 @@ def open_linear(folder: Path, encoder: Encoder) -> WithLinear:
             where=str(folder),
             remedy="train the recipe's stages again",
         )
-    for name, entry in manifest["files"].items():
-        if not (folder / name).exists() or file_sha256(folder / name) != entry["sha256"]:
-            raise MismatchError(
-                f"{name} is missing or changed", wanted=f"the file its {MANIFEST} lists", where=str(folder)
-            )
     try:
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:

@@ -12,7 +12,8 @@ from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.models.checkpoint import load_weights, read_listed, save_network
+from xemplar.folders import read_listed
+from xemplar.models.checkpoint import load_weights, save_network
 from xemplar.models.checkpoints.folder import WEIGHTS
 from xemplar.models.config import MatcherConfig
 from xemplar.models.matcher import MatcherNet

@@ -76,12 +76,15 @@ def fit_linear(
     return _Fit(list(texts), asked).space(pixels, list(texts), best), best
 
 
-def train_linear(corpus: Corpus, settings: Linear, folder: Path, *, encoder: Encoder) -> Json:
+def train_linear(corpus: Corpus, settings: Linear, folder: Path, *, encoder: Encoder, seed: int = 0) -> Json:
     """Fit a recipe's linear space on a corpus's training part, to stand beside an encoder.
+
+    It is fitted on one view of each study, the frontal where there is one, and serves every view: fitted
+    on all views it finds as much (docs/log.md). `seed` draws the inner split that its strength is chosen on.
 
     A finished one of the same settings, encoder and corpus is returned as it is; others are refused.
     """
-    origin = fingerprint([settings.model_dump(mode="json"), encoder.fingerprint, corpus.fingerprint])
+    origin = fingerprint([settings.model_dump(mode="json"), seed, encoder.fingerprint, corpus.fingerprint])
     with writing(folder):
         if (folder / MANIFEST).exists():
             manifest = read_manifest(folder, MANIFEST, kind="linear", version=VERSION)
@@ -98,6 +101,7 @@ def train_linear(corpus: Corpus, settings: Linear, folder: Path, *, encoder: Enc
             [study.text for study in studies],
             [study.facets["cluster"] for study in studies],
             settings=settings,
+            seed=seed,
         )
         facts = {"weight": settings.weight, "encoder": encoder.fingerprint, "origin": origin}
         return save_linear(folder, space, facts={**facts, "strength": strength, "studies": len(studies)})

@@ -47,8 +47,8 @@ class Objective(BaseModel):
 
     alignment: Literal["info_nce", "sigmoid", "soft_targets", "as_medclip"] = "info_nce"
     temperature: float = Field(default=1.0, gt=0.0)
-    """Of soft targets, which learn none. Vectors of `dim` behind a LayerNorm are as long as its root: what
-    MedCLIP takes of them at a temperature of 1 is that of unit vectors at 1 / dim."""
+    """Of soft targets, which learn none; for them vectors are as long as the root of `dim`, which they are
+    behind MedCLIP's LayerNorm."""
     positives: Literal["text", "claims"] = "text"
     """Which sentences are right for an image: those that its report holds word for word, or also those
     that claim (finding, presence, side) nothing but what its report claims in other words."""

@@ -18,7 +18,7 @@ from xemplar.errors import XemplarError
 from xemplar.images import model_input
 from xemplar.records import Claim, Split, Study
 from xemplar.report import sentences, text_key
-from xemplar.training.objectives.flips import Flip, every_flip
+from xemplar.training.objectives.flips import Aspect, Flip, every_flip
 from xemplar.training.recipe import Recipe
 
 FEWEST = 4
@@ -27,6 +27,9 @@ Claimed = frozenset[tuple[str, str, str | None]]
 
 Part = Callable[[int], slice]
 """How many rows a batch has -> which of them this process embeds, at least one."""
+
+TOLD_APART: tuple[Aspect, ...] = ("presence", "side")
+"""What of a claim is turned round: what `Claimed` tells apart, or a flip would be right for its own film."""
 
 HELD_BACK = 0.1
 """Share of the training pairs that are held back from learning, to stop by."""
@@ -221,7 +224,9 @@ class _Flips:
         key = text_key(text)
         if key not in self._found:
             claims = self._claims.get(key, ())
-            self._found[key] = tuple((one.text, _claims_of(one, claims)) for one in every_flip(text, claims))
+            self._found[key] = tuple(
+                (one.text, _claims_of(one, claims)) for one in every_flip(text, claims, aspects=TOLD_APART)
+            )
         return self._found[key]
 
 

@@ -54,7 +54,9 @@ def finish(
     steps = told or _nobody
     found: dict[str, Json] = {}
     if recipe.linear is not None:
-        found[LINEAR] = train_linear(corpus, recipe.linear, folder / LINEAR, encoder=open_model(folder))
+        found[LINEAR] = train_linear(
+            corpus, recipe.linear, folder / LINEAR, encoder=open_model(folder), seed=recipe.training.seed
+        )
     if recipe.matching is not None:
         found[RERANKER] = _reranker(corpus, recipe, folder, recipe_text=recipe_text, steps=steps(RERANKER))
     if recipe.neighbours is not None:

@@ -196,7 +196,8 @@ class DualLearner:
             assert self.module.bias is not None
             return sigmoid_loss(images, vectors, right, scale=self.model.scale, bias=self.module.bias)
         loss = soft_target_loss if kind == "soft_targets" else medclip_loss
-        return loss(images, vectors[_own(texts)], temperature=self.aims.temperature)
+        length = images.shape[1] ** 0.5  # that of a vector behind a LayerNorm
+        return loss(images * length, vectors[_own(texts)] * length, temperature=self.aims.temperature)
 
     def _taught(self, images: Tensor, kinds: Sequence[Tensor], batch: Batch) -> Tensor:
         """Towards the slow copy's transport between images and their own first texts, of each kind."""
