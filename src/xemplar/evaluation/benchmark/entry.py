@@ -27,7 +27,7 @@ from xemplar.evaluation.benchmark.classifying import Classes
 from xemplar.evaluation.benchmark.corpora import taught
 from xemplar.evaluation.benchmark.floors import Floors
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder
-from xemplar.evaluation.benchmark.papers import caption_columns, filter_rates, label_columns
+from xemplar.evaluation.benchmark.papers import caption_columns, filter_rates, forget_verdicts, label_columns
 from xemplar.evaluation.benchmark.plan import FLOORS, Entry
 from xemplar.evaluation.benchmark.retrieving import retrieval_columns
 from xemplar.evaluation.benchmark.said import claimed_in, draft_columns, text_of
@@ -94,14 +94,16 @@ def _system(
             columns = said_columns(asked)
             for part in _asked(system, questions, classes):
                 columns |= part
+            forget_verdicts(questions)
             drafted = _drafted(system, questions)
+            rates = filter_rates(questions)  # read before drafts are timed, which ask the judge again
             if drafted is not None:
                 columns |= drafted[0]
                 lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in drafted[1])
                 write_atomic(folder.run(entry) / f"drafts.{asked.name}.jsonl", lines.encode())
         files[asked.name] = f"{asked.name}.npz"
         folder.save(entry, files[asked.name], columns)
-        found[asked.name] = {"filter": filter_rates(questions), "latency": _latency(system, questions)}
+        found[asked.name] = {"filter": rates, "latency": _latency(system, questions)}
     return {
         "systems": {entry.system: files},
         "notes": system.notes,

@@ -101,16 +101,28 @@ def wording_columns(asked: Asked, rows: Sequence[int], said: Sequence[Sequence[s
     }
 
 
+def forget_verdicts(questions: Questions) -> None:
+    """Count the judge's verdicts from here on, so that rates are of one set's drafts alone."""
+    if (judge := _judge(questions)) is not None:
+        judge.said.clear()
+
+
 def filter_rates(questions: Questions) -> Json | None:
-    """How often X-REM's judge said what, since the archive was opened; None where nobody judged so."""
+    """How often X-REM's judge said what, since that was last forgotten; None where nobody judges so."""
+    if (judge := _judge(questions)) is None:
+        return None
+    said = judge.said
+    return {
+        "judge": judge.name,
+        "asked": said.total(),
+        **{verdict: said[verdict] / max(1, said.total()) for verdict in VERDICTS},
+    }
+
+
+def _judge(questions: Questions) -> ByVerdict | None:
     if questions.archive.assembly.policy != "consistent":
         return None
     drafter = questions.archive.drafter
     if not isinstance(drafter, Consistent) or not isinstance(drafter.filter, ByVerdict):
         return None
-    said = drafter.filter.said
-    return {
-        "judge": drafter.filter.name,
-        "asked": said.total(),
-        **{verdict: said[verdict] / max(1, said.total()) for verdict in VERDICTS},
-    }
+    return drafter.filter
