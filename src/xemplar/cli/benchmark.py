@@ -42,16 +42,19 @@ def benchmark(
     of whom.
     """
     from xemplar.evaluation.benchmark.folder import BenchmarkFolder
-    from xemplar.evaluation.benchmark.run import begin
+    from xemplar.evaluation.benchmark.run import begun
     from xemplar.terminal import tell
 
     asked: dict[str, object] = {"size": size, "ablations": ablations, "studies": studies}
     asked |= {"recipes": _words(recipes), "seeds": _numbers(seeds), "replicates": replicates}
     asked["curve"] = _words(curve)
-    asked["models"] = pairs_of(model or [], "--model")
-    files = pairs_of(predictions or [], "--predictions")
-    folder = BenchmarkFolder(out) if table_only else begin(out, _settings(asked), corpus=corpus, told=tell)
-    _run(folder, files, jobs=0 if table_only else jobs, as_json=as_json)
+    asked["models"] = _named(model, "--model")
+    files = _named(predictions, "--predictions")
+    if table_only:
+        _run(BenchmarkFolder(out), files, jobs=0, as_json=as_json)
+        return
+    with begun(out, _settings(asked), corpus=corpus, told=tell) as folder:
+        _run(folder, files, jobs=jobs, as_json=as_json)
 
 
 def _run(folder: BenchmarkFolder, files: dict[str, str], *, jobs: int, as_json: bool) -> None:
@@ -62,7 +65,7 @@ def _run(folder: BenchmarkFolder, files: dict[str, str], *, jobs: int, as_json: 
 
     write_asked(folder)
     said = read_all(folder, {name: Path(path) for name, path in files.items()})
-    failed = run_entries(folder, jobs=jobs, told=tell) if jobs else {}
+    failed = run_entries(folder, jobs=jobs, told=tell, held=True) if jobs else {}
     table = publish(folder, predictions=said, command=shlex.join(["xemplar", *sys.argv[1:]]))
     if as_json:
         say_json(table)
@@ -74,6 +77,14 @@ def _run(folder: BenchmarkFolder, files: dict[str, str], *, jobs: int, as_json: 
             f"{len(failed)} of {len(table['entries']) + len(failed)} entries failed; the same command retries"
         )
         raise typer.Exit(1)
+
+
+def _named(values: list[str] | None, option: str) -> dict[str, str]:
+    """NAME=PATH options; a name given twice would hide the first."""
+    pairs = pairs_of(values or [], option)
+    if len(pairs) < len(values or []):
+        refuse(f"{option}: a name given twice")
+    return pairs
 
 
 def _words(value: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from xemplar.evaluation.benchmark.entry import run_entry
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder
 from xemplar.evaluation.benchmark.plan import BenchmarkSettings, Entry, Plan
 from xemplar.evaluation.benchmark.publish import publish
-from xemplar.evaluation.benchmark.run import begin, run_entries
+from xemplar.evaluation.benchmark.run import begin, begun, run_entries
 from xemplar.evaluation.benchmark.systems import read_model
 from xemplar.folders import writing
 
@@ -165,3 +165,23 @@ def test_a_folder_without_a_plan_is_refused(tmp_path):
 def test_a_second_run_of_a_folder_is_refused(folder):
     with writing(folder.path), pytest.raises(XemplarError, match="another process is writing here"):
         run_entries(folder, told=print)
+
+
+def test_a_second_command_leaves_the_plan_of_a_running_one(folder, phantom_corpus):
+    plan = (folder.path / "plan.json").read_bytes()
+    settings = BenchmarkSettings(seeds=(7,))
+    with (
+        writing(folder.path),
+        pytest.raises(XemplarError, match="another process is writing here"),
+        begun(folder.path, settings, corpus=phantom_corpus.folder, told=print),
+    ):
+        pass
+    assert (folder.path / "plan.json").read_bytes() == plan
+
+
+def test_a_folder_is_held_while_its_entries_run(tmp_path, phantom_corpus):
+    settings = BenchmarkSettings(ablations=False)
+    with begun(tmp_path, settings, corpus=phantom_corpus.folder, told=lambda line: None) as folder:
+        with pytest.raises(XemplarError, match="another process is writing here"):
+            begin(tmp_path, settings, corpus=phantom_corpus.folder, told=print)
+        assert folder.plan().entries

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,16 +32,30 @@ _POLL = 0.2
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+@contextmanager
+def begun(
+    path: Path, settings: BenchmarkSettings, *, corpus: Path | None = None, told: Told
+) -> Iterator[BenchmarkFolder]:
+    """Make the corpora ready, write the plan and hold the folder, so that nobody else plans or runs there.
+
+    An unknown recipe is refused before anything is written. Without `corpus` phantoms are drawn: site A,
+    and site B to be asked about alone.
+    """
+    make_plan(settings)
+    with writing(path):
+        yield _planned(path, settings, corpus=corpus, told=told)
+
+
 def begin(
     path: Path, settings: BenchmarkSettings, *, corpus: Path | None = None, told: Told
 ) -> BenchmarkFolder:
-    """Make the corpora ready and write the plan; an unknown recipe is refused before anything is drawn.
+    """The same, and let the folder go again."""
+    with begun(path, settings, corpus=corpus, told=told) as folder:
+        return folder
 
-    Without `corpus` phantoms are drawn: site A, and site B to be asked about alone.
-    """
-    make_plan(settings)
+
+def _planned(path: Path, settings: BenchmarkSettings, *, corpus: Path | None, told: Told) -> BenchmarkFolder:
     if corpus is None:
-        path.mkdir(parents=True, exist_ok=True)
         drawn = drawn_corpora(path / "corpora", settings.studies, told=told)
         places = {name: os.path.relpath(place, path) for name, place in drawn.items()}
         sets = Sets(learnt=places["A"], asked=places)
@@ -59,12 +74,12 @@ def begin(
     return folder
 
 
-def run_entries(folder: BenchmarkFolder, *, jobs: int = JOBS, told: Told) -> Json:
+def run_entries(folder: BenchmarkFolder, *, jobs: int = JOBS, told: Told, held: bool = False) -> Json:
     """Run every entry that isn't done, `jobs` at a time with a thread each; entry -> why it failed.
 
-    A second benchmark of the same folder at the same time is refused.
+    A second benchmark of the same folder at the same time is refused; `held`: the caller holds it already.
     """
-    with writing(folder.path):
+    with nullcontext() if held else writing(folder.path):
         schedule = _Schedule(folder, folder.plan(), told, max(1, jobs))
         schedule.tell_what_is_done()
         try:
