@@ -1,5 +1,7 @@
 """What a benchmark plans to run: who shares whose encoder, what is left out, what is refused."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -12,6 +14,7 @@ from xemplar.evaluation.benchmark.plan import (
     make_plan,
     recipe_of,
 )
+from xemplar.models.layout import model_folder
 from xemplar.training.recipe import load_recipe
 
 
@@ -134,6 +137,12 @@ NONSENSE = [
     ({"seeds": (1, 1)}, "each once"),
     ({"shares": (1.5,)}, "between 0 and 1"),
     ({"models": {"xrem": "x"}}, "a recipe's name"),
+    ({"models": {"xrem: cosine alone": "x"}}, "a recipe's name"),
+    ({"models": {"captions": "x"}}, "a recipe's name"),
+    ({"recipes": ("mine/new.toml",), "models": {"new": "x"}}, "a recipe's name"),
+    ({"models": {"chance": "x"}}, "a floor's name"),
+    ({"models": {"linear floor": "x"}}, "a floor's name"),
+    ({"models": {"../out": "x"}}, "a folder can have"),
     ({"size": "huge"}, "Input should be"),
 ]
 
@@ -142,3 +151,32 @@ NONSENSE = [
 def test_settings_that_make_no_sense_are_refused(values, said):
     with pytest.raises(ValidationError, match=said):
         BenchmarkSettings.model_validate(values)
+
+
+def test_a_plan_without_ours_is_refused_unless_others_are_named(monkeypatch):
+    def without(name, size="tiny"):
+        if name == "xemplar":
+            raise XemplarError("no size 'published'")
+        return load_recipe(name, size)
+
+    monkeypatch.setattr("xemplar.evaluation.benchmark.plan.load_recipe", without)
+    with pytest.raises(XemplarError, match=r"ours, xemplar, can't be run: .*; .*--recipes"):
+        make_plan(BenchmarkSettings(ablations=False))
+    others = make_plan(BenchmarkSettings(recipes=("xrem",), ablations=False))
+    assert others.recipes == ("xrem",)
+
+
+def test_a_model_is_not_named_as_an_entry_is(tmp_path):
+    with pytest.raises(XemplarError, match="'xrem-1', which an entry"):
+        make_plan(BenchmarkSettings(models={"xrem-1": tmp_path}))
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(XemplarError, match="no such folder"):
+        make_plan(BenchmarkSettings(models={"theirs": tmp_path / "none"}))
+
+
+def test_the_provided_model_is_taken_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan(BenchmarkSettings(models={"theirs": "phantom"}), trains=False)
+    assert plan.entry("theirs").model == model_folder(Path("phantom")).resolve()

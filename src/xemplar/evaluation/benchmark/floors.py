@@ -17,6 +17,7 @@ from xemplar.evaluation.benchmark import retrieving
 from xemplar.evaluation.benchmark.asked import Asked, Columns
 from xemplar.evaluation.benchmark.classifying import CLASS
 from xemplar.evaluation.benchmark.papers import CAPTIONS, wording_columns
+from xemplar.evaluation.benchmark.plan import BM25, CHANCE
 from xemplar.evaluation.benchmark.retrieving import Gallery, chance_columns, retrieval_columns
 from xemplar.evaluation.benchmark.said import text_columns
 from xemplar.evaluation.floors import LINEAR, LinearFloor, fit_floor, floor_films
@@ -24,7 +25,6 @@ from xemplar.evaluation.texts.floors import CONSTANT, NORMAL, RANDOM
 from xemplar.index import tokens_of
 from xemplar.records import Study
 
-CHANCE, BM25 = "chance", "BM25"
 ALIKE = "all films alike"
 """The way to classify that tells nothing: an AUROC of a half, and as average precision the prevalence."""
 

@@ -5,7 +5,6 @@ Knows names of files and when a result is still that of the same entry; runs not
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import shutil
@@ -24,7 +23,8 @@ from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.asked import Asked, Columns, asked_of
 from xemplar.evaluation.benchmark.plan import BenchmarkSettings, Entry, Plan
-from xemplar.folders import fingerprint, refusals_told, write_atomic
+from xemplar.folders import file_sha256, fingerprint, refusals_told, write_atomic
+from xemplar.models.layout import STAGES
 
 
 class Sets(BaseModel):
@@ -104,7 +104,7 @@ class BenchmarkFolder:
         shared = self.origin(self.plan().entry(entry.shares)) if entry.shares else None
         corpora = [self._opened(place).fingerprint for place in (self.sets.learnt, *self.sets.asked.values())]
         said = entry.model_dump(mode="json")
-        taken = None if entry.model is None else _contents(entry.model / "model.json")
+        taken = None if entry.model is None else _manifests(entry.model)
         return fingerprint([said, taken, shared, corpora, list(self.sets.asked), __version__])
 
     def ready(self, entry: Entry) -> None:
@@ -154,8 +154,17 @@ class BenchmarkFolder:
         return None if found is None else str(found["why"])
 
 
-def _contents(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+def _manifests(model: Path) -> Json:
+    """Every manifest of a model taken as it is, those of its later stages too: file -> its SHA-256.
+
+    A manifest lists the weights' own, so that other weights are another model.
+    """
+    places = [model, *(model / stage for stage in STAGES)]
+    return {
+        str(path.relative_to(model)): file_sha256(path)
+        for one in places
+        for path in sorted(one.glob("*.json"))
+    }
 
 
 def _read(path: Path) -> Json | None:

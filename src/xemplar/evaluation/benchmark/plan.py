@@ -5,6 +5,7 @@ Knows recipes and settings; runs nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from xemplar.contracts import Json
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.ablations import ONE_VIEW, Variant, ablations_of
+from xemplar.evaluation.floors import LINEAR
+from xemplar.evaluation.texts.floors import CONSTANT, RANDOM
+from xemplar.models.layout import model_folder
 from xemplar.records import TextKind
 from xemplar.training.recipe import Recipe, Size, load_recipe, shipped_recipes
 
@@ -24,6 +28,10 @@ CAPTIONS = "captions"
 
 FLOORS = "floors"
 """The entry that needs no recipe: what knows nothing, or is linear."""
+
+CHANCE, BM25 = "chance", "BM25"
+FLOOR_NAMES = (CHANCE, LINEAR, BM25, RANDOM, CONSTANT)
+"""What the table calls the floors."""
 
 MINED = "matching.negatives"
 UNMINED = "captions claim nothing, so any other one is a negative"
@@ -59,8 +67,14 @@ class BenchmarkSettings(BaseModel):
             raise ValueError("seeds are numbers of 0 or more, each once, and one at least")
         if any(not 0 < share < 1 for share in self.shares):
             raise ValueError("shares of the patients lie between 0 and 1")
-        if clash := sorted(set(self.models) & {*self.recipes, *RECIPES, FLOORS}):
-            raise ValueError(f"a model taken as {clash[0]!r}, which is a recipe's name")
+        named = {*map(_short, self.recipes), *RECIPES, CAPTIONS}
+        for name in self.models:
+            if name.partition(":")[0] in named:
+                raise ValueError(f"a model taken as {name!r}, which is a recipe's name")
+            if name in (FLOORS, *FLOOR_NAMES):
+                raise ValueError(f"a model taken as {name!r}, which is a floor's name")
+            if not name.strip() or name.startswith(".") or "/" in name or "\\" in name:
+                raise ValueError(f"a model taken as {name!r}; wanted a name that a folder can have")
         return self
 
 
@@ -189,7 +203,8 @@ def changed(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", trains: bool = True) -> Plan:
     """The entries of a benchmark; `trains`: whether the corpus has pairs of films and texts to learn from.
 
-    A recipe that is named and not there is refused; one of the five that isn't shipped is left out and told.
+    A recipe that is named and not there is refused, and ours always; another of the five that isn't there
+    is left out and told.
     """
     ours = CAPTIONS if texts == "captions" and OURS not in settings.recipes else OURS
     recipes, left_out = _recipes(settings, ours)
@@ -198,7 +213,7 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
         recipes = []
     entries = [Entry(name=FLOORS, system=FLOORS, recipe=FLOORS, seed=settings.seed)]
     entries += [
-        Entry(name=name, system=name, recipe=name, model=path.resolve())
+        Entry(name=name, system=name, recipe=name, model=model_folder(path).resolve())
         for name, path in settings.models.items()
     ]
     variants: list[Variant] = []
@@ -218,6 +233,9 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
         entries += [_varied(settings, one, seed) for one in variants if one.shares or first]
         if first:
             entries += _curves(settings, recipes, ours)
+    names = Counter(entry.name for entry in entries)
+    if twice := sorted(set(settings.models) & {name for name, count in names.items() if count > 1}):
+        raise XemplarError(f"a model taken as {twice[0]!r}, which an entry of the plan is named")
     asked = [against for one in variants for against in _asked_of(one)]
     return Plan(
         ours=ours,
@@ -241,6 +259,11 @@ def _recipes(settings: BenchmarkSettings, ours: str) -> tuple[list[str], dict[st
             load_recipe(name, settings.size)
             found.append(name)
         except XemplarError as error:
+            if name == ours:
+                raise XemplarError(
+                    f"ours, {ours}, can't be run: {error}",
+                    remedy="take a size that it has, or name others with --recipes to compare those alone",
+                ) from None
             left_out[name] = str(error)
     return found, left_out
 

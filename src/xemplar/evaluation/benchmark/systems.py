@@ -6,6 +6,7 @@ is found again.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from xemplar.archive import Archive, calibrate
 from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
+from xemplar.drafting import claims_of
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.plan import Entry, recipe_of
 from xemplar.evaluation.benchmark.steps import Steps
@@ -70,10 +72,14 @@ def prepared(
 
 
 def read_model(folder: Path) -> Json:
-    """A model folder's manifest, of a dual encoder or of a matcher."""
-    if (folder / "model.json").exists():
-        return read_manifest(folder, "model.json", kind="model", version=1)
-    return {}
+    """A model folder's manifest, of a dual encoder, of a matcher, or of one that was exported."""
+    for kind in ("model", "matcher"):
+        if (folder / f"{kind}.json").exists():
+            return read_manifest(folder, f"{kind}.json", kind=kind, version=1)
+    exported = folder / "config.json"
+    said: Json = json.loads(exported.read_bytes()) if exported.exists() else {}
+    manifest = said.get(str(said.get("model_type")))
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def trained(entry: Entry, corpus: Corpus, runs: Path, *, train: Trainer | None = None) -> Path:
@@ -115,8 +121,11 @@ def _indexed(entry: Entry, corpus: Corpus, runs: Path, *, encoder: Encoder) -> I
 
 
 def _calibrated(system: System) -> None:
-    """Fit when to state and when to be silent; where that can't be done, say why nothing is drafted."""
+    """Fit when to state and when to be silent; where that can't be done, say why nothing is drafted.
+
+    By what the validation reports claim: what was drawn serves for scores alone.
+    """
     try:
-        system.archive.calibration = calibrate(system.archive, system.folder / "calibration")
+        system.archive.calibration = calibrate(system.archive, system.folder / "calibration", truth=claims_of)
     except XemplarError as error:
         system.notes["drafts"] = f"not calibrated: {error}"
