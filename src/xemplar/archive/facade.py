@@ -80,11 +80,12 @@ class Archive:
 
     @property
     def fingerprint(self) -> str:
-        """Of all four parts: a draft made under one fingerprint can be made again under it."""
+        """Of all four parts, a model's later stages too: a draft made under one can be made again."""
         parts = [self.corpus.fingerprint, self.encoder.fingerprint, self.index.fingerprint]
         stages = [one.fingerprint for one in (self.stages.matcher, self.stages.augmenter) if one is not None]
+        judged = [] if self.stages.judge is None else [self.stages.judge.name]
         calibrated = self.calibration.fingerprint if self.calibration else None
-        return fingerprint([*parts, self.assembly.model_dump(mode="json"), *stages, calibrated])
+        return fingerprint([*parts, self.assembly.model_dump(mode="json"), *stages, *judged, calibrated])
 
     @property
     def assembly(self) -> Assembly:

@@ -12,7 +12,9 @@ from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.archive.facade import Archive
 from xemplar.corpus import Corpus
-from xemplar.errors import XemplarError
+from xemplar.drafting.calibration import VERSION as FITS
+from xemplar.drafting.calibration import Calibration
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import read_manifest
 from xemplar.index import PREPARED, VERSION, fitted_to, open_index
 
@@ -59,16 +61,34 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
     """Take the calibration named, or the one beside the index; one nobody named stops drafting alone."""
     if named is None and not beside.is_dir():
         return
-    index = fitted_to(archive.index)
+    folder = Path(named or beside)
+    missing: XemplarError | None = None
     try:
-        archive.classify_by(classifying.open_fitted(named or beside, index=index))
+        archive.classify_by(classifying.open_fitted(folder, index=fitted_to(archive.index)))
     except XemplarError as error:
-        archive.classify_not(classifying.unfit(archive.corpus, archive.index) or error)
-    names = archive.evidence.names if archive.evidence else drafting.FEATURES
+        missing = classifying.unfit(archive.corpus, archive.index) or error
+        archive.classify_not(missing)
     try:
-        archive.calibration = drafting.open_calibration(named or beside, index=index, names=names)
+        archive.calibration = _fitting(archive, folder, missing)
     except XemplarError as error:
         if named is not None:
             raise
         archive.uncalibrated = error
         archive.classify_not(error)
+
+
+def _fitting(archive: Archive, folder: Path, missing: XemplarError | None) -> Calibration:
+    """The folder's calibration; where it wants what a `missing` classifier has learnt, that one's error."""
+    names = archive.evidence.names if archive.evidence else drafting.FEATURES
+    index = fitted_to(archive.index)
+    try:
+        return drafting.open_calibration(folder, index=index, names=names)
+    except MismatchError:
+        told = read_manifest(folder, "calibration.json", kind="calibration", version=FITS)
+        features = tuple(told.get("features", ()))
+        if missing is None or len(features) <= len(names) or features[: len(names)] != names:
+            raise
+    drafting.open_calibration(folder, index=index, names=features)  # refused for any other reason: that one
+    raise type(missing)(
+        missing.found, wanted=missing.wanted, where=missing.where, remedy="run `xemplar calibrate` again"
+    )

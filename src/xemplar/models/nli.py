@@ -25,7 +25,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedTokenizer
 
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import file_sha256, fingerprint
-from xemplar.models.scorers import _limit
+from xemplar.models.scorers import longest
 from xemplar.models.tokenizer import load_tokenizer, padded_length
 
 Verdict = Literal["entailment", "neutral", "contradiction"]
@@ -52,7 +52,7 @@ class NliJudge:
     ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.name = model.float().eval(), tokenizer, name
         self._columns = [order.index(verdict) for verdict in VERDICTS]
-        self._limit = _limit(model.config, tokenizer)
+        self._limit = longest(model.config, tokenizer)
         self.cut = 0
 
     def __call__(self, premise: str, hypothesis: str) -> Verdict:
@@ -100,9 +100,13 @@ def load_nli(origin: Path | str, *, labels: Sequence[str] | None = None, downloa
             where=str(origin),
         )
     order = _order(model.config.id2label, labels, where=str(origin))
-    hashes = [file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()]
-    name = f"{Path(origin).name if folder == Path(origin) else origin} {fingerprint(hashes)[:8]}"
+    name = f"{Path(origin).name if folder == Path(origin) else origin} {files_hash(folder)}"
     return NliJudge(model, load_tokenizer(folder), name=name, order=order)
+
+
+def files_hash(folder: Path) -> str:
+    """8 hex digits that tell a network's files from others, for its name."""
+    return fingerprint([file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()])[:8]
 
 
 def _fetched(name: str, download: bool) -> Path:

@@ -99,7 +99,7 @@ class Chexbert:
         self.tokenizer = tokenizer
         self.fingerprint = fingerprint
         config = heads.bert.config
-        self.limit = _limit(config, tokenizer)
+        self.limit = longest(config, tokenizer)
         published = (config.hidden_size, config.num_hidden_layers) == (768, 12)
         name = radcliq.MAKERS["semb_score"]
         self.maker = name if published else f"{name}-of-{config.num_hidden_layers}x{config.hidden_size}"
@@ -160,7 +160,7 @@ class BertScoreModel:
         self.model = model.float().eval()
         self.tokenizer = tokenizer
         self.name, self.layer, self.baseline = name, layer, baseline
-        self.limit = _limit(model.config, tokenizer)
+        self.limit = longest(model.config, tokenizer)
 
     def maker(self, *, idf: bool = False) -> str:
         """What made the scores, for a result and for RadCliQ's column."""
@@ -339,7 +339,7 @@ def _fast_tokenizer(folder: Path, config: Any) -> PreTrainedTokenizerBase:  # no
     return tokenizer
 
 
-def _limit(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:  # noqa: ANN401
+def longest(config: Any, tokenizer: PreTrainedTokenizerBase) -> int:  # noqa: ANN401
     """The longest text a model takes, in tokens; RoBERTa's first positions are set aside for padding."""
     positions = int(getattr(config, "max_position_embeddings", _MAX_TOKENS))
     if "roberta" in config.model_type:

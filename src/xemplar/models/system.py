@@ -18,7 +18,7 @@ from xemplar.models.layout import LINEAR, NEIGHBOURS, RERANKER
 from xemplar.models.linear import open_linear
 from xemplar.models.matcher_folder import is_matcher, open_matcher
 from xemplar.models.neighbours_folder import open_neighbours
-from xemplar.models.nli import load_nli
+from xemplar.models.nli import files_hash, load_nli
 from xemplar.models.scorers import layers_of, load_bertscore
 
 
@@ -56,11 +56,14 @@ def _reranker(folder: Path, encoder: Encoder) -> Matcher | None:
 
 
 class _Alike:
-    """BERTScore F1 of two texts, by the last layer of a model; raw, since no baseline is known."""
+    """BERTScore F1 of two texts, by the last layer of a model; raw, since no baseline is known.
+
+    `name` is what made it, and the beginning of its files' hash.
+    """
 
     def __init__(self, folder: str) -> None:
         self._model = load_bertscore(folder, name=Path(folder).name, layer=layers_of(folder))
-        self.name = self._model.maker()
+        self.name = f"{self._model.maker()} {files_hash(Path(folder))}"
 
     def __call__(self, premise: str, hypothesis: str) -> float:
         return float(self._model([hypothesis], [premise]).f1[0])
