@@ -64,6 +64,17 @@ class Objective(BaseModel):
     same_findings: float = Field(default=0.0, ge=0.0)
     """Weight of drawing together images of equal finding sets (after X-TRA)."""
 
+    @model_validator(mode="after")
+    def _nothing_unheard(self) -> Objective:
+        """What an alignment takes no notice of is refused, not ignored."""
+        if self.rarity and self.alignment != "info_nce":
+            raise ValueError(f'rarity weighs targets of "info_nce" alone, not of "{self.alignment}"')
+        if self.alignment in ("soft_targets", "as_medclip"):
+            heard = {"flips": self.flips, 'positives = "claims"': self.positives == "claims"}
+            if odd := [name for name, given in heard.items() if given]:
+                raise ValueError(f'"{self.alignment}" meets each image with its own text: no {odd[0]}')
+        return self
+
 
 class Matching(BaseModel):
     """A second stage that judges pairs of image and text; `positive` reports against mined negatives.
