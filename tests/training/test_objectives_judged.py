@@ -1,5 +1,6 @@
 """Which sentences are true of a study, and the pairs drawn of them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -99,3 +100,30 @@ def test_an_own_sentence_stands_against_a_false_one(sentences, kind):
         assert verdict(sentences.claims[other], sentences.pairs[another].claims) is False
         assert (other >= sentences.count) <= (kind == "flip")
         assert (another != study) == (kind == "film") == (own == other)
+
+
+def test_nothing_is_drawn_of_those_held_back(phantom_corpus):
+    pairs = pairs_of(phantom_corpus, "train")
+    count = len(pairs) // 2
+    alone, both = (Sentences(phantom_corpus, some, learnt=count) for some in (pairs[:count], pairs))
+    rows, told, drawn = np.arange(count), set(alone.texts), set()
+    assert {both.texts[text] for text in both.pool} == told < set(both.texts)
+    for seed in range(8):
+        found = both.draw(rows, both.table(rows), np.random.default_rng(seed))
+        drawn |= {both.texts[text] for text in found.texts}
+    assert drawn <= told
+
+
+def test_a_text_is_as_rare_as_among_those_learnt(phantom_corpus):
+    pairs = pairs_of(phantom_corpus, "train")
+    count = len(pairs) // 2
+    alone, both = (Sentences(phantom_corpus, some, learnt=count) for some in (pairs[:count], pairs))
+    weights = [dict(zip(one.texts, one._weights, strict=False)) for one in (alone, both)]
+    assert weights[0].items() <= weights[1].items()
+    assert all(np.isfinite(both._weights))
+
+
+def test_without_any_text_nothing_is_drawn(phantom_corpus):
+    pairs = [replace(pair, sentences=()) for pair in pairs_of(phantom_corpus, "train")]
+    sentences, rows = Sentences(phantom_corpus, pairs), np.arange(len(pairs))
+    assert not len(sentences.draw(rows, sentences.table(rows), np.random.default_rng(0)).texts)

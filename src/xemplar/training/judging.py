@@ -109,7 +109,7 @@ class _Run:
         self.stage, self.seed = stage, seed
         learnt, held = hold_back(pairs_of(corpus, "train"), seed)
         held = held[:VALIDATED]
-        self.sentences = Sentences(corpus, [*learnt, *held])
+        self.sentences = Sentences(corpus, [*learnt, *held], learnt=len(learnt))
         self.learnt = np.arange(len(learnt))
         self.held = np.arange(len(learnt), len(learnt) + len(held))
         if not any(len(self.sentences.own[row]) for row in self.learnt):

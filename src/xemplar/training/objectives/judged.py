@@ -101,10 +101,12 @@ class Sentences:
     """Every sentence of some studies that claims anything, and every flip of one; and pairs of them.
 
     `texts` are all of them, flips last; `own` are each study's, by row. Flips and others' sentences that
-    are true of a study match it too, so that a text's wording tells nothing.
+    are true of a study match it too, so that a text's wording tells nothing. Where the first `learnt` of
+    the studies alone are learnt from, what is drawn at random is a text of theirs or its flip, as rare as
+    it is among them.
     """
 
-    def __init__(self, corpus: Corpus, pairs: Sequence[Pair]) -> None:
+    def __init__(self, corpus: Corpus, pairs: Sequence[Pair], *, learnt: int | None = None) -> None:
         self.pairs = pairs
         self.texts: list[str] = []
         self.claims: list[Claimed] = []
@@ -115,10 +117,14 @@ class Sentences:
             np.unique([self._row(text, by_key[text_key(text)].claims) for text in texts]).astype(np.int64)
             for texts in said
         ]
-        counts = np.bincount(np.concatenate([np.zeros(0, np.int64), *self.own]), minlength=len(self.texts))
-        self._weights = counts**-0.5
+        drawn = np.concatenate([np.zeros(0, np.int64), *self.own[:learnt]])
+        counts = np.bincount(drawn, minlength=len(self.texts))
+        self._weights = np.maximum(counts, 1) ** -0.5
         """Common sentences are drawn less often, as where a dual encoder is trained."""
         self._flips = [self._turned(by_key[key]) for key in list(self._place)]
+        theirs = [[row, *self._flips[row]] for row in np.unique(drawn).tolist()]
+        self.pool: Rows = np.unique([text for texts in theirs for text in texts]).astype(np.int64)
+        """Rows of the texts that are drawn at random."""
 
     def draw(self, rows: Rows, table: FindingTable, rng: np.random.Generator) -> Drawn:
         """Pairs to learn from, of the studies `rows`, whose findings `table` holds.
@@ -140,7 +146,7 @@ class Sentences:
                 theirs = self.own[rows[hard[place]]]
                 false += self._some(self._false_of(row, theirs), MINED, rng)
             found += [(row, text, True) for text in own] + [(row, text, False) for text in false]
-            for text in rng.integers(len(self.texts), size=RANDOM).tolist():
+            for text in rng.choice(self.pool, RANDOM if len(self.pool) else 0).tolist():
                 told = verdict(self.claims[text], self.pairs[row].claims)
                 if told is not None:
                     found.append((row, text, told))
