@@ -208,7 +208,15 @@ def show_benchmark(table: Json) -> None:
         say("\naimed at, by the paired interval")
     for aim in table["aims"]:
         word = "reached" if aim["reached"] else "not reached"
-        say(f"  {aim['aim']}, {aim['measure']} on {aim['set']}: {_interval(_bounds(aim))} {word}")
+        ways = f" ({' against '.join(filter(None, aim['ways']))})" if any(aim["ways"] or ()) else ""
+        one = ", one training" if aim["seeds"] == 1 else ""
+        say(f"  {aim['aim']}, {aim['measure']}{ways} on {aim['set']}: {_interval(_bounds(aim))} {word}{one}")
+    for name, sets in table["predicted"].items():
+        for of, count in sets.items():
+            say(f"  {name}: {count['predicted']} of {count['studies']} studies of {of} predicted")
+    for row in table["validation"]:
+        if not row["learnt"]:
+            say(f"  {row['entry']} did not learn: MRR {row['mrr']:.3f}, by chance {row['chance']:.3f}")
     for name, why in table["failed"].items():
         say(f"  {name}: {why}")
 

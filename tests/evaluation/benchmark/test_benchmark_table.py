@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from xemplar.errors import MismatchError
+from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.benchmark.asked import asked_of, said_columns
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder, Sets
 from xemplar.evaluation.benchmark.markdown import markdown
 from xemplar.evaluation.benchmark.plan import Against, BenchmarkSettings, Entry, Plan
-from xemplar.evaluation.benchmark.publish import publish
+from xemplar.evaluation.benchmark.publish import publish, read_all
 from xemplar.evaluation.benchmark.table import Table
 
 MRR, F1, PRECISION = "image to report MRR", "draft micro-F1", "mean average precision"
@@ -63,13 +63,20 @@ def _finish(folder, entry):
             file = f"{asked.name}.{number}.npz"
             rng = np.random.default_rng([entry.seed, place, number])
             level = SYSTEMS.get(system, 0.2)
-            folder.save(entry, file, columns(asked, level, rng))
+            got = columns(asked, level, rng)
+            if system == "xtra":  # its own head is worse than the probe
+                got["class neighbours' head"] = rng.normal(0, 0.1, asked.truth.shape)
+            if system == "xemplar":  # and so is our own way
+                got["class combined"] = got["class linear probe"] + rng.normal(0, 0.2, asked.truth.shape)
+            folder.save(entry, file, got)
             systems.setdefault(system, {})[asked.name] = file
     step = {"step": "train", "seconds": 3.0, "peak_mb": 100}
     latency = {"studies": 4, "median": 0.02, "p95": 0.03}
     folder.finish(
         entry,
         {"systems": systems, "steps": [step], "notes": {"classification": "not combined"},
+         "own_way": {"xtra": "neighbours' head", "xemplar": "combined"}.get(entry.system),
+         "model": {"validation": {"mrr": 0.3 + 0.1 * entry.seed, "studies": 12}},
          "asked": {"A": {"filter": None, "latency": latency}}},
     )  # fmt: skip
 
@@ -126,6 +133,78 @@ def test_predictions_of_others_are_scored_in_the_same_block(table):
 
 def test_each_is_classified_by_its_best_way(table):
     assert row(block(table, PRECISION)["rows"], "xrem")["way"] == "linear probe"
+
+
+def test_having_a_head_lowers_no_other_systems_score(table):
+    found = row(block(table, PRECISION)["rows"], "xtra")
+    assert found["way"] == "linear probe"
+    head = next(
+        one for one in table["classification"] if (one["system"], one["way"]) == ("xtra", "neighbours' head")
+    )
+    assert head["scores"][PRECISION]["value"] < found["value"]
+
+
+def test_ours_is_held_to_its_own_way_though_another_does_better(table):
+    ours = [one for one in table["classification"] if (one["system"], one["set"]) == ("xemplar", "A")]
+    values = {one["way"]: one["scores"][PRECISION]["value"] for one in ours}
+    assert values["linear probe"] > values["combined"]
+    assert row(block(table, PRECISION)["rows"], "xemplar")["way"] == "combined"
+
+
+def test_an_aim_names_the_ways_it_is_of(table):
+    aim = next(one for one in table["aims"] if one["measure"] == PRECISION)
+    assert aim["ways"] == ["combined", "linear probe"]
+    assert f"{PRECISION} (combined against linear probe)" in markdown(table)
+
+
+def test_what_rests_on_one_training_says_so(table):
+    assert "2 of 2 trainings" in markdown(table)
+    one = {**table["aims"][0], "seeds_above": 1, "seeds": 1}
+    assert "1 of one training" in markdown({**table, "aims": [one]})
+
+
+def test_an_ablation_of_one_seed_rests_on_one_training(folder):
+    table = Table(folder)
+    for held in table.sets.values():
+        del held.runs["xemplar: one view"][2]
+    page = markdown(table.json())
+    lines = [line for line in page.splitlines() if line.startswith("| xemplar: both views")]
+    assert lines
+    assert all(line.endswith("| one training |") for line in lines)
+
+
+def test_validation_stands_beside_chance(table):
+    first = next(one for one in table["validation"] if one["entry"] == "xrem-1")
+    assert first["chance"] == pytest.approx(np.mean([1 / rank for rank in range(1, 13)]))
+    assert {one["seed"]: one["learnt"] for one in table["validation"]} == {1: True, 2: True, 0: False}
+    assert "**did not learn**" in markdown(table)
+
+
+def test_latency_is_said_to_be_taken_beside_other_work(table, folder):
+    for page in (markdown(table), (folder.path / "benchmark.html").read_text()):
+        assert "while another entry may be training on the other core" in page
+
+
+def test_truth_is_said_to_serve_for_scores_alone(table, folder):
+    for page in (markdown(table), (folder.path / "benchmark.html").read_text()):
+        assert "Truth is used for scores alone" in page
+
+
+@pytest.mark.parametrize("name", ["xrem", "xemplar-1", "xemplar: one view", "chance", "BM25", "linear floor",
+                                  "floors", "xtra: new", "txtrayalign"])  # fmt: skip
+def test_predictions_that_would_hide_a_system_are_refused(folder, name, tmp_path):
+    with pytest.raises(XemplarError, match=f"predictions named '{name}'"):
+        Table(folder, {name: {}})
+    with pytest.raises(XemplarError, match=f"predictions named '{name}'"):
+        read_all(folder, {name: tmp_path / "none"})
+
+
+def test_how_many_studies_were_predicted_is_told(folder, predictions):
+    some = dict(list(predictions["generator"].items()))
+    asked = folder.asked()[0]
+    some.pop(asked.studies[0].study_id)
+    page = markdown(Table(folder, {"generator": some}).json())
+    assert f"generator: {len(asked) - 1} of {len(asked)} studies predicted" in page
 
 
 def test_an_aim_is_reached_where_its_interval_is_clear_of_zero(table):

@@ -56,4 +56,5 @@ def _aim(aim: str, less: Json, *, of: tuple[str, str]) -> Json:
     kept = {key: less[key] for key in ("value", "low", "high")}
     above = sum(value > 0 for value in less["by_seed"])
     seeds = {"seeds_above": above, "seeds": len(less["by_seed"])}
-    return {"aim": aim, "set": of[0], "measure": of[1], **kept, **seeds, "reached": bool(less["low"] > 0)}
+    said = {"aim": aim, "set": of[0], "measure": of[1], "ways": less.get("ways")}
+    return {**said, **kept, **seeds, "reached": bool(less["low"] > 0)}

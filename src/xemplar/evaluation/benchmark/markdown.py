@@ -66,12 +66,18 @@ def markdown(table: Json, *, title: str = "Benchmark", level: int = 1, told: str
         *_curves(table),
         *_sites(table),
         *_papers(table),
+        *_validation(table),
         *_costs(table),
         *_failures(table),
     ]
     deeper = "#" * (level - 1)
     lines = [f"{deeper}{line}" if line.startswith("#") else line for line in parts]
     return "\n".join(lines).rstrip() + "\n"
+
+
+TRUTH = (
+    "Truth is used for scores alone: whatever is learnt, voted or calibrated here takes what reports claim."
+)
 
 
 def _opening(table: Json) -> Iterator[str]:
@@ -93,6 +99,19 @@ def _opening(table: Json) -> Iterator[str]:
         "clear of zero; they are not adjusted for their number. Ties earn nothing; equal texts are equally "
         "right. success@k is R@k in CLIP papers."
     )
+    yield ""
+    yield TRUTH
+
+
+def trainings(count: int) -> str:
+    """On how many trainings something rests."""
+    return "one training" if count == 1 else f"{count} trainings"
+
+
+def measured(less: Json) -> str:
+    """A difference's measure, with the ways to classify that it is of."""
+    ways = list(dict.fromkeys(way for way in less.get("ways") or () if way))
+    return f"{less['measure']} ({' against '.join(ways)})" if ways else str(less["measure"])
 
 
 def rows_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -105,11 +124,12 @@ def _aims(table: Json) -> list[str]:
     if not table["aims"]:
         return []
     rows = [
-        [aim["aim"], aim["set"], aim["measure"], less(aim), f"{aim['seeds_above']} of {aim['seeds']}",
+        [aim["aim"], aim["set"], measured(aim), less(aim),
+         f"{aim['seeds_above']} of {trainings(aim['seeds'])}",
          "reached" if aim["reached"] else "not reached"]
         for aim in table["aims"]
     ]  # fmt: skip
-    head = ["aim", "set", "measure", "difference", "seeds above", ""]
+    head = ["aim", "set", "measure", "difference", "above in", ""]
     return ["## What was aimed at", "", *rows_of(head, rows)]
 
 
@@ -126,6 +146,9 @@ def _scores(table: Json) -> Iterator[str]:
             if mine:
                 yield f"### {title} on {name}"
                 yield ""
+                if group == "drafts" and (said := handed_in(table, name)):
+                    yield said
+                    yield ""
                 yield from _wide(mine, table["systems"])
                 yield from _differences(mine, table)
 
@@ -143,11 +166,22 @@ ABOUT = {
         "",
     ),
     "classification": (
-        "Each system by its own way to classify; of those that have none by whichever plain way (zero-shot "
-        "prompts, linear probe, kNN label vote) scores highest on this very set, which favours them.",
+        "Ours by its own way to classify; every other system by whichever of all its ways (zero-shot "
+        "prompts, linear probe, kNN label vote, X-TRA's head) scores highest on this very set, which favours "
+        "them.",
         "",
     ),
 }
+
+
+def handed_in(table: Json, where: str) -> str:
+    """Of how many studies of a set other systems' texts were handed in."""
+    said = [
+        f"{name}: {sets[where]['predicted']} of {sets[where]['studies']} studies predicted"
+        for name, sets in table.get("predicted", {}).items()
+        if where in sets
+    ]
+    return f"{'; '.join(said)}. A study without a prediction counts as an empty draft." if said else ""
 
 
 def _wide(blocks: Sequence[Json], systems: Sequence[str]) -> list[str]:
@@ -184,18 +218,23 @@ def _ablations(table: Json) -> Iterator[str]:
         return
     yield "## Ablations"
     yield ""
-    yield "The first less the second, over the seeds that both have. All measures stand in table.json."
+    yield (
+        "The first less the second, over the seeds that both have. What changes an encoder's training is "
+        "trained with the first seed alone, and rests on one training: its interval says nothing of another "
+        "training's luck. All measures stand in table.json."
+    )
     yield ""
     rows = []
     for block in table["ablations"]:
         for row in block["rows"]:
             if row["measure"] in ABLATED and row["first"] != row["second"]:
-                seeds = len(row["seeds"])
+                seeds = len(row["difference"]["by_seed"])
+                named = measured({"measure": row["measure"], "ways": row["difference"].get("ways")})
                 rows.append(
-                    [block["question"], block["set"], row["measure"], spread(row["first"]),
-                     spread(row["second"]), less(row["difference"]), str(seeds)]
+                    [block["question"], block["set"], named, spread(row["first"]),
+                     spread(row["second"]), less(row["difference"]), trainings(seeds)]
                 )  # fmt: skip
-    yield from rows_of(["question", "set", "measure", "first", "second", "difference", "seeds"], rows)
+    yield from rows_of(["question", "set", "measure", "first", "second", "difference", "rests on"], rows)
 
 
 def _curves(table: Json) -> Iterator[str]:
@@ -279,6 +318,34 @@ def _cell(rows: Sequence[Json], system: str) -> str:
     return spread(found) if found else ""
 
 
+VALIDATED = (
+    "Image to report MRR among the patients that a training held back to stop by, beside that of a random "
+    "order of as many (equal reports, which are equally right, raise both). What is not above chance by half "
+    "did not learn, or had too few patients to show it."
+)
+
+
+def _validation(table: Json) -> Iterator[str]:
+    if not table.get("validation"):
+        return
+    yield "## Validation"
+    yield ""
+    yield VALIDATED
+    yield ""
+    rows = [
+        [one["entry"], str(one["studies"]), number(one["mrr"]), number(one["chance"]),
+         "" if one["learnt"] else "**did not learn**"]
+        for one in table["validation"]
+    ]  # fmt: skip
+    yield from rows_of(["training", "studies held back", "MRR", "chance", ""], rows)
+
+
+MEANWHILE = (
+    "It is timed while another entry may be training on the other core (--jobs 2), so that on a machine "
+    "that does nothing else drafts are faster, and small differences between systems mean nothing."
+)
+
+
 def _costs(table: Json) -> Iterator[str]:
     if not table["costs"]:
         return
@@ -288,7 +355,7 @@ def _costs(table: Json) -> Iterator[str]:
     yield (
         f"{machine['cores']} cores ({machine['cpu']}), one thread a process, Python {machine['python']}; "
         f"{table['process_seconds'] / 60:.0f} process minutes in all. A draft is timed from previews to "
-        "lines, after a warm-up; memory is the process's."
+        f"lines, after a warm-up. {MEANWHILE} Memory is the process's."
     )
     yield ""
     rows = [

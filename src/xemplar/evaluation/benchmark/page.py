@@ -37,11 +37,12 @@ def rendered(table: Json, plots: dict[str, object]) -> str:
     )  # fmt: skip
     environment.filters.update(
         number=words.number, spread=words.spread, less=_less, clear=words.clear, png=_png_uri, way=_way,
-        found=_found,
+        found=_found, measured=words.measured, trainings=words.trainings, handed_in=words.handed_in,
     )  # fmt: skip
     return environment.get_template("benchmark.html").render(
         table=table, plots=plots, banner=table["heading"], caution=CAUTION[table["domain"]],
         groups=words.GROUPS, ablated=words.ABLATED, about=words.ABOUT, papers=words.PAPERS,
+        truth=words.TRUTH, validated=words.VALIDATED, meanwhile=words.MEANWHILE,
     )  # fmt: skip
 
 

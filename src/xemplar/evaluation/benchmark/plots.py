@@ -189,11 +189,16 @@ def _has(blocks: Sequence[Json], names: Sequence[str], system: str) -> bool:
 def _ablated(table: Json) -> list[Json]:
     """Differences of ablations under the headlines, but for those that can't differ."""
     return [
-        {"question": block["question"], "set": block["set"], **row}
+        {"question": _on_what(block["question"], row), "set": block["set"], **row}
         for block in table["ablations"]
         for row in block["rows"]
         if row["measure"] in HEADLINES and row["first"] != row["second"]
     ]
+
+
+def _on_what(question: str, row: Json) -> str:
+    """A question, marked where its answer rests on one training."""
+    return f"{question} (one training)" if len(row["difference"]["by_seed"]) == 1 else question
 
 
 def _scores_alt(blocks: Sequence[Json], table: Json) -> str:

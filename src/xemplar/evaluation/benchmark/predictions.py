@@ -7,12 +7,13 @@ likes, `set`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from xemplar.contracts import Json
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.asked import Asked
+from xemplar.evaluation.benchmark.plan import CAPTIONS, FLOOR_NAMES, FLOORS, RECIPES, Plan
 
 
 def read_predictions(path: Path, sets: Mapping[str, Asked]) -> dict[str, str]:
@@ -40,6 +41,24 @@ def read_predictions(path: Path, sets: Mapping[str, Asked]) -> dict[str, str]:
     if not found:
         raise XemplarError("no prediction in it", wanted="a line at least", where=path.name)
     return found
+
+
+def refuse_taken(names: Iterable[str], plan: Plan) -> None:
+    """Refuse predictions named like what the benchmark itself has, whose scores they would hide."""
+    taken = {FLOORS, *FLOOR_NAMES, *(entry.name for entry in plan.entries)}
+    taken |= {entry.system for entry in plan.entries}
+    recipes = {*RECIPES, CAPTIONS, plan.ours, *plan.recipes}
+    for name in names:
+        if name in taken or name.partition(":")[0] in recipes:
+            raise XemplarError(
+                f"predictions named {name!r}, which is a system of the benchmark",
+                wanted="a name of their own", remedy="--predictions NAME=FILE with another NAME",
+            )  # fmt: skip
+
+
+def predicted(texts: Mapping[str, str], asked: Asked) -> int:
+    """Of how many of the asked studies a text was handed in."""
+    return sum(study.study_id in texts for study in asked.studies)
 
 
 def _lines(path: Path) -> list[str]:

@@ -13,13 +13,14 @@ from xemplar.contracts import Json
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder
 from xemplar.evaluation.benchmark.markdown import markdown
 from xemplar.evaluation.benchmark.page import write_page
-from xemplar.evaluation.benchmark.predictions import asked_lines, read_predictions
+from xemplar.evaluation.benchmark.predictions import asked_lines, read_predictions, refuse_taken
 from xemplar.evaluation.benchmark.table import Table
 from xemplar.folders import refusals_told, write_atomic
 
 
 def read_all(folder: BenchmarkFolder, files: Mapping[str, Path]) -> dict[str, dict[str, str]]:
     """Other systems' predictions, each file checked against whom the benchmark asks."""
+    refuse_taken(files, folder.plan())
     sets = {asked.name: asked for asked in folder.asked()}
     return {name: read_predictions(path, sets) for name, path in files.items()}
 

@@ -22,7 +22,9 @@ from xemplar.evaluation.benchmark.classifying import CLASS
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder
 from xemplar.evaluation.benchmark.measures import Measure, Runs, only
 from xemplar.evaluation.benchmark.plan import FLOORS, Against, Entry
+from xemplar.evaluation.benchmark.predictions import predicted, refuse_taken
 from xemplar.evaluation.benchmark.said import text_columns
+from xemplar.evaluation.benchmark.validated import validated
 from xemplar.evaluation.printed import defined
 from xemplar.metrics.statistics import Interval, Resampler
 
@@ -72,6 +74,11 @@ def _by_seed(which: tuple[Measure, Measure], ours: Runs, theirs: Runs) -> list[f
     return [_rounded(which[0].at([one]) - which[1].at([other])) for one, other in pairs]
 
 
+def way_of(measure: Measure) -> str | None:
+    """The way to classify that a measure is of."""
+    return measure.column.removeprefix(CLASS) if measure.column.startswith(CLASS) else None
+
+
 def _rounded(value: float) -> float:
     """To six digits: more are of no patient."""
     return float(f"{value:.6g}")
@@ -84,6 +91,7 @@ class Table:
         self, folder: BenchmarkFolder, predictions: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         self.folder, self.plan, self.settings = folder, folder.plan(), folder.settings()
+        refuse_taken(predictions or {}, self.plan)
         self.predictions = predictions or {}
         """Systems that nobody trained here: name -> study_id -> text."""
         self.results = {entry.name: folder.result(entry) for entry in self.plan.entries}
@@ -110,7 +118,7 @@ class Table:
                     held.runs.setdefault(system, {})[entry.seed] = columns
         for name, texts in self.predictions.items():
             said = [texts.get(study.study_id, "") for study in asked.studies]
-            if any(said):
+            if predicted(texts, asked):
                 held.runs[name] = {0: said_columns(asked) | text_columns(asked, said)}
         return held
 
@@ -137,20 +145,25 @@ class Table:
         """System -> its own way to classify, where it has one."""
         return {entry.system: result["own_way"] for entry, result in self.done if result.get("own_way")}
 
-    def own_classes(self, held: SetOf, system: str) -> dict[str, tuple[Measure, str]]:
-        """Measure -> that of the system's own way, or else of the plain way highest on this very set."""
+    def own_classes(self, held: SetOf, system: str) -> dict[str, Measure]:
+        """Measure -> that of the way to classify by which a system is compared on this very set.
+
+        Ours has its own or else the linear probe, whatever comes of it; every other whichever of all its
+        ways is highest here, which favours the others.
+        """
         runs = held.of(system)
         ways = [name.removeprefix(CLASS) for name in (runs[0] if runs else {}) if name.startswith(CLASS)]
-        if (own := self.ways.get(system)) in ways:
-            ways = [str(own)]
-        found: dict[str, tuple[Measure, str]] = {}
+        if system.partition(":")[0] == self.plan.ours:
+            own = self.ways.get(system)
+            ways = [own if own in ways else PLAIN_WAY] if ways else []
+        found: dict[str, Measure] = {}
         best: dict[str, float] = {}
         for way in ways:
-            for measure in measures.classes(way):
+            for measure in measures.classes(str(way)):
                 if measure.has(runs):
                     value = measure.at(runs)
                     if value > best.get(measure.name, -1.0):
-                        best[measure.name], found[measure.name] = value, (measure, way)
+                        best[measure.name], found[measure.name] = value, measure
         return found
 
     # --- the parts ---
@@ -164,17 +177,14 @@ class Table:
                     yield self._block(held, chosen)
             own = {system: self.own_classes(held, system) for system in self.main}
             for what in (measures.AUROC, measures.PRECISION):
-                chosen = {system: found[what][0] for system, found in own.items() if what in found}
+                chosen = {system: found[what] for system, found in own.items() if what in found}
                 if chosen:
-                    ways = {system: found[what][1] for system, found in own.items() if what in found}
-                    yield self._block(held, chosen, ways)
+                    yield self._block(held, chosen)
 
-    def _block(
-        self, held: SetOf, chosen: Mapping[str, Measure], ways: Mapping[str, str] | None = None
-    ) -> Json:
+    def _block(self, held: SetOf, chosen: Mapping[str, Measure]) -> Json:
         first = next(iter(chosen.values()))
         rows = [
-            {"system": system, "way": (ways or {}).get(system), **self._score(measure, held, held.of(system))}
+            {"system": system, "way": way_of(measure), **self._score(measure, held, held.of(system))}
             for system, measure in chosen.items()
         ]
         ours = self.ours if self.ours in chosen else None
@@ -196,7 +206,8 @@ class Table:
         """The first system's score less the second's, each by its own measure."""
         ours, theirs, seeds = held.shared(*systems)
         less = measures.difference(which[0].of(ours), which[1].of(theirs), held.resampler)
-        return told(less) | {"seeds": seeds, "by_seed": _by_seed(which, ours, theirs)}
+        ways = [way_of(one) for one in which]
+        return told(less) | {"seeds": seeds, "by_seed": _by_seed(which, ours, theirs), "ways": ways}
 
     def classes(self) -> Iterator[Json]:
         """Every way of every system to classify."""
@@ -232,9 +243,10 @@ class Table:
             first, second = (measure.interval(one, resampler) for one in runs)
             less = measures.difference(measure.of(runs[0]), measure.of(runs[1]), resampler)
             yield {
-                "measure": measure.name, "group": measure.group, "seeds": seeds,
+                "measure": measure.name, "group": measure.group, "way": way_of(measure), "seeds": seeds,
                 "first": told(first), "second": told(second),
-                "difference": told(less) | {"by_seed": _by_seed((measure, measure), *runs)},
+                "difference": told(less)
+                | {"by_seed": _by_seed((measure, measure), *runs), "ways": [way_of(measure)] * 2},
             }  # fmt: skip
 
     def _both_have(self, against: Against, runs: tuple[Runs, Runs]) -> list[Measure]:
@@ -254,7 +266,7 @@ class Table:
             for name, held in self.sets.items():
                 for entry in sorted(points, key=lambda one: one.part):
                     runs = held.of(entry.system, [entry.seed])
-                    own = [measure for measure, _ in self.own_classes(held, entry.system).values()]
+                    own = self.own_classes(held, entry.system).values()
                     scores = {
                         one.name: self._score(one, held, runs)
                         for one in (*measures.RETRIEVAL, *measures.DRAFTS, *own)
@@ -277,7 +289,7 @@ class Table:
             if system not in one.runs or system not in other.runs:
                 continue
             runs = one.of(system), other.of(system)
-            own = [measure for measure, _ in self.own_classes(one, system).values()]
+            own = self.own_classes(one, system).values()
             for measure in (*measures.RETRIEVAL, *measures.DRAFTS, *own):
                 if all(measure.has(side) for side in runs):
                     less = measures.apart(
@@ -324,6 +336,8 @@ class Table:
             "ablations": ablations,
             "curves": list(self.curves()),
             "sites": list(self.sites()),
+            "predicted": self._predicted(),
+            "validation": validated(self.done),
             "papers": list(self.papers()),
             **costs_of(self.folder, self.done, self.main),
             "failed": {e.name: why for e in self.plan.entries if (why := self._why_not(e))},
@@ -333,6 +347,17 @@ class Table:
         }
         found["aims"] = aims_of(scores, ablations, ours=self.ours, recipes=self.plan.recipes)
         return defined(found)
+
+    def _predicted(self) -> Json:
+        """Of whom else, and of how many studies of each set, texts were handed in."""
+        return {
+            name: {
+                of: {"studies": len(held.asked), "predicted": count}
+                for of, held in self.sets.items()
+                if (count := predicted(texts, held.asked))
+            }
+            for name, texts in self.predictions.items()
+        }
 
     def _is_floor(self, system: str) -> bool:
         return any(system in result["systems"] for entry, result in self.done if entry.recipe == FLOORS)
