@@ -43,7 +43,9 @@ leaves out what is done, and tries again what failed; what failed is told and st
 that change no encoder take the one that is trained already.
 
 `asked.jsonl` names the studies that are asked about. Any other system, a generator too, is scored in the same
-draft table from a file with a line `{"study_id": ..., "text": ...}` for each.
+draft table from a file with a line `{"study_id": ..., "text": ...}` for each; the table says for how many
+studies there was one, and the others count as empty drafts. Neither it nor a model that is taken may be named
+like a system of the table. A folder is held while its benchmark runs: a second command on it is refused.
 
 A corpus of captions has no findings: what is left is retrieval, and MedCLIP's scores. One of texts alone
 can only be searched, by a model that is taken (`--model`), beside BM25; one of films alone, likewise. What
@@ -52,9 +54,14 @@ can't be done is said in the table.
 What the columns mean, and what is fair about them:
 
 - Everybody retrieves and drafts from the training part alone, and is asked about patients that are not in it.
-- Truth is what the source says, for drawn films what was drawn; reports' claims serve for training and votes.
-- Each system classifies by its own way, and one that has none by the plain way that does best on the very
-  set it is scored on.
+- Truth is what the source says, for drawn films what was drawn, and is used for scores alone: whatever is
+  learnt, voted or calibrated takes what reports claim.
+- Ours classifies by its own way. Every other system gets whichever of all its ways does best on the very set
+  it is scored on, which favours them; the table names it.
+- What changes an encoder's training is trained with the first seed alone; each aim and ablation says on how
+  many trainings it rests.
+- Every training's validation score stands beside chance; one that is not above it by half "did not learn".
+- Drafts are timed while another entry may be training on the other core: on a quiet machine they are faster.
 - Each paper's own scores are in a table of their own, of all systems.
 - `xtra` is after X-TRA, whose code was never published; `medclip_medpix` is Mauville's MedCLIP.
 """

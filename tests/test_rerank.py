@@ -7,7 +7,7 @@ import pytest
 
 from xemplar.errors import XemplarError
 from xemplar.records import Hit
-from xemplar.rerank import best, keep_consistent, keep_dissimilar, reranked, two_stages, verdicts
+from xemplar.rerank import best, keep_consistent, keep_dissimilar, reranked
 
 
 def test_the_best_come_first():
@@ -38,26 +38,6 @@ def test_a_score_that_is_no_number_is_refused():
 def test_less_than_none_is_refused():
     with pytest.raises(XemplarError, match="-1 candidates asked for; wanted 0 or more"):
         best([0.1], -1)
-
-
-def test_the_second_stage_judges_the_firsts_best_alone():
-    asked = []
-
-    def match(places):
-        asked.append(places)
-        return [places.index(place) * 1.0 for place in places]
-
-    assert two_stages([0.1, 0.9, 0.3, 0.8], match, first=3, keep=2) == [2, 3]
-    assert asked == [[1, 3, 2]]
-
-
-def test_no_candidate_asks_no_matcher():
-    assert two_stages([], lambda places: pytest.fail("asked")) == []
-
-
-def test_a_score_short_is_refused():
-    with pytest.raises(XemplarError, match="1 scores; wanted 2, one a candidate"):
-        two_stages([0.1, 0.2], lambda places: [1.0])
 
 
 def test_hits_take_the_matchers_scores_and_keep_the_others():
@@ -116,17 +96,6 @@ def test_what_is_alike_by_the_bound_itself_is_left_out():
     assert keep_dissimilar(["a", "b", "c"], lambda *pair: scores[pair], 2) == [0, 2]
 
 
-def test_the_first_of_equal_logits_is_the_verdict():
-    assert verdicts(np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 2.0]])) == [
-        "entailment", "neutral", "contradiction",
-    ]  # fmt: skip
-
-
-def test_logits_of_another_shape_are_refused():
-    with pytest.raises(XemplarError, match=r"logits of shape \(1, 2\)"):
-        verdicts(np.zeros((1, 2)))
-
-
 def _replayed(case):
     """Its documents, and a judge that answers what the original was answered."""
     answers = {(premise, hypothesis): answer for premise, hypothesis, answer in case["calls_in_order"]}
@@ -178,13 +147,6 @@ def test_the_original_filter_by_likeness(golden):
             for texts in documents
         ]
         assert outs == case["out"]
-
-
-@pytest.mark.shared
-def test_the_original_judges_verdicts(golden):
-    told = json.loads((golden / "xrem_rerank" / "nli_labels.json").read_text())
-    assert told["label_index"] == {"entailment": 0, "neutral": 1, "contradiction": 2}
-    assert verdicts(np.array(told["logits"])) == told["preds"]
 
 
 @pytest.mark.shared

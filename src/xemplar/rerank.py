@@ -45,25 +45,6 @@ def best(scores: Sequence[float] | NDArray[np.floating], count: int) -> list[int
     return [int(place) for place in np.argsort(-values, kind="stable")[:count]]
 
 
-def two_stages(
-    cosine: Sequence[float] | NDArray[np.floating],
-    match: Callable[[list[int]], Sequence[float] | NDArray[np.floating]],
-    *,
-    first: int = 50,
-    keep: int = 10,
-) -> list[int]:
-    """Places of the `keep` best by `match` among the `first` best by cosine, best first.
-
-    `match` is asked once, for the chosen places in cosine's order, and answers a score for each; equal
-    ones stay in that order.
-    """
-    chosen = best(cosine, first)
-    scores = match(chosen) if chosen else []
-    if len(scores) != len(chosen):
-        raise XemplarError(f"{len(scores)} scores", wanted=f"{len(chosen)}, one a candidate", where="rerank")
-    return [chosen[place] for place in best(scores, keep)]
-
-
 def reranked(hits: Sequence[Hit], scores: Sequence[float] | NDArray[np.floating], *, keep: int) -> list[Hit]:
     """The `keep` best hits by a matcher's scores, which become theirs; the others' are kept beside it."""
     if len(scores) != len(hits):
@@ -92,13 +73,6 @@ def keep_dissimilar(
     X-REM's variant by BERTScore: `alike(kept, candidate)` is its F1.
     """
     return _kept(texts, count, lambda kept, candidate: alike(kept, candidate) < below)
-
-
-def verdicts(logits: NDArray[np.floating]) -> list[Verdict]:
-    """(n, 3) logits in the order of VERDICTS -> the highest of each row, the first where they are equal."""
-    if logits.ndim != 2 or logits.shape[1] != len(VERDICTS) or np.isnan(logits).any():
-        raise XemplarError(f"logits of shape {logits.shape}", wanted=f"(n, {len(VERDICTS)}) numbers")
-    return [VERDICTS[int(place)] for place in logits.argmax(1)]
 
 
 def _kept(texts: Sequence[str], count: int, adds: Callable[[str, str], bool]) -> list[int]:

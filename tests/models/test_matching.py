@@ -15,7 +15,8 @@ from xemplar.models.matcher import MatcherNet
 from xemplar.models.matching import PAIR_BATCH, PreparedTexts, TorchMatcher
 from xemplar.models.preprocessing import Preprocessing
 from xemplar.models.tokenizer import tokenize
-from xemplar.rerank import best, two_stages
+from xemplar.records import Hit
+from xemplar.rerank import best, reranked
 
 DRAW = np.random.default_rng(5)
 WORDS = ["small", "left", "pleural", "effusion", "mild", "cardiomegaly", "the", "lungs", "are", "clear"]
@@ -212,7 +213,10 @@ def test_the_two_stages_of_the_original(golden):
             # Their list ends with an empty candidate, which they score and may keep; ours has none.
             assert candidates[-1] == ""
             judge = partial(_of, second, tokenizer, told["bank"], large[row : row + 1])
-            kept = two_stages(cosine[row], judge, first=told["topk_cosine"], keep=len(candidates) - 1)
+            first_best = best(cosine[row], told["topk_cosine"])
+            hits = [Hit("report", str(at), float(cosine[row][at]), ("s",)) for at in first_best]
+            ranked = reranked(hits, judge(first_best), keep=len(candidates) - 1)
+            kept = [int(hit.item_id) for hit in ranked]
             theirs = [text for text in (candidates[at] for at in best(scores, len(scores))) if text]
             assert [told["bank"][at] for at in kept] == theirs
             written = [text for text in told["final_strings"][row].split("[SEP]") if text]

@@ -56,7 +56,41 @@ def test_logits_are_the_networks_in_the_order_of_verdicts(folder, model, tokeniz
 def test_the_verdict_is_that_of_the_highest_logit(folder):
     judge = load_nli(folder())
     for pair in PAIRS:
-        assert judge(*pair) == rerank.verdicts(judge.logits(*pair)[None])[0]
+        assert judge(*pair) == rerank.VERDICTS[int(np.argmax(judge.logits(*pair)))]
+
+
+class Told:
+    """A network whose logits are given beforehand."""
+
+    config = SimpleNamespace(model_type="bert", max_position_embeddings=64)
+
+    def __init__(self, logits):
+        self.rows = iter(logits)
+
+    def float(self):
+        return self
+
+    eval = float
+
+    def __call__(self, **_):
+        return SimpleNamespace(logits=torch.tensor([next(self.rows)]))
+
+
+def said(logits, tokenizer, order=nli.VERDICTS):
+    judge = nli.NliJudge(Told(logits), tokenizer, name="told", order=order)
+    return [judge(*PAIRS[0]) for _ in logits]
+
+
+def test_the_first_of_equal_logits_is_the_verdict(tokenizer):
+    logits = [[1.0, 1.0, 0.0], [0.0, 1.0, 1.0], [0.0, 0.0, 2.0]]
+    assert said(logits, tokenizer) == ["entailment", "neutral", "contradiction"]
+
+
+@pytest.mark.shared
+def test_the_original_judges_verdicts(golden, tokenizer):
+    told = json.loads((golden / "xrem_rerank" / "nli_labels.json").read_text())
+    order = sorted(told["label_index"], key=told["label_index"].get)
+    assert said(told["logits"], tokenizer, order) == told["preds"]
 
 
 def test_its_verdicts_are_those_of_the_filter():

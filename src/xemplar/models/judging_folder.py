@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from xemplar.contracts import Encoder, Json
 from xemplar.errors import MismatchError
-from xemplar.folders import describe_file, file_sha256, publish, read_manifest, sync_below
+from xemplar.folders import describe_file, publish, read_listed, sync_below
 from xemplar.models.checkpoint import load_weights, save_weights
 from xemplar.models.judging import JudgeConfig, JudgeNet, TorchJudge
 
@@ -43,12 +43,7 @@ def is_judge(folder: Path) -> bool:
 def open_judge(folder: Path | str, encoder: Encoder) -> TorchJudge:
     """Open a judge over its encoder; another encoder, or a file that is not the one listed, is refused."""
     folder = Path(folder)
-    manifest = read_manifest(folder, MANIFEST, kind=KIND, version=VERSION)
-    path = folder / WEIGHTS
-    if not path.exists() or file_sha256(path) != manifest["files"][WEIGHTS]["sha256"]:
-        raise MismatchError(
-            f"{WEIGHTS} is missing or changed", wanted=f"the file its {MANIFEST} lists", where=str(folder)
-        )
+    manifest = read_listed(folder, KIND, version=VERSION)
     try:
         with torch.random.fork_rng(devices=[]):  # what it draws at first is read over
             net = JudgeNet(JudgeConfig.model_validate(manifest["config"]))
@@ -56,5 +51,5 @@ def open_judge(folder: Path | str, encoder: Encoder) -> TorchJudge:
         raise MismatchError(
             f"settings that no judge has ({error.errors()[0]['msg']})", where=str(folder / MANIFEST)
         ) from error
-    load_weights(path, net)
+    load_weights(folder / WEIGHTS, net)
     return TorchJudge(net, encoder, manifest)

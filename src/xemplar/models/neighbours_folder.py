@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
-from xemplar.folders import describe_file, file_sha256, fingerprint, publish, read_manifest, sync_below
+from xemplar.folders import describe_file, fingerprint, publish, read_listed, sync_below
 from xemplar.models.checkpoint import load_weights, save_weights
 from xemplar.models.neighbours import NeighbourConfig, NeighbourHead, Source, TorchAugmenter
 from xemplar.records import Vectors
@@ -98,7 +98,7 @@ def open_neighbours(folder: Path | str, *, encoder: str) -> TrainedAugmenter:
     shape are refused.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder, MANIFEST, kind="neighbours", version=VERSION)
+    manifest = read_listed(folder, "neighbours", version=VERSION)
     if manifest["encoder"] != encoder:
         raise MismatchError(
             f"the head was taught on the vectors of encoder {manifest['encoder']}",
@@ -106,12 +106,6 @@ def open_neighbours(folder: Path | str, *, encoder: str) -> TrainedAugmenter:
             where=str(folder),
             remedy="train the head again on this encoder",
         )
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise MismatchError(
-                f"{name} is missing or changed", wanted=f"the file its {MANIFEST} lists", where=str(folder)
-            )
     try:
         head = NeighbourHead(NeighbourConfig.model_validate(manifest["config"]))
         load_weights(folder / WEIGHTS, head)

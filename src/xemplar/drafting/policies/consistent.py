@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xemplar.assembly import Assembly
 from xemplar.contracts import Matcher, TextStates
 from xemplar.drafting.judges import Filter, closed
+from xemplar.drafting.matched import Choosable
 from xemplar.drafting.policies.case import Assembled, Case
 from xemplar.drafting.policies.reports import Reports
 from xemplar.drafting.policies.top import distinct
@@ -25,15 +26,6 @@ from xemplar.records import Hit, Line
 from xemplar.report import text_key
 from xemplar.rerank import reranked
 from xemplar.retrieval import Retriever
-
-
-@runtime_checkable
-class Choosable(Protocol):
-    """Prepared texts of which some can be taken."""
-
-    def take(self, rows: Sequence[int]) -> TextStates:
-        """Those rows, in that order."""
-        ...
 
 
 @runtime_checkable

@@ -276,6 +276,7 @@ class Table:
                     yield {
                         "recipe": entry.system.partition(":")[0], "set": name, "part": entry.part,
                         "patients": result.get("patients"), "scores": scores,
+                        "ways": {one.name: way_of(one) for one in own},
                     }  # fmt: skip
 
     def sites(self) -> Iterator[Json]:
@@ -296,7 +297,8 @@ class Table:
                         measure.of(runs[0]), measure.of(runs[1]), both, count=len(one.asked)
                     )
                     yield {
-                        "system": system, "measure": measure.name, "first": here, "second": there,
+                        "system": system, "measure": measure.name, "way": way_of(measure),
+                        "first": here, "second": there,
                         "difference": told(less),
                     }  # fmt: skip
 

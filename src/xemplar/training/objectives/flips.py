@@ -34,31 +34,6 @@ class Flip:
     after: Claim
 
 
-def flip(
-    sentence: str,
-    claims: Sequence[Claim],
-    *,
-    rng: np.random.Generator,
-    aspects: Sequence[Aspect] = ASPECTS,
-) -> Flip | None:
-    """One flip of a sentence, drawn among its claims and `aspects`; None where none is possible.
-
-    `claims` are the sentence's own, as `read_claims` reads them. The text's claims, read again, are
-    the same in number and order and differ in one respect of one claim. The same generator state
-    gives the same flip.
-    """
-    turns = [(place, aspect) for place in range(len(claims)) for aspect in aspects]
-    for turn in rng.permutation(len(turns)):
-        place, aspect = turns[turn]
-        options = list(islice(_texts(sentence, claims, place=place, aspect=aspect), TRIED))
-        if aspect != "presence":  # these are equally well written; of the others the first is the best
-            options = [options[at] for at in rng.permutation(len(options))]
-        found = _first(options, claims, place=place, aspect=aspect)
-        if found is not None:
-            return found
-    return None
-
-
 def every_flip(
     sentence: str, claims: Sequence[Claim], *, aspects: Sequence[Aspect] = ASPECTS
 ) -> tuple[Flip, ...]:
