@@ -1,12 +1,15 @@
 """A model taken as it is: its manifests, whichever it has, and what of them a result follows from."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from xemplar.evaluation.benchmark import systems
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder, Sets
 from xemplar.evaluation.benchmark.plan import BenchmarkSettings, Entry, Plan
 from xemplar.evaluation.benchmark.systems import read_model
+from xemplar.records import Claim
 
 
 def written(path, **values):
@@ -56,3 +59,13 @@ def test_an_exported_models_manifest_is_read(tmp_path):
 def test_a_foreign_checkpoint_has_no_manifest_of_ours(tmp_path):
     written(tmp_path / "config.json", model_type="bert")
     assert read_model(tmp_path) == {}
+
+
+def test_nobody_is_calibrated_by_drawn_truth(tmp_path, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(systems, "calibrate", lambda archive, folder, **options: asked.update(options))
+    archive, entry = SimpleNamespace(calibration=None), Entry(name="x", system="x", recipe="x")
+    systems._calibrated(systems.System(entry, archive, tmp_path, {}))
+    claim = Claim("effusion", "present")
+    study = SimpleNamespace(labels={"effusion": "absent"}, claims=(claim,))
+    assert asked["truth"](study) == {"effusion": "present"}
