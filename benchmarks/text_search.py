@@ -273,7 +273,13 @@ def latency(reports: Reports) -> dict:
     rng = random.Random(0)
     drawn = {str(n): SimpleNamespace(claims=rng.choice(reports.claims), text="") for n in range(LARGE)}
     ids = tuple(drawn)
-    items = Items("report", ids, tuple((one,) for one in ids), np.zeros((LARGE, 1), np.float32), SimpleNamespace(search=first_ones))
+    items = Items(
+        "report",
+        ids,
+        tuple((one,) for one in ids),
+        np.zeros((LARGE, 1), np.float32),
+        SimpleNamespace(search=first_ones),
+    )
     index = SimpleNamespace(items={"report": items}, words=None)
     retriever = Retriever(SimpleNamespace(by_id=drawn), index, None)
     began = time.perf_counter()

@@ -1,5 +1,8 @@
 """A network as a judge, over a tiny random checkpoint: its classes by name, no guess, no download."""
 
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch

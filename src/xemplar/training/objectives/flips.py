@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, get_args
 
-import numpy as np
-
 from xemplar.findings import read_claims
 from xemplar.records import Claim
 
