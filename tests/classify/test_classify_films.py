@@ -8,9 +8,9 @@ import pytest
 from squares import KNOWN, SAYS, Seeing, arrivals, column, corpus_of
 from verb_output import printed
 
-from xemplar import archive as facade
 from xemplar.archive import Archive, calibrate
 from xemplar.classify import open_fitted, precedents
+from xemplar.drafting import truth_of
 from xemplar.drafting.policies.head import Head
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, read_claims
@@ -192,7 +192,7 @@ def test_a_head_that_looks_at_neighbours_is_one_more_way(made):
     studies = made.corpus.part("val")
     queries = [made.films_of(study) for study in studies]
     vectors, leaves = made.retriever.vectors_of(queries), [made.retriever.leave_of(one) for one in queries]
-    truths = [facade.drafting.truth_of(study) for study in studies]
+    truths = [truth_of(study) for study in studies]
     present = np.array([[truth.get(name) == "present" for name in FINDINGS] for truth in truths])
     held = classify.Held(vectors, leaves, truths, studies=studies, title="t")
     head = Knowing(vectors, present)
