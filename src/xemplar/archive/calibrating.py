@@ -38,14 +38,7 @@ def calibrate(archive: Archive, folder: Path, *, truth: Truth = drafting.truth_o
         raise XemplarError("no sentence in the index", where=str(archive.corpus.folder))
     if "val" in archive.index.manifest["parts"]:
         raise XemplarError("the index holds the validation part", wanted="an index of train alone")
-    asked = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
-    kept, copies = archive.corpus.held_apart(asked)
-    studies = list(kept)
-    if not studies:
-        left = f", {copies} left out whose films are in another split too" if copies else ""
-        raise XemplarError(
-            f"no validation study with images and text{left}", where=str(archive.corpus.folder)
-        )
+    studies, copies = _held_back(archive)
     queries = [archive.films_of(study) for study in studies]
     vectors = archive.retriever.vectors_of(queries)
     leaves = [archive.retriever.leave_of(query) for query in queries]
@@ -69,6 +62,19 @@ def calibrate(archive: Archive, folder: Path, *, truth: Truth = drafting.truth_o
     else:
         classifying.save_fitted(folder, classifier)
     return fitted
+
+
+def _held_back(archive: Archive) -> tuple[list[Study], int]:
+    """The validation studies to fit on, and how many are left out for a film in another split."""
+    asked = [study for study in archive.corpus.part("val") if study.views and (study.text or study.labels)]
+    kept, copies = archive.corpus.held_apart(asked)
+    studies = list(kept)
+    if not studies:
+        left = f", {copies} left out whose films are in another split too" if copies else ""
+        raise XemplarError(
+            f"no validation study with images and text{left}", where=str(archive.corpus.folder)
+        )
+    return studies, copies
 
 
 def _fit_classifier(archive: Archive, held: classifying.Held) -> classifying.Fitted | None:
