@@ -7,6 +7,7 @@ was trained, with the same fingerprint.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,6 +116,10 @@ def card(manifest: Json, stages: Sequence[str] = ()) -> str:
         "",
         *_metrics(found),
         "",
+        "## Make it again",
+        "",
+        *_commands(manifest),
+        "",
         "## Limits",
         "",
         *(f"- {limit}" for limit in _limits(domain)),
@@ -150,6 +155,19 @@ def _metrics(found: Json) -> list[str]:
         return ["None were recorded."]
     rows = [f"| {name} | {value:.4g} |" for name, value in found.items() if isinstance(value, int | float)]
     return ["On the validation part of what it was trained on:", "", "| | |", "|---|---|", *rows]
+
+
+def _commands(manifest: Json) -> list[str]:
+    """How it was made; of a drawn archive how that was made, too."""
+    recipe, size = manifest.get("recipe", "unknown"), manifest.get("size", "tiny")
+    train = f"    xemplar train corpus --recipe {recipe} --size {size} --out model"
+    title = manifest.get("trained_on", {}).get("title", "")
+    drawn = re.search(r"\(phantom-v\d+ \w+\).* (\d+) studies", title)
+    if drawn is None:
+        return ["On the corpus named above:", "", train]
+    preview = manifest.get("preview", {}).get("size", 384)
+    draw = f"    xemplar ingest phantom --studies {drawn[1]} --preview-size {preview} --out corpus"
+    return [draw, train]
 
 
 def _limits(domain: str) -> list[str]:
