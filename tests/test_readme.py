@@ -74,6 +74,7 @@ def test_your_own_data_and_its_python(films, capsys):
         "index",
         "calibrate",
         "draft",
+        "classify",
         "search",
         "search",
         "evaluate",
