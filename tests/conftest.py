@@ -16,6 +16,9 @@ import pytest
 if TYPE_CHECKING:
     from xemplar.corpus import Corpus
 
+# Tests fork: a process with a pool of threads would wait in its child for threads that aren't there.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED_FOLDERS = ("XEMPLAR_DATA", "XEMPLAR_GOLDEN")
 PHANTOM_STUDIES = 60
 PHANTOM_PREVIEW = 96
