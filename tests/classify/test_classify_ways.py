@@ -36,7 +36,9 @@ def standard(vectors, of):
 def test_the_probe_is_scikit_learns(made, taught, asked, name):
     vectors, labels, _ = taught
     probe = made.classifier.fitted.probe
-    model = LogisticRegression(C=probe.strength, max_iter=500).fit(standard(vectors, vectors), labels[name])
+    model = LogisticRegression(C=probe.strength, max_iter=500, solver="newton-cholesky").fit(
+        standard(vectors, vectors), labels[name]
+    )
     wanted = model.predict_proba(standard(asked[1], vectors))[:, 1]
     np.testing.assert_allclose(probe.scores(asked[1])[:, column(name)], wanted, atol=1e-4)
 
