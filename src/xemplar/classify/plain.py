@@ -226,7 +226,9 @@ def _logistic(
     scaled: NDArray[np.float64], labels: NDArray[np.float64], strength: float
 ) -> LogisticRegression:
     known = ~np.isnan(labels)
-    return LogisticRegression(C=strength, max_iter=500, solver="newton-cholesky").fit(scaled[known], labels[known] == 1)
+    return LogisticRegression(C=strength, max_iter=500, solver="newton-cholesky").fit(
+        scaled[known], labels[known] == 1
+    )
 
 
 # --- by neighbours ---
