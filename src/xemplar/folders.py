@@ -250,3 +250,14 @@ def read_listed(folder: Path, kind: str, *, version: int) -> Json:
                 f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
             )
     return manifest
+
+
+def read_finished(folder: Path, kind: str, *, version: int, origin: str, what: str) -> Json:
+    """The manifest, `kind`.json, of what an earlier call finished; one of another origin is refused.
+
+    `what` names such a one: "model of another recipe or corpus".
+    """
+    manifest = read_manifest(folder, f"{kind}.json", kind=kind, version=version)
+    if manifest.get("origin") != origin:
+        raise MismatchError(f"a finished {what}", wanted="a new folder", where=str(folder))
+    return manifest

@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score
 from xemplar.classify import combination, fit_combination
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS
+from xemplar.metrics.thresholds import absent_up_to, best_f1
 
 EDEMA, FRACTURE = FINDINGS.index("Edema"), FINDINGS.index("Fracture")
 
@@ -31,7 +32,7 @@ def test_present_from_the_best_f1_on(seed):
     rng = np.random.default_rng(seed)
     probability, present = rng.integers(1, 9, 60) / 10, rng.random(60) < 0.4
     scores = {at: f1_score(present, probability >= at) for at in np.arange(0.05, 1, 0.1)}
-    found = f1_score(present, probability >= combination.best_f1(probability, present))
+    found = f1_score(present, probability >= best_f1(probability, present))
     assert found == pytest.approx(max(scores.values()))
 
 
@@ -44,7 +45,7 @@ def test_absent_up_to_where_few_have_it(seed):
         at for at in sorted(set(probability))
         if present[probability <= at].mean() <= combination.ABSENT_WRONG
     ]  # fmt: skip
-    assert combination.absent_up_to(probability, present) == max(fine, default=0.0)
+    assert absent_up_to(probability, present, share=combination.ABSENT_WRONG) == max(fine, default=0.0)
 
 
 def test_absent_is_never_likelier_than_the_share_nor_reaches_present(fitted):
@@ -70,7 +71,7 @@ def test_thresholds_are_of_probabilities_by_fits_that_hadnt_seen_the_patient():
     held, seen = cases._held_out(1.0)[:, 0], cases._learnt(np.arange(120), 1.0)
     own = 1 / (1 + np.exp(-((cases.values * seen[0]).sum(axis=2) + seen[1])[:, 0]))
     assert np.abs(held - own).max() > 1e-3
-    assert cases.fitted(1.0)["Edema"].present_at == combination.best_f1(held, present[:, EDEMA])
+    assert cases.fitted(1.0)["Edema"].present_at == best_f1(held, present[:, EDEMA])
 
 
 def test_what_is_likelier_gets_more(fitted):

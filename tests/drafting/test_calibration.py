@@ -7,7 +7,6 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
-from xemplar.drafting import calibration
 from xemplar.drafting.calibration import (
     DENIED_WRONG,
     WANTED,
@@ -21,6 +20,7 @@ from xemplar.drafting.calibration import (
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.index import FittedTo
+from xemplar.metrics.thresholds import absent_up_to, best_f1
 from xemplar.records import Claim, Study
 
 INDEX = FittedTo(fingerprint="abc", generation=4, corpus="c", model="m", reports=100)
@@ -100,7 +100,7 @@ def test_one_threshold_serves_every_finding_and_has_the_best_pooled_f1(seed):
 def test_equal_probabilities_are_stated_together_or_not_at_all():
     p = np.array([0.9, 0.5, 0.5, 0.5, 0.1])
     present = np.array([True, True, False, False, False])
-    assert calibration._best_f1(p, present) == pytest.approx(0.7)
+    assert best_f1(p, present) == pytest.approx(0.7)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -118,13 +118,13 @@ def test_at_most_the_settled_share_of_the_denied_is_present(seed):
 def test_no_higher_threshold_would_deny_as_safely(seed):
     rng = np.random.default_rng(seed)
     p, present = np.round(rng.random(80), 2), rng.random(80) < 0.2
-    found = calibration._deny_at(p, present)
+    found = absent_up_to(p, present, share=DENIED_WRONG)
     safe = [value for value in p if present[p <= value].mean() <= DENIED_WRONG]
     assert found == max(safe, default=0.0)
 
 
 def test_nothing_is_denied_where_the_least_likely_is_present():
-    assert calibration._deny_at(np.array([0.1, 0.2]), np.array([True, False])) == 0.0
+    assert absent_up_to(np.array([0.1, 0.2]), np.array([True, False]), share=DENIED_WRONG) == 0.0
 
 
 def test_what_is_denied_is_never_stated(fitted):

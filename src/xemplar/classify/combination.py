@@ -18,6 +18,7 @@ from sklearn.model_selection import GroupKFold
 
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS
+from xemplar.metrics.thresholds import absent_up_to, best_f1
 
 WANTED = 8
 """Validation studies with a finding, and without it, below which it isn't called."""
@@ -182,7 +183,7 @@ class _Cases:
             weights=weights[known].tolist(),
             intercept=intercept,
             present_at=present_at,
-            absent_up_to=min(absent_up_to(held, present), float(present.mean()), below),
+            absent_up_to=min(absent_up_to(held, present, share=ABSENT_WRONG), float(present.mean()), below),
             present=int(present.sum()),
         )
 
@@ -212,29 +213,6 @@ class _Cases:
         learnt = model.coef_[0]
         own_weights = learnt[columns : columns + findings * columns].reshape(findings, columns)
         return learnt[:columns] + OWN * own_weights, learnt[columns + findings * columns :] * _FREE
-
-
-def best_f1(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
-    """The threshold with the best F1, half way to the next lower probability."""
-    order = np.argsort(-probability, kind="stable")
-    ranked = probability[order]
-    hits = np.cumsum(present[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + present.sum())
-    # Only where the probability falls: equal ones are called together or not at all.
-    falls = np.append(ranked[:-1] > ranked[1:], True)
-    best = int(np.flatnonzero(falls)[np.argmax(f1[falls])])
-    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
-    return float((ranked[best] + below) / 2)
-
-
-def absent_up_to(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
-    """The highest probability up to which at most the settled share has the finding; 0 without one."""
-    order = np.argsort(probability, kind="stable")
-    ranked = probability[order]
-    wrong = np.cumsum(present[order]) / np.arange(1, len(order) + 1)
-    rises = np.append(ranked[:-1] < ranked[1:], True)
-    fine = np.flatnonzero(rises & (wrong <= ABSENT_WRONG))
-    return float(ranked[fine[-1]]) if len(fine) else 0.0
 
 
 def _clipped(probability: NDArray[np.float64], studies: int) -> NDArray[np.float64]:

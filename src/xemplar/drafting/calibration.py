@@ -23,6 +23,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, summarise
 from xemplar.folders import fingerprint, publish, read_manifest, writing
 from xemplar.index import FittedTo
+from xemplar.metrics.thresholds import absent_up_to, best_f1
 from xemplar.records import Presence, Study
 
 VERSION = 1
@@ -188,10 +189,15 @@ def _with_thresholds(
     state a finding that the evidence doesn't tell wherever it is rare.
     """
     probabilities, present = (np.concatenate(parts) for parts in zip(*held.values(), strict=True))
-    state_at = _best_f1(probabilities, present)
+    state_at = best_f1(probabilities, present)
     below = float(np.nextafter(state_at, 0))
     return {
-        name: one.model_copy(update={"state_at": state_at, "deny_at": min(_deny_at(*held[name]), below)})
+        name: one.model_copy(
+            update={
+                "state_at": state_at,
+                "deny_at": min(absent_up_to(*held[name], share=DENIED_WRONG), below),
+            }
+        )
         for name, one in rough.items()
     }
 
@@ -236,26 +242,3 @@ def _fit_finding(features: NDArray[np.float32], present: NDArray[np.bool_]) -> F
 def _probability(fit: FindingFit, features: NDArray[np.float32]) -> NDArray[np.float64]:
     logits = (features - np.array(fit.mean)) / np.array(fit.scale) @ np.array(fit.weights) + fit.intercept
     return np.asarray(1.0 / (1.0 + np.exp(-logits)), np.float64)
-
-
-def _best_f1(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
-    """The threshold with the best F1, half way to the next lower score."""
-    order = np.argsort(-probability, kind="stable")
-    ranked = probability[order]
-    hits = np.cumsum(present[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + present.sum())
-    # Only where the score falls: equal scores are stated together or not at all.
-    falls = np.append(ranked[:-1] > ranked[1:], True)
-    best = int(np.flatnonzero(falls)[np.argmax(f1[falls])])
-    below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
-    return float((ranked[best] + below) / 2)
-
-
-def _deny_at(probability: NDArray[np.float64], present: NDArray[np.bool_]) -> float:
-    """The highest threshold up to which at most the settled share of studies is present."""
-    order = np.argsort(probability, kind="stable")
-    ranked = probability[order]
-    wrong = np.cumsum(present[order]) / np.arange(1, len(order) + 1)
-    rises = np.append(ranked[:-1] < ranked[1:], True)
-    fine = np.flatnonzero(rises & (wrong <= DENIED_WRONG))
-    return float(ranked[fine[-1]]) if len(fine) else 0.0

@@ -21,7 +21,7 @@ from torch.nn import functional
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import check_new, clear_leftovers, fingerprint, read_manifest, writing
+from xemplar.folders import check_new, clear_leftovers, fingerprint, read_finished, read_manifest, writing
 from xemplar.models.blocks import decay_groups
 from xemplar.models.checkpoint import open_model
 from xemplar.models.judging import JudgeConfig, JudgeNet, States
@@ -93,13 +93,8 @@ def _stage(recipe: Recipe) -> Matching:
 
 
 def _finished(folder: Path, origin: str) -> Json:
-    manifest = read_manifest(folder, MANIFEST, kind=KIND, version=VERSION)
-    if manifest.get("origin") != origin:
-        raise MismatchError(
-            "a finished judge of other settings, another encoder or another corpus",
-            wanted="a new folder", where=str(folder),
-        )  # fmt: skip
-    return manifest
+    what = "judge of other settings, another encoder or another corpus"
+    return read_finished(folder, KIND, version=VERSION, origin=origin, what=what)
 
 
 class _Run:

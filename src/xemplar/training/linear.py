@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
-from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import check_new, fingerprint, read_manifest, writing
+from xemplar.errors import XemplarError
+from xemplar.folders import check_new, fingerprint, read_finished, writing
 from xemplar.metrics.ranking import right_ranks
 from xemplar.models.linear import (
     MANIFEST,
@@ -87,13 +87,8 @@ def train_linear(corpus: Corpus, settings: Linear, folder: Path, *, encoder: Enc
     origin = fingerprint([settings.model_dump(mode="json"), seed, encoder.fingerprint, corpus.fingerprint])
     with writing(folder):
         if (folder / MANIFEST).exists():
-            manifest = read_manifest(folder, MANIFEST, kind="linear", version=VERSION)
-            if manifest["origin"] != origin:
-                raise MismatchError(
-                    "a finished linear space of other settings, encoder or corpus",
-                    wanted="a new folder", where=str(folder),
-                )  # fmt: skip
-            return manifest
+            what = "linear space of other settings, encoder or corpus"
+            return read_finished(folder, "linear", version=VERSION, origin=origin, what=what)
         check_new(folder, but=_OURS)
         studies = [study for study in corpus.part("train") if study.views and study.text]
         space, strength = fit_linear(

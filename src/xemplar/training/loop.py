@@ -22,12 +22,12 @@ from torch import nn
 
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
-from xemplar.errors import MismatchError, XemplarError
+from xemplar.errors import XemplarError
 from xemplar.folders import (
     check_new,
     clear_leftovers,
     fingerprint,
-    read_manifest,
+    read_finished,
     write_atomic,
     writing,
 )
@@ -109,12 +109,8 @@ def manifest_of(recipe: Recipe) -> str:
 
 
 def _finished(folder: Path, name: str, origin: str) -> Json:
-    manifest = read_manifest(folder, name, kind=name.removesuffix(".json"), version=1)
-    if manifest.get("origin") != origin:
-        raise MismatchError(
-            "a finished model of another recipe or corpus", wanted="a new folder", where=str(folder)
-        )
-    return manifest
+    kind = name.removesuffix(".json")
+    return read_finished(folder, kind, version=1, origin=origin, what="model of another recipe or corpus")
 
 
 class _Run:

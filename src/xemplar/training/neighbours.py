@@ -22,7 +22,7 @@ from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, summarise
-from xemplar.folders import check_new, clear_leftovers, fingerprint, read_manifest, writing
+from xemplar.folders import check_new, clear_leftovers, fingerprint, read_finished, read_manifest, writing
 from xemplar.metrics.classification import average_precision, mean_of_defined
 from xemplar.metrics.ranking import right_ranks
 from xemplar.models.dual import MAX_SCALE
@@ -170,13 +170,8 @@ def _origin(corpus: Corpus, recipe: Recipe, encoder: Encoder) -> str:
 
 
 def _finished(folder: Path, origin: str) -> Json:
-    manifest = read_manifest(folder, MANIFEST, kind="neighbours", version=VERSION)
-    if manifest.get("origin") != origin:
-        raise MismatchError(
-            "a finished head of other settings, another encoder or another corpus",
-            wanted="a new folder", where=str(folder),
-        )  # fmt: skip
-    return manifest
+    what = "head of other settings, another encoder or another corpus"
+    return read_finished(folder, "neighbours", version=VERSION, origin=origin, what=what)
 
 
 class _Run:

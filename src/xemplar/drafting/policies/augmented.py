@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ class Neighbourhood:
         if self.augmenter.pick == "random":
             return self._any(items, case)
         found = self.nearest(items, case.vector, case.leave)
-        return [row for row, _ in zip((row for row, _ in found), range(self.augmenter.count), strict=False)]
+        return [row for row, _ in islice(found, self.augmenter.count)]
 
     def nearest(self, items: Items, vector: Vectors, leave: Leave) -> Iterator[tuple[int, float]]:
         """Rows and cosines of what is not left out, best first, equal ones by rising row."""
