@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from xemplar.contracts import Matches
-from xemplar.drafting.calibration import fit, open_calibration, save_calibration, truth_of
+from xemplar.drafting.calibration import fit, open_calibration, save_calibration
 from xemplar.drafting.evidence import FEATURES, Evidence
 from xemplar.drafting.matched import CANDIDATES, Matched
+from xemplar.drafting.truth import truth_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.index import FittedTo

@@ -3,14 +3,13 @@
 from xemplar.drafting.calibration import (
     Calibration,
     Decision,
-    claims_of,
     fit,
     open_calibration,
     save_calibration,
-    truth_of,
 )
 from xemplar.drafting.compose import Composer
 from xemplar.drafting.evidence import FEATURES, Evidence
+from xemplar.drafting.truth import claims_of, truth_of
 from xemplar.drafting.wording import UNWEIGHED, how_sure
 
 __all__ = [

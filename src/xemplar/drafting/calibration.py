@@ -20,11 +20,11 @@ from sklearn.linear_model import LogisticRegression
 from xemplar.contracts import Json
 from xemplar.drafting.evidence import FEATURES
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.findings import FINDINGS, summarise
+from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint, publish, read_manifest, writing
 from xemplar.index import FittedTo
 from xemplar.metrics.thresholds import absent_up_to, best_f1
-from xemplar.records import Presence, Study
+from xemplar.records import Presence
 
 VERSION = 1
 POLICY = "best span per finding, one threshold, v2"
@@ -123,16 +123,6 @@ class Calibration(BaseModel):
             return f"no calibration study has {what}, {WANTED} wanted"
         studies = "study has" if count == 1 else "studies have"
         return f"only {count} calibration {studies} {what}, {WANTED} wanted"
-
-
-def truth_of(study: Study) -> Mapping[str, Presence]:
-    """What a study is held to: its source's labels where it has any, else the claims of its report."""
-    return study.labels or summarise(study.claims)
-
-
-def claims_of(study: Study) -> Mapping[str, Presence]:
-    """What a study's report says of each finding, whatever its source knows beside it."""
-    return summarise(study.claims)
 
 
 def fit(
