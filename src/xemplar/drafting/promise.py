@@ -1,0 +1,144 @@
+"""Which limits keep a risk that somebody states: wrong lines as a share of lines, present findings denied.
+
+Knows numbers of patients alone, one row each; knows nothing of films, findings or drafts. Two rules,
+both true of any distribution, for patients exchangeable with those that are counted:
+
+- Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei, 2021): every candidate limit is a null
+  hypothesis, "its risk is above what was asked"; a limit is taken only when its hypothesis is rejected, with
+  a family-wise error of 1 - confidence. The p-values are by betting (Waudby-Smith and Ramdas, 2023).
+- Conformal risk control (Angelopoulos, Bates, Fisch, Lei and Schuster, 2022): the largest limit whose mean
+  loss, with one more patient of the worst loss counted in, is at most what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+SCOPE = "on average, for images exchangeable with the calibration set; not for each patient"
+
+_STAKE = 0.9
+"""The largest share of the capital that one patient can lose: below 1, so that no bet ruins."""
+
+Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+
+
+class Asked(BaseModel):
+    """The risks to keep: wrong lines as a share of lines, findings that are there but denied, and how surely.
+
+    `confidence` is that of the first: of calibrations made like this one, at least that share keeps it. The
+    second is kept on average over calibrations.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wrong_lines: Share = 0.10
+    denied: Share = 0.05
+    confidence: Share = 0.90
+
+
+class Promise(BaseModel):
+    """What was asked, the limits that keep it, or why none does, and on whom that was found out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    asked: Asked
+    patients: int
+    studies: int
+    state_at: float | None = None
+    deny_at: float | None = None
+    why: str | None = None
+    """Why it can't be kept; then there are no limits, and nothing is drafted."""
+    scope: str = SCOPE
+
+    @property
+    def kept(self) -> bool:
+        """Whether there are limits that keep it."""
+        return self.why is None
+
+    @property
+    def sentence(self) -> str:
+        """What a draft says of it."""
+        asked = self.asked
+        risks = f"at most {asked.wrong_lines:.0%} of lines wrong (confidence {asked.confidence:.0%}), " + (
+            f"at most {asked.denied:.0%} of findings that are there denied"
+        )
+        if self.why is not None:
+            return f"Not promised: {risks}: {self.why}."
+        return f"Promised: {risks}: {self.scope} ({self.patients} patients)."
+
+
+def betting_p_value(values: ArrayLike, *, above: float, confidence: float = 0.9) -> NDArray[np.float64]:
+    """p-values of "the mean is 0 or more", for independent values of at most `above`; small where it is less.
+
+    `values` (n,) or (n, candidates), `above` > 0; returns () or (candidates,) in (0, 1]. A gambler bets
+    against the hypothesis: K_t = prod_{i <= t} (1 - b_i x_i), where the bet b_i in [0, 0.9 / above] is
+    settled before x_i is seen. Where the mean is 0 or more, K is a nonnegative supermartingale from 1, and
+    by Ville's inequality P(max K >= 1 / p) <= p: the p-value is 1 / max_t K_t. The bets are the predictable
+    plug-in of Waudby-Smith and Ramdas (2023, section 4): b_t = sqrt(2 log(1 / (1 - confidence)) / (n v_t)),
+    with v_t the variance so far, begun at above^2 / 4 as if by one more value. The order of rows has to be
+    settled without looking at the values.
+    """
+    x = np.asarray(values, np.float64)
+    if above <= 0 or (x.size and float(x.max()) > above + 1e-9):
+        raise ValueError(f"a value above {above}")
+    n = len(x)
+    if n == 0:
+        return np.ones(x.shape[1:], np.float64)
+    count = np.arange(1, n + 1).reshape(-1, *[1] * (x.ndim - 1))
+    mean = np.cumsum(x, axis=0) / (count + 1)
+    variance = (above**2 / 4 + np.cumsum((x - mean) ** 2, axis=0)) / (count + 1)
+    before = np.concatenate([np.full((1, *x.shape[1:]), above**2 / 4), variance[:-1]])
+    bets = np.minimum(np.sqrt(2 * np.log(1 / (1 - confidence)) / (n * before)), _STAKE / above)
+    capital = np.cumsum(np.log1p(-bets * x), axis=0)
+    return np.asarray(np.exp(-np.maximum(capital.max(axis=0), 0.0)), np.float64)
+
+
+def ratio_p_value(
+    wrong: ArrayLike, lines: ArrayLike, *, share: float, most: float, confidence: float = 0.9
+) -> NDArray[np.float64]:
+    """p-values of "wrong lines are `share` of lines, or more"; small where they are fewer.
+
+    `wrong` and `lines` are (patients,) or (patients, candidates): each patient's mean over its studies. The
+    hypothesis E[wrong] / E[lines] >= share is that of a mean: E[wrong - share * lines] >= 0, with values of
+    at most (1 - share) * `most`, where no study has more than `most` lines. So a draft of many lines
+    counts for more than one of few, and an empty one for nothing.
+    """
+    w, n = np.asarray(wrong, np.float64), np.asarray(lines, np.float64)
+    if n.size and (float(n.max()) > most + 1e-9 or bool((w > n + 1e-9).any())):
+        raise ValueError(f"more than {most} lines, or more wrong lines than lines")
+    return betting_p_value(w - share * n, above=(1 - share) * most, confidence=confidence)
+
+
+def learn_then_test(
+    p_values: ArrayLike, *, error: float, weights: Sequence[float] | None = None
+) -> NDArray[np.bool_]:
+    """Which candidates may be taken: (sequences, candidates) -> the same shape.
+
+    Each row is a fixed sequence from strict to loose, tested in that order at its part of `error`, until
+    the first that isn't rejected ends it (Angelopoulos et al. 2021, section 3; Bonferroni over the rows, in
+    equal parts or as the `weights` share it out). All that are taken keep the risk together with a
+    probability of at least 1 - `error`. Order and weights have to be settled without the patients tested.
+    """
+    p = np.atleast_2d(np.asarray(p_values, np.float64))
+    parts = np.ones(len(p)) if weights is None else np.asarray(weights, np.float64)
+    levels = error * parts / parts.sum()
+    return np.asarray(np.logical_and.accumulate(p <= levels[:, None], axis=1), np.bool_)
+
+
+def conformal_limit(losses: ArrayLike, limits: Sequence[float], *, risk: float) -> float | None:
+    """The largest limit that keeps a mean loss of `risk`; None where not even the smallest does.
+
+    `losses` (patients, limits) in 0..1, each patient's never falling as the limit rises; `limits` rising.
+    Taken is the largest with n / (n + 1) * mean loss + 1 / (n + 1) <= risk; then the expected loss of one
+    more exchangeable patient is at most `risk` (Angelopoulos et al. 2022, theorem 1), of smaller limits too.
+    """
+    table = np.asarray(losses, np.float64).reshape(-1, len(limits))
+    if table.size and (table.min() < 0 or table.max() > 1 or bool((np.diff(table, axis=1) < 0).any())):
+        raise ValueError("a loss outside 0..1, or one that falls as its limit rises")
+    fine = np.flatnonzero((table.sum(axis=0) + 1) / (len(table) + 1) <= risk)
+    return float(limits[int(fine[-1])]) if len(fine) else None
