@@ -59,8 +59,18 @@ class Limits:
     """From which probability on what is said: chosen on patients held back (`promise`), or by F1.
 
     A line that states a finding is said only with a confidence of `state_at` or more; a finding may be
-    denied whose probability of being there is `deny_at` at most.
+    denied whose probability of being there is `deny_at` at most, one limit for all or each its own; one
+    without a limit is never denied.
     """
 
     state_at: float
-    deny_at: float
+    deny_at: float | Mapping[str, float]
+
+    def may_state(self, presence: float) -> bool:
+        """Whether a finding is sure enough for a line that states it, if that line is."""
+        return presence >= self.state_at
+
+    def may_deny(self, finding: str, presence: float) -> bool:
+        """Whether a finding is improbable enough to be denied."""
+        one = self.deny_at.get(finding, -1.0) if isinstance(self.deny_at, Mapping) else self.deny_at
+        return presence <= one
