@@ -1,4 +1,4 @@
-"""Drafts against the truth: what they state and deny, beside what the floors would have stated.
+"""Drafts against the truth: what they state and deny, beside what the floors would have stated; their trust.
 
 Knows drafts, studies and claims; knows nothing of retrieval or pages.
 """
@@ -6,7 +6,7 @@ Knows drafts, studies and claims; knows nothing of retrieval or pages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from xemplar.archive import Archive
 from xemplar.contracts import Json
 from xemplar.drafting import truth_of
+from xemplar.drafting.truth import held_to
+from xemplar.evaluation.coverage import findings_said, held_promise, lines_said, risk_coverage
 from xemplar.evaluation.floors import LINEAR, LinearFloor, floor_films
 from xemplar.evaluation.reliability import Beliefs, Claimed, reliability
 from xemplar.evaluation.scores import Resampling, draft_scores, finding_scores
 from xemplar.evaluation.texts.floors import CONSTANT, NORMAL
+from xemplar.evaluation.trust import Sources, Trust, finding_recalls, held, mean_recalls, trust_scores
 from xemplar.findings import FINDINGS, read_claims, summarise
 from xemplar.metrics.clinical import LabelCounts, count_labels
 from xemplar.records import Draft, Presence, Study, Vectors
@@ -25,6 +28,13 @@ from xemplar.report import sentences
 
 Said = Sequence[set[str]]
 """For each study, findings."""
+
+DRAWN = "what was drawn, sides and degrees included"
+LABELLED = "labels of the source; sides and degrees as the real report claims them"
+READ = (
+    "claims of the real report, read by the same rules that compose drafts, so that what these rules "
+    "misread is not seen"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,40 @@ def score_drafts(drafted: Drafted, archive: Archive, *, vectors: Vectors, resamp
         "by_finding": [score.json() for score in finding_scores(ours, floors, resampling)],
         "reliability": _reliability(drafted, archive, vectors=vectors, resampling=resampling),
     }
+
+
+def hold_trust(archive: Archive, studies: Sequence[Study], drafts: Sequence[Draft]) -> Trust:
+    """Drafts held to all that is true of their studies, each line to the archive's own sentences."""
+    return held(drafts, [held_to(study) for study in studies], sources=Sources(archive.corpus.sentences))
+
+
+def score_trust(drafted: Drafted, trust: Trust, archive: Archive, *, resampling: Resampling) -> Json:
+    """What is wrong in the drafts, how that falls with confidence, and what came of the promise."""
+    drafts, truths = trust.drafts, trust.truths
+    promise = None if archive.calibration is None else getattr(archive.calibration, "promise", None)
+    recalls = mean_recalls(trust, drafted.findings, resampling)
+    return {
+        "truth": _judged_by(drafted.studies),
+        "scores": trust_scores(trust, resampling),
+        "by_finding": finding_recalls(trust, drafted.findings, resampling),
+        "recall": {name: asdict(interval) for name, interval in recalls.items()},
+        "lines": risk_coverage(lines_said(drafts, truths), resampling),
+        "findings": risk_coverage(findings_said(drafts, truths), resampling),
+        "promise": held_promise(promise, drafts, truths, resampling=resampling),
+        "drift": _drift(archive, drafted.studies),
+    }
+
+
+def _judged_by(studies: Sequence[Study]) -> str:
+    if not all(study.labels for study in studies):
+        return READ
+    return DRAWN if all(study.domain == "synthetic" for study in studies) else LABELLED
+
+
+def _drift(archive: Archive, studies: Sequence[Study]) -> str | None:
+    """What warns that the studies are not like those calibrated on; None where nothing does."""
+    asked = getattr(archive, "drift_of", None)
+    return None if asked is None else asked(studies)
 
 
 def _features(archive: Archive, study: Study, vector: Vectors) -> NDArray[np.float32]:

@@ -54,6 +54,10 @@ class Resampling:
         """A statistic that needs the units themselves, such as a median."""
         return self._draws.unit_interval(statistic, units)
 
+    def weighted(self, statistic: Statistic) -> Interval:
+        """A statistic of how often each study is drawn: (rows, studies) -> (rows,)."""
+        return self._draws.weight_interval(statistic)
+
     @cached_property
     def _draws(self) -> Resampler:
         return Resampler(self.clusters, seed=self.seed, replicates=self.replicates)
