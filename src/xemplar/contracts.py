@@ -137,6 +137,14 @@ class Matcher(Protocol):
         ...
 
 
+class Explainer(Protocol):
+    """Says what of an image a text's score rests on."""
+
+    def explain(self, images: Sequence[Image], text: str) -> list[NDArray[np.float32]]:
+        """Previews of one study -> a map (h, w) each, in 0..1, the largest value of them all 1 (or all 0)."""
+        ...
+
+
 class TextJudge(Protocol):
     """A network that compares two texts."""
 

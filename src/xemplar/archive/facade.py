@@ -11,8 +11,12 @@ from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from xemplar import classify as classifying
 from xemplar import drafting
+from xemplar.archive.explaining import heatmaps_of
 from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
@@ -26,10 +30,11 @@ from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.policies.head import Head
 from xemplar.drafting.policies.top import Top
 from xemplar.errors import XemplarError
+from xemplar.findings import lexicon_version
 from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
-from xemplar.records import Draft, Film, Hit, Kind, Study, Vectors
+from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
 from xemplar.retrieval import Leave, Query, Retriever
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
@@ -61,6 +66,8 @@ class Archive:
     ) -> None:
         self.corpus, self.encoder, self.index, self.calibration = corpus, encoder, index, calibration
         self.stages, self._kept = stages or Stages(), kept
+        self.folders: dict[str, str | None] = {}
+        """Where it was opened from, as it was named; None where the index says where."""
         self.uncalibrated = XemplarError(
             "no calibration is open, so nothing says when to be silent",
             wanted="a calibration folder",
@@ -85,7 +92,9 @@ class Archive:
         stages = [one.fingerprint for one in (self.stages.matcher, self.stages.augmenter) if one is not None]
         judged = [] if self.stages.judge is None else [self.stages.judge.name]
         calibrated = self.calibration.fingerprint if self.calibration else None
-        return fingerprint([*parts, self.assembly.model_dump(mode="json"), *stages, *judged, calibrated])
+        learnt = None if self.classifier is None else self.classifier.fitted.fingerprint
+        read = [learnt, lexicon_version()]
+        return fingerprint([*parts, self.assembly.model_dump(mode="json"), *stages, *judged, calibrated, *read])
 
     @property
     def assembly(self) -> Assembly:
@@ -136,6 +145,10 @@ class Archive:
             next(made) if gate is None else self._draft(v, gate=gate)
             for v, gate in zip(studies, gates, strict=True)
         ]
+
+    def heatmap(self, views: Views, line: Line) -> list[NDArray[np.float32]]:
+        """For each view a map (h, w) of what a line rests on, in 0..1; see `explaining`."""
+        return heatmaps_of(self, _films(views), line)
 
     def classify(self, views: Views) -> Classification:
         """The findings of a film, or of the views of one study, and who speaks for and against each."""

@@ -203,16 +203,21 @@ def draft(
     index: IndexFolder,
     images: Annotated[list[Path], typer.Argument(help="The views of one study.")],
     calibration: Calibration = None,
+    heatmaps: Annotated[Path | None, typer.Option(help="Folder for PNGs of what each line rests on.")] = None,
     as_json: Json = False,
 ) -> None:
     """Draft a report (or a caption) for one study from its images."""
     from dataclasses import asdict
 
     from xemplar.archive import open_archive
+    from xemplar.archive.explaining import write_heatmaps
     from xemplar.terminal import say_json, show_draft
 
     archive = open_archive(index, calibration=calibration)
-    made = archive.draft([archive.load_film(image) for image in images])
+    films = [archive.load_film(image) for image in images]
+    made = archive.draft(films)
+    if heatmaps is not None:
+        write_heatmaps(archive, films, made, folder=heatmaps)
     if as_json:
         say_json(asdict(made))
     else:
