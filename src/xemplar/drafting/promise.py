@@ -12,7 +12,8 @@ both true of any distribution, for patients exchangeable with those that are cou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import Annotated
 
 import numpy as np
@@ -114,20 +115,15 @@ def ratio_p_value(
     return betting_p_value(w - share * n, above=(1 - share) * most, confidence=confidence)
 
 
-def learn_then_test(
-    p_values: ArrayLike, *, error: float, weights: Sequence[float] | None = None
-) -> NDArray[np.bool_]:
-    """Which candidates may be taken: (sequences, candidates) -> the same shape.
+def learn_then_test(p_values: Iterable[float], *, error: float) -> int:
+    """How many candidates of a fixed sequence, from its start on, may be taken.
 
-    Each row is a fixed sequence from strict to loose, tested in that order at its part of `error`, until
-    the first that isn't rejected ends it (Angelopoulos et al. 2021, section 3; Bonferroni over the rows, in
-    equal parts or as the `weights` share it out). All that are taken keep the risk together with a
-    probability of at least 1 - `error`. Order and weights have to be settled without the patients tested.
+    Each is tested at `error`, from strict to loose, until the first that isn't rejected ends it
+    (Angelopoulos et al. 2021, section 3): all that are taken keep the risk together with a probability of
+    at least 1 - `error`. Several sequences share one error out among them (Bonferroni). Their order and
+    their shares have to be settled without the patients tested.
     """
-    p = np.atleast_2d(np.asarray(p_values, np.float64))
-    parts = np.ones(len(p)) if weights is None else np.asarray(weights, np.float64)
-    levels = error * parts / parts.sum()
-    return np.asarray(np.logical_and.accumulate(p <= levels[:, None], axis=1), np.bool_)
+    return sum(1 for _ in takewhile(lambda p: p <= error, p_values))
 
 
 def conformal_limit(losses: ArrayLike, limits: Sequence[float], *, risk: float) -> float | None:
