@@ -90,6 +90,22 @@ def test_a_published_manifest_is_read_again(tmp_path):
     assert read_manifest(tmp_path, "corpus.json", kind="corpus", version=1) == manifest(title="Käse")
 
 
+def test_every_byte_of_a_published_manifest_counts(tmp_path):
+    publish(tmp_path, "corpus.json", manifest(title="Käse", files={"a b": [1, 2.5]}))
+    path = tmp_path / "corpus.json"
+    data = path.read_bytes()
+    for place in range(len(data)):
+        for flip in (1, 4, 32):
+            path.write_bytes(data[:place] + bytes([data[place] ^ flip]) + data[place + 1 :])
+            with pytest.raises(XemplarError, match=r"corpus\.json|corpus of version"):
+                read(tmp_path)
+
+
+def test_a_manifest_of_before_there_were_checksums_is_read(tmp_path):
+    (tmp_path / "corpus.json").write_text(json.dumps(manifest(title="old")))
+    assert read(tmp_path) == manifest(title="old")
+
+
 def read(folder):
     return read_manifest(folder, "corpus.json", kind="corpus", version=1)
 

@@ -104,17 +104,57 @@ def sync_below(folder: Path) -> None:
 
 
 def publish(folder: Path, name: str, manifest: Json) -> None:
-    """Swap a folder's manifest; from here on the new generation is the one that readers see."""
-    write_atomic(folder / name, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    """Swap a folder's manifest, with the checksum of all else in it; from here on readers see the new one."""
+    write_atomic(
+        folder / name, manifest_bytes({**unsealed(manifest), "checksum": manifest_checksum(manifest)})
+    )
+
+
+def manifest_bytes(manifest: Json) -> bytes:
+    """A manifest as it is written: every byte of the file is known."""
+    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def manifest_checksum(manifest: Json) -> str:
+    """Fingerprint of a manifest without its own checksum."""
+    return fingerprint(unsealed(manifest))
+
+
+def unsealed(manifest: Json) -> Json:
+    """A manifest without its own checksum."""
+    return {name: value for name, value in manifest.items() if name != "checksum"}
+
+
+def is_whole(manifest: Json, data: bytes) -> bool:
+    """Whether a manifest's bytes are those that `publish` wrote.
+
+    Of one that has no checksum, as older programs wrote it, nothing is known, and it passes.
+    """
+    if "checksum" in manifest:
+        return manifest["checksum"] == manifest_checksum(manifest) and manifest_bytes(manifest) == data
+    # A checksum under another name is one whose own name is damaged.
+    last = next(reversed(manifest), None)
+    return last is None or manifest[last] != fingerprint({k: v for k, v in manifest.items() if k != last})
 
 
 def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> Json:
-    """Read a manifest of the wanted kind and version, or say which of both it isn't."""
+    """Read a manifest of the wanted kind and version, or say which of both it isn't.
+
+    Its checksum is compared and left out.
+    """
+    manifest, data = read_unchecked(folder, name, kind=kind, version=version)
+    check_whole(folder / name, manifest, data)
+    return unsealed(manifest)
+
+
+def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple[Json, bytes]:
+    """A manifest of the wanted kind and version as it stands, its checksum not compared, and its bytes."""
     path = folder / name
     if not folder.is_dir():
         raise XemplarError(f"no such {kind} folder", where=str(folder))
     try:
-        manifest = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        manifest = json.loads(data)
     except FileNotFoundError:
         raise XemplarError(
             f"no {name} in it", wanted=f"a {kind} folder", where=str(folder), remedy=_MADE_BY.get(kind, "")
@@ -134,7 +174,18 @@ def read_manifest(folder: Path, name: str, *, kind: str, version: int) -> Json:
             where=str(folder),
             remedy="make it again with this program, or open it with the one that made it",
         )
-    return manifest
+    return manifest, data
+
+
+def check_whole(path: Path, manifest: Json, data: bytes) -> None:
+    """Raise MismatchError for a manifest whose bytes are not those that were written."""
+    if not is_whole(manifest, data):
+        raise MismatchError(
+            f"{path.name}: its bytes are not those that were written (its checksum differs)",
+            wanted="it as it was published",
+            where=str(path.parent),
+            remedy="put it back as it was, or make the folder again",
+        )
 
 
 @contextmanager
@@ -243,13 +294,18 @@ def read_listed(folder: Path, kind: str, *, version: int) -> Json:
     """A folder's manifest, `kind`.json, every file of which is the one that it lists."""
     name = f"{kind}.json"
     manifest = read_manifest(folder, name, kind=kind, version=version)
-    for listed, entry in manifest["files"].items():
+    check_listed(folder, manifest["files"], name)
+    return manifest
+
+
+def check_listed(folder: Path, files: Json, name: str) -> None:
+    """Raise MismatchError for the first file that isn't the one that the manifest called `name` lists."""
+    for listed, entry in files.items():
         path = folder / listed
         if not path.exists() or file_sha256(path) != entry["sha256"]:
             raise MismatchError(
                 f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
             )
-    return manifest
 
 
 def read_finished(folder: Path, kind: str, *, version: int, origin: str, what: str) -> Json:

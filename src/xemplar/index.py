@@ -26,10 +26,10 @@ from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import (
+    check_listed,
     check_new,
     clear_leftovers,
     describe_file,
-    file_sha256,
     fingerprint,
     publish,
     read_manifest,
@@ -214,12 +214,7 @@ def open_index(folder: Path | str, corpus: Corpus, encoder: Encoder) -> Index:
                 f"the index was made with {what} {wanted}", wanted=f"{what} {found}, the one given",
                 where=str(folder), remedy="build it again with `xemplar index`",
             )  # fmt: skip
-    for name, entry in manifest["files"].items():
-        path = folder / name
-        if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise MismatchError(
-                f"{name} is missing or changed", wanted="the file its index.json lists", where=str(folder)
-            )
+    check_listed(folder, manifest["files"], "index.json")
     place = folder / f"{manifest['generation']:06d}"
     items = {kind: _read_kind(place, kind, manifest["engine"]) for kind in KINDS if manifest["counts"][kind]}
     words = bm25s.BM25.load(str(place / "words"), mmap=False) if (place / "words").is_dir() else None

@@ -15,6 +15,7 @@ from typer.main import get_command
 import xemplar as xemplar_package
 from xemplar.cli.verbs import app
 from xemplar.corpus import schema
+from xemplar.folders import publish
 
 
 def test_an_unreadable_image(walk, figures):
@@ -44,7 +45,7 @@ def test_an_index_of_another_model(walk, tmp_path):
     shutil.copytree(walk / "index", tmp_path / "index")
     manifest = json.loads((tmp_path / "index/index.json").read_text())
     origins = {"corpus": str(walk / "corpus"), "model": str(tmp_path / "model")}
-    (tmp_path / "index/index.json").write_text(json.dumps({**manifest, "origins": origins}))
+    publish(tmp_path / "index", "index.json", {**manifest, "origins": origins})
     line = refused("search", tmp_path / "index", "effusion")
     assert "the index was made with model" in line and "xemplar index" in line
 

@@ -7,6 +7,7 @@ import pytest
 from safetensors.torch import load_file
 
 from xemplar.errors import MismatchError, XemplarError
+from xemplar.folders import publish
 from xemplar.models.checkpoint import open_model, save_model
 from xemplar.models.checkpoints.describe import describe
 from xemplar.models.checkpoints.write import export_model
@@ -115,7 +116,7 @@ def test_a_damaged_model_is_not_handed_on(folder, tmp_path):
 
 def test_somebody_elses_model_is_not_handed_on(folder, tmp_path):
     manifest = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps({**manifest, "architecture": "vectors"}))
+    publish(folder, "model.json", {**manifest, "architecture": "vectors"})
     with pytest.raises(MismatchError, match="an imported model; wanted one that `xemplar train` made"):
         export_model(folder, tmp_path / "out")
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import describe_file
+from xemplar.folders import describe_file, publish
 from xemplar.models.neighbours import NeighbourConfig, NeighbourHead, TorchAugmenter
 from xemplar.models.neighbours_folder import Looks, open_neighbours, save_neighbours
 
@@ -36,8 +36,7 @@ def folder(head, tmp_path):
 
 
 def rewrite(folder, **changes):
-    path = folder / "neighbours.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    publish(folder, "neighbours.json", {**json.loads((folder / "neighbours.json").read_text()), **changes})
 
 
 def test_an_opened_head_answers_as_the_saved_one(head, folder):

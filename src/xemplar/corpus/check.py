@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from xemplar.contracts import Json
 from xemplar.corpus import content, copies, refused, schema
 from xemplar.corpus.reader import Corpus
-from xemplar.corpus.settings import corpus_bytes, manifest_checksum, read_corpus_manifest, salt_check
+from xemplar.corpus.settings import read_corpus_manifest, salt_check
 from xemplar.errors import XemplarError
-from xemplar.folders import file_sha256
+from xemplar.folders import file_sha256, is_whole
 
 UNLISTED = re.compile(r"corpus\.json|salt|rejected\.jsonl|near_duplicates\.json|\.lock|(.*/)?\..+\.\d+\.tmp")
 """Files of ours that no manifest lists: each is checked by itself, or is empty or a killed writer's."""
@@ -77,13 +77,13 @@ def _manifest(folder: Path, found: Checked) -> Json | None:
     manifest, whole = None, False
     try:
         manifest = json.loads(data)
-        whole = manifest["checksum"] == manifest_checksum(manifest) and corpus_bytes(manifest) == data
+        whole = "checksum" in manifest and is_whole(manifest, data)
     except (ValueError, KeyError, TypeError):
         whole = False
     if data and not whole and not _is_of_another_version(manifest):
         found.wrong.append(_MANIFEST)
         try:
-            return read_corpus_manifest(folder)[0]
+            return read_corpus_manifest(folder, sealed=False)[0]
         except (XemplarError, ValidationError, RecursionError):
             found.notes.append("corpus.json can't be relied on: nothing else could be checked")
             return None

@@ -1,6 +1,7 @@
 """A corpus folder opened: its studies, sentences, views and previews, as one generation has them.
 
-Knows the folder and checks what it lists; writes nothing that is listed. Near-duplicates, once sought, are
+Knows the folder and checks what it lists: sizes when it is opened, hashes when a file is first read. Writes
+nothing that is listed. Near-duplicates, once sought, are
 kept beside it where nobody else is writing.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pyarrow import Schema
 
 from xemplar.contracts import Json
 from xemplar.corpus import schema
@@ -82,7 +84,7 @@ class Corpus:
         return tuple(
             schema.study_of(row, tuple(views.get(row["study_id"], ())))
             for name in self.manifest["segments"]
-            for row in read_parquet(self.folder, f"studies/{name}.parquet", schema.STUDIES)
+            for row in self._rows(f"studies/{name}.parquet", schema.STUDIES)
         )
 
     @cached_property
@@ -96,7 +98,7 @@ class Corpus:
         first: dict[str, Json] = {}
         study_ids: dict[str, dict[str, None]] = {}
         for name in self.manifest["segments"]:
-            for row in read_parquet(self.folder, f"sentences/{name}.parquet", schema.SENTENCES):
+            for row in self._rows(f"sentences/{name}.parquet", schema.SENTENCES):
                 first.setdefault(row["sentence_id"], row)
                 study_ids.setdefault(row["sentence_id"], {}).update(dict.fromkeys(row["study_ids"]))
         return tuple(schema.sentence_of(row, tuple(study_ids[key])) for key, row in first.items())
@@ -178,17 +180,29 @@ class Corpus:
     def landmarks(self) -> NDArray[np.uint8]:
         """Of every view in the order of ingest, (views, landmarks, bytes) uint8 as packed."""
         parts = [
-            open_array(self.folder, f"landmarks/{name}.npy", (segment["views"], *LANDMARKS_SHAPE))
+            self._array(f"landmarks/{name}.npy", (segment["views"], *LANDMARKS_SHAPE))
             for name, segment in self.manifest["segments"].items()
         ]
         return np.concatenate(parts)
+
+    def _rows(self, name: str, columns: Schema) -> list[Json]:
+        """A table's rows, once its bytes are known for those listed."""
+        return read_parquet(self.folder, name, columns, sha256=self._listed(name))
+
+    def _array(self, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+        """An array of a segment, once its bytes are known for those listed."""
+        return open_array(self.folder, name, shape, sha256=self._listed(name))
+
+    def _listed(self, name: str) -> str:
+        files: Json = self.manifest["segments"][Path(name).stem]["files"]
+        return str(files[name]["sha256"])
 
     @cached_property
     def _view_rows(self) -> list[tuple[str, Json]]:
         return [
             (name, row)
             for name in self.manifest["segments"]
-            for row in read_parquet(self.folder, f"views/{name}.parquet", schema.VIEWS)
+            for row in self._rows(f"views/{name}.parquet", schema.VIEWS)
         ]
 
     @cached_property
@@ -209,7 +223,7 @@ class Corpus:
         if name not in self._shards:
             views = self.manifest["segments"][name]["views"]
             size = self.settings.preview.size
-            self._shards[name] = open_array(self.folder, f"previews/{name}.npy", (views, size, size))
+            self._shards[name] = self._array(f"previews/{name}.npy", (views, size, size))
         return self._shards[name]
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import math
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from xemplar.contracts import Json
 from xemplar.corpus import schema
 from xemplar.errors import MismatchError
-from xemplar.folders import fingerprint, publish, read_manifest
+from xemplar.folders import check_whole, publish, read_unchecked
 from xemplar.images import PreviewSpec
 from xemplar.records import Domain, TextKind
 
@@ -88,15 +87,16 @@ class _Manifest(BaseModel):
     checksum: str
 
 
-def read_corpus_manifest(folder: Path) -> tuple[Json, IngestSettings]:
+def read_corpus_manifest(folder: Path, *, sealed: bool = True) -> tuple[Json, IngestSettings]:
     """The manifest of a corpus and the settings in it.
 
-    Raises XemplarError for another kind of folder, MismatchError for another version or for a
-    manifest that lacks a key, has one of another type, or has settings that this program doesn't know.
+    Raises XemplarError for another kind of folder, MismatchError for another version, for a manifest that
+    lacks a key, has one of another type, or has settings that this program doesn't know, and, if it is to
+    be `sealed`, for one whose bytes are not those that were written.
     """
-    manifest = read_manifest(folder, "corpus.json", kind="corpus", version=schema.VERSION)
+    manifest, data = read_unchecked(folder, "corpus.json", kind="corpus", version=schema.VERSION)
     try:
-        return manifest, _Manifest.model_validate(manifest).settings
+        settings = _Manifest.model_validate(manifest).settings
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -106,22 +106,14 @@ def read_corpus_manifest(folder: Path) -> tuple[Json, IngestSettings]:
             where=str(folder),
             remedy="put it back as it was, or ingest again into a new folder",
         ) from None
+    if sealed:
+        check_whole(folder / "corpus.json", manifest, data)
+    return manifest, settings
 
 
 def publish_corpus(folder: Path, manifest: Json) -> None:
-    """Swap a corpus's manifest, with the checksum of all else in it."""
-    manifest["checksum"] = manifest_checksum(manifest)
+    """Swap a corpus's manifest."""
     publish(folder, "corpus.json", manifest)
-
-
-def corpus_bytes(manifest: Json) -> bytes:
-    """A manifest as it is written: every byte of the file is known."""
-    return (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def manifest_checksum(manifest: Json) -> str:
-    """Fingerprint of a manifest without its own checksum."""
-    return fingerprint({name: value for name, value in manifest.items() if name != "checksum"})
 
 
 def salt_check(salt: bytes) -> str:

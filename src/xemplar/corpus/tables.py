@@ -6,6 +6,7 @@ checksums, so that damage is met when they are read and not taken for data.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from xemplar.contracts import Json
 from xemplar.corpus.landmarks import COUNT, PACKED
 from xemplar.errors import XemplarError
+from xemplar.folders import file_sha256
 
 LANDMARKS_SHAPE = (COUNT, PACKED)
 """Of one view's landmarks."""
@@ -40,10 +42,19 @@ def npy_bytes(arrays: Sequence[NDArray[np.uint8]], shape: tuple[int, ...]) -> by
     return sink.getvalue()
 
 
-def read_parquet(folder: Path, name: str, schema: pa.Schema, *, columns: Sequence[str] = ()) -> list[Json]:
-    """The rows of a corpus's table, or of some of its columns; XemplarError where it can't be read."""
+def read_parquet(
+    folder: Path, name: str, schema: pa.Schema, *, columns: Sequence[str] = (), sha256: str | None = None
+) -> list[Json]:
+    """The rows of a corpus's table, or of some of its columns; XemplarError where it can't be read.
+
+    With `sha256`, what the manifest lists it with, a file of other bytes is refused.
+    """
     try:
-        table = pq.read_table(folder / name, columns=list(columns) or None, page_checksum_verification=True)
+        data = (folder / name).read_bytes()
+        if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+            raise unreadable(folder, name)
+        source = pa.BufferReader(data)
+        table = pq.read_table(source, columns=list(columns) or None, page_checksum_verification=True)
         wanted = pa.schema([schema.field(column) for column in columns or schema.names])
         if not table.schema.equals(wanted):
             raise unreadable(folder, name)
@@ -53,9 +64,16 @@ def read_parquet(folder: Path, name: str, schema: pa.Schema, *, columns: Sequenc
     return rows
 
 
-def open_array(folder: Path, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """An array of a segment, memory-mapped; XemplarError where it isn't uint8 of that shape."""
+def open_array(
+    folder: Path, name: str, shape: tuple[int, ...], *, sha256: str | None = None
+) -> NDArray[np.uint8]:
+    """An array of a segment, memory-mapped; XemplarError where it isn't uint8 of that shape.
+
+    With `sha256`, what the manifest lists it with, a file of other bytes is refused: it is read once.
+    """
     try:
+        if sha256 is not None and file_sha256(folder / name) != sha256:
+            raise unreadable(folder, name)
         loaded: NDArray[Any] = np.load(folder / name, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, SyntaxError) as error:
         raise unreadable(folder, name) from error

@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from xemplar.contracts import Json, Matches, TextStates
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import fingerprint, publish, read_manifest
+from xemplar.folders import check_listed, describe_file, fingerprint, publish, read_manifest
 from xemplar.images import model_input
 from xemplar.models.fusion import Keys
 from xemplar.models.matcher import MatcherNet
@@ -75,12 +75,15 @@ class PreparedTexts:
     def describe(self, folder: Path) -> None:
         """Write what belongs to states that are there already."""
         np.save(folder / OFFSETS, self.offsets, allow_pickle=False)
-        facts = {"maker": self.maker, "cut": self.cut, "texts": len(self), "tokens": int(self.offsets[-1])}
+        facts = {
+            "maker": self.maker, "cut": self.cut, "texts": len(self), "tokens": int(self.offsets[-1]),
+            "files": {name: describe_file(folder / name) for name in (STATES, OFFSETS)},
+        }  # fmt: skip
         publish(folder, "texts.json", {"kind": "prepared texts", "version": VERSION, **facts})
 
     @staticmethod
     def open(folder: Path) -> PreparedTexts:
-        """What `save` wrote; states are read when they are needed."""
+        """What `save` wrote, its bytes compared; states are read when they are needed."""
         told = read_manifest(folder, "texts.json", kind="prepared texts", version=VERSION)
         try:
             states = np.load(folder / STATES, mmap_mode="r", allow_pickle=False)
@@ -97,6 +100,7 @@ class PreparedTexts:
                 wanted=f"{told['texts']} of {told['tokens']}",
                 where=str(folder),
             )
+        check_listed(folder, told.get("files", {}), "texts.json")
         return PreparedTexts(states, offsets, told["maker"], told["cut"])
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
-from xemplar.folders import check_new, file_sha256, publish, read_manifest, sync_below, writing
+from xemplar.folders import check_new, check_whole, file_sha256, publish, read_manifest, sync_below, writing
 from xemplar.models.layout import STAGES
 from xemplar.records import UNVERIFIED
 
@@ -70,13 +70,16 @@ def is_exported(folder: Path) -> bool:
 
 def read_exported(folder: Path) -> tuple[Json, dict[str, Path]]:
     """The manifest, and where each file that it lists lies; one that is missing or changed is refused."""
-    manifest = json.loads((folder / "config.json").read_bytes())[TYPE]
+    data = (folder / "config.json").read_bytes()
+    config = json.loads(data)
+    manifest = config[TYPE]
     if not isinstance(manifest, dict) or manifest.get("kind") != "model":
         raise MismatchError("config.json holds no model of ours", wanted="a model", where=str(folder))
     if manifest.get("version") != VERSION:
         raise MismatchError(
             f"model of version {manifest.get('version')}", wanted=f"version {VERSION}", where=str(folder)
         )
+    check_whole(folder / "config.json", config, data)
     places = _places(manifest)
     _check(folder, places, manifest)
     return manifest, {name: folder / place for name, place in places.items()}
