@@ -94,7 +94,9 @@ class Archive:
         calibrated = self.calibration.fingerprint if self.calibration else None
         learnt = None if self.classifier is None else self.classifier.fitted.fingerprint
         read = [learnt, lexicon_version()]
-        return fingerprint([*parts, self.assembly.model_dump(mode="json"), *stages, *judged, calibrated, *read])
+        return fingerprint(
+            [*parts, self.assembly.model_dump(mode="json"), *stages, *judged, calibrated, *read]
+        )
 
     @property
     def assembly(self) -> Assembly:

@@ -52,6 +52,8 @@ def open_archive(
     # Where nothing can be written, what is prepared is held in memory.
     kept = folder / PREPARED if os.access(folder, os.W_OK) else None
     archive = Archive(opened, encoder, found, stages=stages, kept=kept)
+    named = {"index": index, "corpus": corpus, "model": model, "calibration": calibration}
+    archive.folders = {name: None if place is None else str(place) for name, place in named.items()}
     if calibrated:
         _calibrate_from(archive, calibration, folder.parent / "calibration")
     return archive

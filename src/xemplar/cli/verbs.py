@@ -23,6 +23,7 @@ from xemplar.cli.options import (
     parts_of,
     refuse,
 )
+from xemplar.cli.replay import replay_app
 from xemplar.cli.texts import texts_app
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.add_typer(ingest_app, name="ingest")
 app.add_typer(corpus_app, name="corpus")
 app.add_typer(model_app, name="model")
 app.add_typer(classify_app)
+app.add_typer(replay_app)
 app.add_typer(texts_app)
 app.add_typer(benchmark_app)
 
@@ -204,22 +206,28 @@ def draft(
     images: Annotated[list[Path], typer.Argument(help="The views of one study.")],
     calibration: Calibration = None,
     heatmaps: Annotated[Path | None, typer.Option(help="Folder for PNGs of what each line rests on.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the draft, which `xemplar replay` reads.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draft a report (or a caption) for one study from its images."""
-    from dataclasses import asdict
-
     from xemplar.archive import open_archive
+    from xemplar.archive.draft_file import Asked, file_bytes, record_of
     from xemplar.archive.explaining import write_heatmaps
-    from xemplar.terminal import say_json, show_draft
+    from xemplar.folders import write_atomic
+    from xemplar.terminal import say, show_draft
 
     archive = open_archive(index, calibration=calibration)
-    films = [archive.load_film(image) for image in images]
-    made = archive.draft(films)
+    asked = Asked.load(archive, images)
+    made = asked.drafted(archive)
     if heatmaps is not None:
-        write_heatmaps(archive, films, made, folder=heatmaps)
+        write_heatmaps(archive, asked.films, made, folder=heatmaps)
+    data = file_bytes(made, record_of(archive, asked))
+    if out is not None:
+        write_atomic(out, data)
     if as_json:
-        say_json(asdict(made))
+        say(data.decode().rstrip("\n"))
     else:
         show_draft(made, archive.corpus)
 
