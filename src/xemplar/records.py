@@ -27,6 +27,7 @@ Domain = Literal["synthetic", "figures", "clinical"]
 Split = Literal["train", "val", "test"]
 Kind = Literal["image", "sentence", "report"]
 TextKind = Literal["reports", "captions"]
+Section = Literal["findings", "impression"]
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 DOMAINS: tuple[Domain, ...] = ("synthetic", "figures", "clinical")
@@ -233,8 +234,11 @@ class Line:
     claims: tuple[Claim, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     confidence: float | None = None
-    """Of its findings the least sure one's calibrated probability that it is there, or absent, as the line
-    says: in 0..1, None where nothing was calibrated. Side, place and degree are not weighed."""
+    """Of its claims the least sure one's calibrated probability that it is right: the finding there, or
+    absent, and where it is there its side, place and degree too. In 0..1, None where nothing was
+    calibrated."""
+    section: Section = "findings"
+    """Which part of the draft it stands in."""
 
     def __post_init__(self) -> None:
         if not self.source_study_ids:

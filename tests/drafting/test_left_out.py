@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from xemplar.drafting.compose import spans
+from xemplar.drafting.composition import spans
 from xemplar.drafting.left_out import LeftOut
 from xemplar.findings import read_claims
 from xemplar.records import Sentence

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xemplar.drafting.compose import ORDER, spans
+from xemplar.drafting.composition import ORDER, spans
 from xemplar.findings import FINDINGS, read_claims
 from xemplar.records import Sentence
 from xemplar.sources import phantom

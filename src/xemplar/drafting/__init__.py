@@ -7,7 +7,7 @@ from xemplar.drafting.calibration import (
     open_calibration,
     save_calibration,
 )
-from xemplar.drafting.compose import Composer
+from xemplar.drafting.composition import Composed, Composer, Gathered
 from xemplar.drafting.evidence import FEATURES, Evidence
 from xemplar.drafting.truth import claims_of, truth_of
 from xemplar.drafting.wording import UNWEIGHED, how_sure
@@ -16,9 +16,11 @@ __all__ = [
     "FEATURES",
     "UNWEIGHED",
     "Calibration",
+    "Composed",
     "Composer",
     "Decision",
     "Evidence",
+    "Gathered",
     "claims_of",
     "fit",
     "how_sure",

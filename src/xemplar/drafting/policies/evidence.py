@@ -5,12 +5,14 @@ Knows the order of the three; what each does is next door.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
+from xemplar.drafting.beliefs import DETAILS, Belief, Limits
 from xemplar.drafting.calibration import POLICY, Calibration
-from xemplar.drafting.compose import Composer
+from xemplar.drafting.composition import Composer
 from xemplar.drafting.evidence import Evidence
 from xemplar.drafting.policies.case import Assembled, Case
 
@@ -39,14 +41,18 @@ class ByEvidence:
         ]
 
     def _draft(self, case: Case, probabilities: dict[str, float]) -> Assembled:
-        beliefs: dict[str, float] = {}
-        denials: dict[str, float] = {}
         silent = {name: self.calibration.decide(name, 0.0)[1] for name in self.calibration.too_few}
-        for finding, probability in probabilities.items():
-            decision, why = self.calibration.decide(finding, probability)
-            if decision == "abstain":
-                silent[finding] = why
-            else:
-                (beliefs if decision == "state" else denials)[finding] = probability
-        lines, unsaid = self.composer.compose(case.vector, beliefs, denials, leave=case.leave)
-        return Assembled(lines, {**silent, **unsaid})
+        fits = self.calibration.findings
+        limits = Limits(
+            min(one.state_at for one in fits.values()), {name: one.deny_at for name, one in fits.items()}
+        )
+        beliefs = {name: Belief(p, self._any_detail) for name, p in probabilities.items()}
+        made = self.composer.compose(case.vector, beliefs, limits, leave=case.leave)
+        return Assembled(made.lines, {**silent, **made.silent})
+
+    @cached_property
+    def _any_detail(self) -> Mapping[str, Mapping[str, float]]:
+        """Every detail that the archive tells, each as sure as its finding."""
+        claims = [claim for sentence in self.composer.sentences for claim in sentence.claims]
+        told = {kind: {getattr(claim, kind) for claim in claims} - {None} for kind in DETAILS}
+        return {kind: dict.fromkeys(values, 1.0) for kind, values in told.items()}

@@ -1,0 +1,285 @@
+"""One film's beliefs, and the value of all that may be quoted of it; limits -> the best choice of it.
+
+Knows the shelf, similarities and beliefs; knows nothing of how either came about. Whole sentences are weighed
+all at once, parts of the nearest one by one; which of them are taken is for `cover` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.drafting.beliefs import Limits
+from xemplar.drafting.composition.believed import Believed, Told, all_denied
+from xemplar.drafting.composition.cover import best_cover
+from xemplar.drafting.composition.order import place_of
+from xemplar.drafting.composition.shelf import Quote, Shelf
+from xemplar.drafting.composition.weights import SIMILAR, UNITS, WORD
+from xemplar.drafting.left_out import Gone, LeftOut
+from xemplar.findings import FINDINGS
+from xemplar.records import Claim, Line, Section
+
+Style = Literal["findings", "findings+impression", "impression"]
+
+CUT = 12
+"""Of the sentences that tell a finding and can be cut, how many of the nearest are."""
+
+_NEVER = -(1 << 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """Lines in the order they are read, and of each finding nothing is said of, why."""
+
+    lines: tuple[Line, ...]
+    silent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quoted:
+    """What a film is compared with: the shelf, who may be left out of it, and how a draft is laid out."""
+
+    shelf: Shelf
+    left_out: LeftOut
+    style: Style
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What limits let be said: findings stated and denied, also as bits; of them `wanted` are to be told."""
+
+    limits: Limits
+    stated: frozenset[str]
+    denied: frozenset[str]
+    doubted: int
+    """Findings with a belief that may not be denied."""
+    wanted: int
+
+
+class Gathered:
+    """One film's beliefs, and the worth of all that may be quoted of it."""
+
+    def __init__(
+        self, archive: Quoted, believed: Believed, *, similar: NDArray[np.float64], gone: Gone
+    ) -> None:
+        self._archive, self._shelf, self._believed = archive, archive.shelf, believed
+        self._similar, self._gone = similar, gone
+        self._known: dict[object, Told] = {}
+        self._weigh()
+
+    def compose(self, limits: Limits) -> Composed:
+        """The lines that these limits allow, in the composer's style."""
+        stated, denied = self._believed.stated(limits), self._believed.denied(limits)
+        shelf, style = self._shelf, self._archive.style
+        doubted = shelf.mask(self._believed.findings - denied)
+        found: list[Line] = []
+        told: set[str] = set()
+        for section in ("findings", "impression"):
+            if section not in style.split("+"):
+                continue
+            wanted = shelf.mask(stated | denied if section == "findings" else stated)
+            allowed = _Allowed(limits, stated, denied, doubted=doubted, wanted=wanted)
+            lines = self._section(section, allowed)
+            found += lines
+            told.update(claim.finding for line in lines for claim in line.claims)
+        allowed = _Allowed(limits, stated, denied, doubted=doubted, wanted=shelf.mask(stated | denied))
+        silent = {name: self._why(name, allowed) for name in self._believed.now if name not in told}
+        return Composed(tuple(found), silent)
+
+    def _section(self, section: Section, allowed: _Allowed) -> list[Line]:
+        short = WORD if section == "impression" else 0.0
+        best = {mask: (value, quote) for mask, value, quote in self._best(allowed, short)}
+        stated = self._shelf.mask(allowed.stated)
+        taken = best_cover({mask: value for mask, (value, _) in best.items()}, stated=stated)
+        lines = [self._line(best[mask][1], section, best[mask][0] / UNITS) for mask in taken]
+        if section == "impression" and not allowed.stated and all_denied(allowed.denied):
+            lines = self._denying_all()
+        return sorted(lines, key=lambda line: (*place_of(line.claims), line.sentence_id))
+
+    def _best(self, allowed: _Allowed, short: float) -> Iterator[tuple[int, int, Quote]]:
+        """For every set of findings that is told, the best quote that tells just these, and its value."""
+        parts: dict[int, tuple[int, Quote]] = {}
+        for quote in self._parts(allowed):
+            if self._allows(quote, allowed):
+                value = self._value(quote, short)
+                if value > parts.get(quote.tells, (_NEVER, quote))[0]:
+                    parts[quote.tells] = value, quote
+        values = self._wholes(allowed, short)
+        for mask, start, end in self._shelf.groups:
+            if not mask & ~allowed.wanted:
+                place = start + int(values[start:end].argmax())
+                part = parts.pop(mask, (_NEVER, None))
+                if values[place] > _NEVER and values[place] >= part[0]:
+                    yield mask, int(values[place]), self._shelf.wholes[place]
+                elif part[1] is not None:
+                    yield mask, part[0], part[1]
+        yield from ((mask, value, quote) for mask, (value, quote) in parts.items())
+
+    # --- whole sentences, all at once
+
+    def _weigh(self) -> None:
+        """Probability and worth of every reading, and the value of every whole sentence."""
+        shelf, readings = self._shelf, self._shelf.readings
+        told = [self._tell(claim) for claim in readings.claims]
+        probability = np.array([one.probability for one in told])
+        worth = np.array([one.worth for one in told])
+        if not told:
+            self._sure = self._values = np.zeros(0)
+            return
+        self._sure = np.minimum.reduceat(probability[readings.flat], readings.starts)
+        least = np.minimum.reduceat(worth[readings.flat], readings.finding_starts)
+        summed = np.add.reduceat(least, readings.finding_of)
+        self._values = summed[shelf.reading] + SIMILAR * shelf.told * self._similar[shelf.row] - shelf.cost
+        lost = self._archive.left_out.rows(self._gone)
+        self._values[np.isin(shelf.row, lost)] = -np.inf
+
+    def _wholes(self, allowed: _Allowed, short: float) -> NDArray[np.int64]:
+        """Values of the whole sentences in units, `_NEVER` for one that may not be said."""
+        shelf, readings = self._shelf, self._shelf.readings
+        if not readings.claims:
+            return np.zeros(0, np.int64)
+        may = np.array([self._may(claim, allowed) for claim in readings.claims])
+        fit = np.logical_and.reduceat(may[readings.flat], readings.starts)
+        fit &= ~readings.states | (self._sure >= allowed.limits.state_at)
+        good = fit[shelf.reading] & (shelf.implies & allowed.doubted == 0) & np.isfinite(self._values)
+        if not all_denied(allowed.denied):
+            good &= ~shelf.denies_all
+        units = np.rint(UNITS * np.where(good, self._values - short * shelf.words, 0.0)).astype(np.int64)
+        return np.where(good, units, _NEVER)
+
+    # --- parts, one by one
+
+    def _parts(self, allowed: _Allowed) -> Iterator[Quote]:
+        """Parts of the nearest sentences that tell what is wanted and can be cut, each once."""
+        lost = set(self._archive.left_out.rows(self._gone))
+        seen: set[int] = set()
+        for presence, findings in (("present", allowed.stated), ("absent", allowed.denied)):
+            for finding in sorted(findings):
+                if self._shelf.bits.get(finding, 0) & allowed.wanted:
+                    seen.update(self._nearest((finding, presence)))
+        for row in sorted(seen - lost):
+            yield from self._shelf.parts(row)
+
+    def _nearest(self, key: tuple[str, str]) -> list[int]:
+        rows = self._shelf.cuttable.get(key)
+        if rows is None:
+            return []
+        near = -np.rint(UNITS * self._similar[rows])
+        if len(rows) > CUT:
+            edge = np.partition(near, CUT - 1)[CUT - 1]
+            rows, near = rows[near <= edge], near[near <= edge]
+        nearest: list[int] = rows[np.lexsort((rows, near))][:CUT].tolist()
+        return nearest
+
+    def _value(self, quote: Quote, short: float) -> int:
+        least: dict[str, float] = {}
+        for claim in quote.claims:
+            worth = self._tell(claim).worth
+            least[claim.finding] = min(worth, least.get(claim.finding, worth))
+        similar = SIMILAR * len(least) * float(self._similar[quote.row])
+        value = sum(least.values()) + similar - quote.cost - short * quote.words
+        return int(np.rint(UNITS * value))
+
+    def _allows(self, quote: Quote, allowed: _Allowed) -> bool:
+        sure = not quote.states or self._confidence(quote.claims) >= allowed.limits.state_at
+        return sure and self._may_be_said(quote, allowed)
+
+    def _may_be_said(self, quote: Quote, allowed: _Allowed) -> bool:
+        """Whether all that a quote claims may be, however sure it is of the details."""
+        if quote.tells & ~allowed.wanted or quote.implies & allowed.doubted:
+            return False
+        if quote.denies_all and not all_denied(allowed.denied):
+            return False
+        return all(self._may(claim, allowed) for claim in quote.claims)
+
+    # --- claims
+
+    def _tell(self, claim: Claim) -> Told:
+        known = self._known.get(claim.meaning)
+        if known is None:
+            known = self._known[claim.meaning] = self._believed.told(claim)
+        return known
+
+    def _may(self, claim: Claim, allowed: _Allowed) -> bool:
+        """Whether limits let a claim be made, its details apart."""
+        side = {"present": allowed.stated, "absent": allowed.denied}.get(claim.presence, frozenset())
+        if claim.finding not in side or self._tell(claim).probability == 0.0:
+            return False
+        return claim.change is None or self._believed.fits_prior(claim, allowed.limits)
+
+    def _confidence(self, claims: tuple[Claim, ...]) -> float:
+        return min(self._tell(claim).probability for claim in claims)
+
+    # --- lines
+
+    def _line(self, quote: Quote, section: Section, value: float) -> Line:
+        sentence = self._shelf.sentences[quote.row]
+        return Line(
+            text=sentence.text[slice(*quote.span)],
+            sentence_id=sentence.sentence_id,
+            sentence_text=sentence.text,
+            span=quote.span,
+            source_study_ids=self._archive.left_out.sources(quote.row, self._gone),
+            claims=quote.claims,
+            scores={"cosine": float(self._similar[quote.row]), "value": value},
+            confidence=self._confidence(quote.claims),
+            section=section,
+        )
+
+    def _denying_all(self) -> list[Line]:
+        """The nearest sentence that denies everything at once; its line claims every finding absent."""
+        lost = set(self._archive.left_out.rows(self._gone))
+        rows = [row for row in self._shelf.denying_all if row not in lost]
+        if not rows:
+            return []
+        row = min(rows, key=lambda one: (-int(np.rint(UNITS * self._similar[one])), one))
+        text = self._shelf.sentences[row].text
+        claims = tuple(Claim(finding, "absent", span=(0, len(text))) for finding in FINDINGS)
+        quote = Quote(row, (0, len(text)), claims, tells=0, implies=0, denies_all=True, cost=0.0, words=0)
+        return [self._line(quote, "impression", float(self._similar[row]))]
+
+    def _why(self, finding: str, allowed: _Allowed) -> str:
+        """Why nothing is said of a finding."""
+        limits, presence = allowed.limits, self._believed.now[finding].presence
+        if finding not in allowed.stated | allowed.denied:
+            reason = f"evidence undecided: p = {presence:.2f}, stated from {limits.state_at:.2f}"
+            return f"{reason}, denied {_up_to(limits, finding)}"
+        said = "present" if finding in allowed.stated else "absent"
+        if said == "absent" and self._archive.style == "impression":
+            return "absent, and an impression tells what is there"
+        best = self._surest(finding, allowed)
+        if best is None:
+            return f"no sentence of the archive says it is {said} and nothing unbelieved"
+        if said == "present" and best < limits.state_at:
+            told = f"present (p = {presence:.2f}), but no sentence is as sure of all that it tells"
+            return f"{told}: p = {best:.2f} at best, stated from {limits.state_at:.2f}"
+        return f"what says it is {said} tells again what another line does"
+
+    def _surest(self, finding: str, allowed: _Allowed) -> float | None:
+        """How sure the surest quote is that tells a finding and, its details apart, nothing unbelieved."""
+        bit = self._shelf.bits.get(finding, 0)
+        found = [
+            self._confidence(quote.claims)
+            for quote in (*self._distinct(bit), *self._parts(allowed))
+            if quote.tells & bit and self._may_be_said(quote, allowed)
+        ]
+        return max(found, default=None)
+
+    def _distinct(self, bit: int) -> Iterator[Quote]:
+        """A whole sentence of each reading that tells a finding; of those that are left."""
+        seen: set[int] = set()
+        for mask, start, end in self._shelf.groups:
+            for place in range(start, end) if mask & bit else ():
+                reading = int(self._shelf.reading[place])
+                if reading not in seen and np.isfinite(self._values[place]):
+                    seen.add(reading)
+                    yield self._shelf.wholes[place]
+
+
+def _up_to(limits: Limits, finding: str) -> str:
+    one = limits.deny_at.get(finding) if isinstance(limits.deny_at, Mapping) else limits.deny_at
+    return "never" if one is None else f"up to {one:.2f}"
