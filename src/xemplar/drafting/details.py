@@ -4,7 +4,7 @@ Knows query vectors and what was learnt (`details_fit`); knows nothing of whethe
 side's, a place's or a degree's score is linear in the film's standardised vector; the softmax over the
 classes of its kind makes probabilities of them. Claims are of those classes: a side is left alone, right
 alone or both, a place is one of three regions. A query's answer rests on its vector alone: no neighbour is
-asked, so that nobody has to be left out.
+asked, so that nobody is left out; a film that it was learnt from is no test of it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Details:
         weights = [one.weights or np.zeros((3, dim)) for one in fits]
         self._weights = np.array(weights, np.float64).reshape(-1, dim)
         self._least = [
-            1 / (fit.fitted_on[kind] or one.studies + 1)
+            1 / (2 + (fit.fitted_on[kind] if one.weights else one.studies))
             for (_, kind), one in zip(self._places, fits, strict=True)
         ]
 
@@ -97,7 +97,8 @@ class Details:
         """(queries, dim) unit rows -> for each finding -> kind -> value -> the probability that it is right.
 
         "left" is right of both sides too. Kinds and values that the training reports never state of a
-        finding are not in it. None is nearer to 0 or 1 than the studies behind it let anybody say.
+        finding are not in it. None is nearer to 0 or 1 than the number of studies behind it lets anybody
+        say (Laplace's rule of succession).
         """
         return [self._of((row - self._mean) / self._scale) for row in vectors.astype(np.float64)]
 
