@@ -58,8 +58,8 @@ What the columns mean, and what is fair about them:
   learnt, voted or calibrated takes what reports claim.
 - Ours classifies by its own way. Every other system gets whichever of all its ways does best on the very set
   it is scored on, which favours them; the table names it.
-- What changes an encoder's training is trained with the first seed alone; each aim and ablation says on how
-  many trainings it rests.
+- What changes an encoder's training is trained with the first seed alone, but for what an aim rests on; each
+  aim and ablation says on how many trainings it rests.
 - Every training's validation score stands beside chance; one that is not above it by half "did not learn".
 - Drafts are timed while another entry may be training on the other core: on a quiet machine they are faster.
 - Each paper's own scores are in a table of their own, of all systems.

@@ -47,7 +47,8 @@ def test_every_size_of_a_recipe_has_room_for_its_longest_text(name, size):
 def test_a_size_lies_over_the_rest_and_takes_a_backbone_whole():
     tiny, small = (load_recipe("txtrayalign", size)[0] for size in ("tiny", "small"))
     assert (tiny.model.dim, small.model.dim) == (192, 256)
-    assert tiny.model.temperature == small.model.temperature == 0.07
+    assert (tiny.model.temperature, small.model.temperature) == (0.1, 0.07)
+    assert tiny.objective == small.objective
     assert small.model.image.config["depths"] == [2, 2, 2, 2]
 
 

@@ -24,6 +24,8 @@ class Variant(BaseModel):
     asks: tuple[tuple[str, str, str], ...]
     """A question, and the two that answer it, the first less the second: "" is the recipe itself."""
     shares: bool = True
+    every_seed: bool = False
+    """Whether an aim rests on it, so that it is trained with every seed and not with the first alone."""
 
 
 def ablations_of(recipe: Recipe) -> list[Variant]:
@@ -88,8 +90,11 @@ def _of_xtra(recipe: Recipe) -> list[Variant]:
     asks = ("class supervision", "", "without classes")
     return [
         *found,
-        Variant(recipe=recipe.name, what="without classes", changes=without, asks=(asks,), shares=False),
-    ]
+        Variant(
+            recipe=recipe.name, what="without classes", changes=without, asks=(asks,), shares=False,
+            every_seed=True,
+        ),
+    ]  # fmt: skip
 
 
 def _of_xemplar(recipe: Recipe) -> list[Variant]:

@@ -230,7 +230,7 @@ def make_plan(settings: BenchmarkSettings, *, texts: TextKind = "reports", train
     for seed in settings.seeds:
         first = seed == settings.seeds[0]
         entries += [_main(settings, name, seed) for name in recipes]
-        entries += [_varied(settings, one, seed) for one in variants if one.shares or first]
+        entries += [_varied(settings, one, seed) for one in variants if one.shares or one.every_seed or first]
         if first:
             entries += _curves(settings, recipes, ours)
     names = Counter(entry.name for entry in entries)
