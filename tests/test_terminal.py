@@ -54,10 +54,28 @@ def test_scores_tell_whether_the_probabilities_hold(capsys):
     show_scores(
         {
             "title": "t", "split": "test", "resampling": {"of": "patients"}, "drafts": drafts, "words": None,
-            "retrieval": {"tables": []}, "left_out": {"near_duplicates": 2},
+            "retrieval": {"tables": []}, "left_out": {"near_duplicates": 2}, "trust": None,
         }
     )  # fmt: skip
     printed = capsys.readouterr().out
     assert "2 studies left out: a film of theirs, or nearly, is in another split as well" in printed
     assert "Brier score" in printed and "prevalence 0.200 [0.100, 0.300]" in printed
     assert "wrong of 7 stated 0.200 [0.100, 0.300]; wrong of 0 denied undefined" in printed
+
+
+def test_what_was_promised_stands_beside_what_came_of_it(capsys):
+    interval = {"low": 0.1, "value": 0.2, "high": 0.3}
+    trust = {
+        "truth": "what was drawn", "drift": {"warns": True, "sentence": "films have moved"},
+        "scores": [{"measure": "wrong lines", "ours": interval, "count": 2, "of": 10}],
+        "promise": {"risks": {"wrong_lines": {"asked": 0.05, "measured": interval, "verdict": "broken"}}},
+    }  # fmt: skip
+    show_scores(
+        {
+            "title": "t", "split": "test", "resampling": {"of": "patients"}, "drafts": None, "words": None,
+            "retrieval": {"tables": []}, "left_out": {"near_duplicates": 0}, "trust": trust,
+        }
+    )  # fmt: skip
+    printed = capsys.readouterr().out
+    assert "WARNING: films have moved" in printed
+    assert "wrong lines: promised at most 0.05, measured 0.200 [0.100, 0.300]: broken" in printed

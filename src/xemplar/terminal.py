@@ -128,6 +128,7 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
     say(UNVERIFIED + (" Drawn films: no clinical meaning." if draft.domain == "synthetic" else ""))
     if draft.gate is not None:
         say(f"  {draft.gate}")
+        show_hits(draft.similar, corpus)
     for line in draft.lines:
         scores = ", ".join(f"{name} {value:.3f}" for name, value in line.scores.items())
         say(f"  {line.text}")
@@ -188,6 +189,8 @@ def show_scores(summary: Json) -> None:
         say(f"\ndrafts ({summary['drafts']['drafts']}) against {summary['drafts']['truth']}")
         _show_rows(summary["drafts"]["scores"] + summary["drafts"]["by_finding"])
         _show_reliability(summary["drafts"]["reliability"])
+    if summary["trust"]:
+        _show_trust(summary["trust"])
     if summary["words"]:
         words = summary["words"]
         _show_beside(f"words of {words['studies']} drafts", words["scores"])
@@ -306,6 +309,28 @@ def _show_reliability(found: Json | None) -> None:
         share = found[f"wrong_among_{what}"]
         parts.append(f"wrong of {share['claims']} {what} {_interval(share)}")
     say(f"  reliability: {'; '.join(parts)}")
+
+
+_TOLD = (
+    "wrong lines", "wrong stating lines", "drafts that contradict themselves",
+    "unsupported findings per draft",
+    "wrong sides of those said", "false normals", "recall of findings", "recall of clear findings",
+)  # fmt: skip
+"""Of the measures of trust, those that a terminal shows."""
+
+
+def _show_trust(found: Json) -> None:
+    """What is wrong in the drafts, in short, and what came of the promise."""
+    if found["drift"] and found["drift"]["warns"]:
+        say(f"\nWARNING: {found['drift']['sentence']}")
+    say(f"\ncan they be trusted? judged by {found['truth']}")
+    for row in found["scores"]:
+        if row["measure"] in _TOLD or (row["count"] and row["measure"] == "lines without a source"):
+            say(f"  {row['measure']:<36} {_interval(_bounds(row['ours']))}   {row['count']} of {row['of']}")
+    for name, risk in found["promise"]["risks"].items():
+        if risk["asked"] is not None:
+            measured = f"promised at most {risk['asked']:g}, measured {_interval(_bounds(risk['measured']))}"
+            say(f"  {name.replace('_', ' ')}: {measured}: {risk['verdict']}")
 
 
 def _bounds(score: Json) -> Json:

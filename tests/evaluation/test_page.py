@@ -20,15 +20,16 @@ from xemplar.archive import Archive
 from xemplar.contracts import Arrival, Drawable, Written
 from xemplar.corpus import Corpus, IngestSettings, ingest
 from xemplar.drafting import how_sure
+from xemplar.drafting.truth import held_to
 from xemplar.errors import XemplarError
-from xemplar.evaluation.cases import judge, pick_cases, scored_findings, study_f1
+from xemplar.evaluation.cases import judge, judge_line, pick_cases, scored_findings, study_f1, surest_wrong
 from xemplar.evaluation.page import write_page
 from xemplar.evaluation.plots import draw_plots, rank_curves
 from xemplar.evaluation.printed import against, named, number, signed
 from xemplar.evaluation.run import Evaluation, evaluate
 from xemplar.images import PreviewSpec
 from xemplar.index import build_index
-from xemplar.records import Domain, TextKind
+from xemplar.records import Claim, Domain, Line, TextKind
 from xemplar.sources.phantom import studies
 
 SCRIPT = "<script>alert('no')</script> & a & b"
@@ -242,9 +243,8 @@ def test_a_place_that_cannot_be_written_is_named(drafted, tmp_path):
 
 def test_the_plots_lie_beside_the_page(drafted):
     found = sorted(path.name for path in (drafted.page.parent / "plots").iterdir())
-    assert found == [
-        f"{name}{paper}.png" for name in ("findings", "ranks", "reliability") for paper in ("-dark", "")
-    ]
+    names = ("findings", "ranks", "reliability", "risk-findings", "risk-lines")
+    assert found == [f"{name}{paper}.png" for name in names for paper in ("-dark", "")]
     for name in found:
         with Image.open(drafted.page.parent / "plots" / name) as picture:
             assert min(picture.size) > 300
@@ -356,3 +356,44 @@ def test_other_measures_keep_their_name():
 
 def _picks(made: Made):
     return pick_cases(made.evaluation, 6)
+
+
+def test_trust_is_shown_with_every_measure_and_both_curves(drafted):
+    section = drafted.html.partition('<section id="trust">')[2].partition("</section>")[0]
+    for row in drafted.evaluation.summary["trust"]["scores"]:
+        assert str(escape(row["measure"].capitalize())) in section
+    assert section.count("Area under the curve") == 2
+    assert {"risk-lines", "risk-findings"} <= {
+        path.stem for path in (drafted.page.parent / "plots").iterdir()
+    }
+
+
+def test_the_surest_wrong_lines_are_shown_surest_first_one_a_study(drafted):
+    found = surest_wrong(drafted.evaluation, 6)
+    sure = [line.confidence for _, line in found]
+    assert found and sure == sorted(sure, reverse=True)
+    assert len({row for row, _ in found}) == len(found)
+    for row, line in found:
+        assert held_to(drafted.evaluation.studies[row]).wrong(line)
+        assert str(escape(line.text)) in drafted.html
+
+
+def test_a_line_on_the_wrong_side_is_told_so(drafted):
+    study = next(one for one in drafted.evaluation.studies if held_to(one).sides.get("Pleural Effusion"))
+    affected = held_to(study).sides["Pleural Effusion"]
+    if affected == {"left", "right"}:
+        study = replace(study, facets={"effusion_left": "small"})
+    side = "left" if affected == {"right"} else "right"
+    claim = Claim("Pleural Effusion", "present", side=side)
+    line = Line("Fluid.", "f", "Fluid.", (0, 6), ("s",), (claim,))
+    mark, words = judge_line(line, study, ["Pleural Effusion"])
+    assert mark == "miss" and "but on the" in words
+
+
+def test_films_unlike_those_calibrated_on_are_warned_of_at_the_top(drafted, tmp_path):
+    told = {"warns": True, "sentence": "films have moved"}
+    trust = {**drafted.evaluation.summary["trust"], "drift": told}
+    moved = replace(drafted.evaluation, summary={**drafted.evaluation.summary, "trust": trust})
+    page = write_page(moved, drafted.archive, tmp_path, cases=0).read_text(encoding="utf-8")
+    assert "Films have moved." in page.partition("<main>")[0]
+    assert "Not what was calibrated on" not in drafted.html

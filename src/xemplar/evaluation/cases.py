@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from xemplar.drafting import truth_of
+from xemplar.drafting.truth import Fault, Truth, held_to
 from xemplar.evaluation.run import Evaluation
 from xemplar.records import Draft, Line, Study
 
@@ -144,19 +145,43 @@ def _by_f1(evaluation: Evaluation) -> dict[Group, list[Pick]]:
 
 
 def judge_line(line: Line, study: Study, scored: Collection[str]) -> tuple[Mark, str]:
-    """Whether a line's claims of scored findings fit the truth, and in what words to say so."""
-    truth = truth_of(study)
+    """Whether a line's claims of scored findings fit the truth, sides included, and in what words to say so.
+
+    A wrong degree makes no line wrong; it is told beside.
+    """
+    truth = held_to(study)
     fits: dict[bool, list[str]] = {True: [], False: []}
     for claim in line.claims:
         if claim.presence != "uncertain" and claim.finding in scored:
-            is_there = truth.get(claim.finding) == "present"
+            is_there = truth.presence.get(claim.finding) == "present"
+            is_right = is_there == (claim.presence == "present")
+            fault = truth.fault(claim) if is_right else None
             words = f"{claim.finding} is {'there' if is_there else 'not there'}"
-            fits[is_there == (claim.presence == "present")].append(words)
+            fits[is_right and fault != "side"].append(words + _detail(claim.finding, fault, truth))
     if wrong := ", ".join(dict.fromkeys(fits[False])):
         return "miss", f"wrong: {wrong}"
     if right := ", ".join(dict.fromkeys(fits[True])):
         return "hit", f"fits: {right}"
     return "open", "not judged"
+
+
+def _detail(finding: str, fault: Fault | None, truth: Truth) -> str:
+    """What is true of a wrong side or degree."""
+    known = {"side": truth.sides, "degree": truth.degrees}.get(fault or "", {})
+    values = " and ".join(sorted(known.get(finding, ())))
+    return f", but {'on the ' if fault == 'side' else 'its degree is '}{values}" if values else ""
+
+
+def surest_wrong(evaluation: Evaluation, count: int) -> list[tuple[int, Line]]:
+    """The `count` wrong lines that were said with the most confidence, one a study: row and line."""
+    found: list[tuple[float, str, int, Line]] = []
+    for row, (study, draft) in enumerate(zip(evaluation.studies, evaluation.drafts, strict=True)):
+        truth = held_to(study)
+        wrong = [x for x in draft.lines if x.confidence is not None and truth.wrong(x)]
+        if wrong:
+            line = max(wrong, key=lambda one: one.confidence or 0.0)
+            found.append((-(line.confidence or 0.0), study.study_id, row, line))
+    return [(row, line) for _, _, row, line in sorted(found, key=lambda one: one[:2])[:count]]
 
 
 def judge(draft: Draft, study: Study, scored: Collection[str]) -> Judgement:

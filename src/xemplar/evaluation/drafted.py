@@ -48,6 +48,8 @@ class Drafted:
     truth: NDArray[np.bool_]
     stated: dict[str, Said]
     counts: dict[str, LabelCounts]
+    trust: Trust
+    """Their lines held to all that is true of their studies, and to the archive's own sentences."""
 
     def columns(self) -> dict[str, NDArray[np.generic]]:
         """Counts of each study, so that two evaluations can be compared in pairs."""
@@ -58,7 +60,7 @@ class Drafted:
             found[f"false positives, {name}"] = counts.fp.sum(axis=1)
             found[f"false negatives, {name}"] = counts.fn.sum(axis=1)
             found[f"claims stated, {name}"] = np.array([len(one) for one in self.stated[name]], np.int64)
-        return found
+        return found | self.trust.columns()
 
 
 def hold_drafts(
@@ -76,7 +78,9 @@ def hold_drafts(
         CONSTANT: [_present(normal)] * len(studies),
     }
     counts = {n: count_labels(_table(said, findings), truth, findings=findings) for n, said in stated.items()}
-    return Drafted(studies, drafts, findings, truth, stated, counts)
+    sources = Sources(archive.corpus.sentences)
+    trust = held(drafts, [held_to(study) for study in studies], sources=sources)
+    return Drafted(studies, drafts, findings, truth, stated, counts=counts, trust=trust)
 
 
 def score_drafts(drafted: Drafted, archive: Archive, *, vectors: Vectors, resampling: Resampling) -> Json:
@@ -105,14 +109,9 @@ def score_drafts(drafted: Drafted, archive: Archive, *, vectors: Vectors, resamp
     }
 
 
-def hold_trust(archive: Archive, studies: Sequence[Study], drafts: Sequence[Draft]) -> Trust:
-    """Drafts held to all that is true of their studies, each line to the archive's own sentences."""
-    return held(drafts, [held_to(study) for study in studies], sources=Sources(archive.corpus.sentences))
-
-
-def score_trust(drafted: Drafted, trust: Trust, archive: Archive, *, resampling: Resampling) -> Json:
+def score_trust(drafted: Drafted, archive: Archive, *, resampling: Resampling) -> Json:
     """What is wrong in the drafts, how that falls with confidence, and what came of the promise."""
-    drafts, truths = trust.drafts, trust.truths
+    trust, drafts, truths = drafted.trust, drafted.drafts, drafted.trust.truths
     promise = None if archive.calibration is None else getattr(archive.calibration, "promise", None)
     recalls = mean_recalls(trust, drafted.findings, resampling)
     return {
@@ -133,10 +132,11 @@ def _judged_by(studies: Sequence[Study]) -> str:
     return DRAWN if all(study.domain == "synthetic" for study in studies) else LABELLED
 
 
-def _drift(archive: Archive, studies: Sequence[Study]) -> str | None:
-    """What warns that the studies are not like those calibrated on; None where nothing does."""
+def _drift(archive: Archive, studies: Sequence[Study]) -> Json | None:
+    """Whether the films are like those calibrated on; None where that can't be asked."""
     asked = getattr(archive, "drift_of", None)
-    return None if asked is None else asked(studies)
+    found = None if asked is None else asked(studies)
+    return None if found is None else {**asdict(found), "sentence": found.sentence}
 
 
 def _features(archive: Archive, study: Study, vector: Vectors) -> NDArray[np.float32]:

@@ -25,10 +25,14 @@ from xemplar.evaluation.plots import Plot, draw_plots
 from xemplar.evaluation.printed import CAUTION, against, named, number, signed, spread
 from xemplar.evaluation.run import Evaluation
 from xemplar.evaluation.texts.names import over, titled
+from xemplar.evaluation.trust_plots import draw_trust
 from xemplar.folders import write_atomic
 from xemplar.records import UNVERIFIED, Line, Study
 
 SOURCES_SHOWN = 3
+WRONG_SHOWN = 6
+"""How many of the surest wrong lines are shown."""
+
 _FILM, _THUMB = 320, 112
 """Longest side in pixels of a case's film, and of a source's."""
 
@@ -96,6 +100,15 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Slip:
+    """A wrong line: its study, that one's first film, and the line with its sources."""
+
+    study_id: str
+    film: Film | None
+    quote: Quote
+
+
+@dataclass(frozen=True, slots=True)
 class Headline:
     """One main score: its row, where it comes from, and its places on a scale, in percent."""
 
@@ -115,7 +128,7 @@ def write_page(evaluation: Evaluation, archive: Archive, folder: Path, *, cases:
         (folder / "plots").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise XemplarError(f"cannot be written ({error.strerror})", where=str(folder)) from error
-    plots = draw_plots(evaluation)
+    plots = [*draw_plots(evaluation), *draw_trust(evaluation)]
     for plot in plots:
         write_atomic(folder / "plots" / f"{plot.name}.png", plot.light)
         write_atomic(folder / "plots" / f"{plot.name}-dark.png", plot.dark)
@@ -143,6 +156,7 @@ def _render(evaluation: Evaluation, archive: Archive, *, plots: Sequence[Plot], 
         headlines=headlines(summary),
         plots={plot.name: plot for plot in plots},
         cases=[_case(evaluation, archive, pick) for pick in choice.pick_cases(evaluation, count)],
+        slips=_slips(evaluation, archive),
         how_chosen=choice.how_chosen(evaluation),
         unweighed=UNWEIGHED,
     )
@@ -192,6 +206,18 @@ def _case(evaluation: Evaluation, archive: Archive, pick: choice.Pick) -> Case:
         judgement=choice.judge(draft, study, scored),
         texts=tuple(texts),
     )
+
+
+def _slips(evaluation: Evaluation, archive: Archive) -> list[Slip]:
+    scored, found = choice.scored_findings(evaluation), []
+    if not scored:
+        return []
+    for row, line in choice.surest_wrong(evaluation, WRONG_SHOWN):
+        study = evaluation.studies[row]
+        films = _films(archive, study, _THUMB)
+        quote = _quote(archive, line, study, scored=scored)
+        found.append(Slip(study.study_id, films[0] if films else None, quote))
+    return found
 
 
 def _quote(archive: Archive, line: Line, study: Study, *, scored: Sequence[str]) -> Quote:

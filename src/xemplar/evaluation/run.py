@@ -24,7 +24,7 @@ from xemplar.archive import Archive
 from xemplar.contracts import Json
 from xemplar.corpus import describe_part
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.evaluation.drafted import hold_drafts, hold_trust, score_drafts, score_trust
+from xemplar.evaluation.drafted import hold_drafts, score_drafts, score_trust
 from xemplar.evaluation.floors import fit_floor
 from xemplar.evaluation.galleries import make_gallery, rank_columns, score_gallery
 from xemplar.evaluation.printed import defined
@@ -67,10 +67,9 @@ def evaluate(
 ) -> Evaluation:
     """Score an archive on one split of its corpus.
 
-    Drafts come from the archive's own index; retrieval is ranked in a temporary gallery of the evaluated
-    studies alone. Intervals resample patients (groups or studies, where patients are unknown). A study of
-    which a film, or nearly, is in another split as well is left out and counted. Refuses an index that
-    holds an evaluated study or its patient.
+    Drafts come from the archive's own index; retrieval is ranked in a gallery of the evaluated studies.
+    Intervals resample patients (groups or studies, where patients are unknown). A study of which a film,
+    or nearly, is in another split too is left out and counted. Refuses an index that holds its patients.
     """
     told = on_stage or (lambda stage: None)
     studies, copies = _evaluated(archive, split, told)
@@ -88,7 +87,6 @@ def evaluate(
     drafts = tuple(archive.draft_many(films, vectors=vectors))
     told("draft scores")
     drafted = hold_drafts(archive, studies, drafts, floor=floor) if reports else None
-    trust = hold_trust(archive, studies, drafts) if reports else None
     told("wording")
     words = score_words(archive.corpus, studies, drafts, resampling=resampling)
     summary = {
@@ -97,13 +95,12 @@ def evaluate(
         "linear_floor_strength": floor.strength,
         "retrieval": retrieval,
         "drafts": score_drafts(drafted, archive, vectors=vectors, resampling=resampling) if drafted else None,
-        "trust": score_trust(drafted, trust, archive, resampling=resampling) if drafted and trust else None,
+        "trust": score_trust(drafted, archive, resampling=resampling) if drafted else None,
         "words": in_short(words),
         **_lines(drafts),
     }
     columns = _columns(studies, drafts) | rank_columns(gallery, studies)
     columns |= drafted.columns() if drafted else {}
-    columns |= trust.columns() if trust else {}
     return Evaluation(defined(summary), studies, drafts, columns, words)
 
 

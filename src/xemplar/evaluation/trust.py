@@ -9,7 +9,7 @@ scores that they define.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
@@ -39,50 +39,56 @@ class Measure:
     meaning: str
 
 
-MEASURES = (
-    Measure("lines per draft", "lines", "drafts", "every line counts"),
-    Measure("stating lines per draft", "stating", "drafts", "lines that state a finding as present"),
-    Measure(
-        "wrong lines", "wrong", "lines",
-        "share of all lines that say a finding is there which isn't, the reverse, or the wrong side of it",
+MEASURES: Mapping[str, tuple[Measure, ...]] = {
+    "How much is said": (
+        Measure("lines per draft", "lines", "drafts", "every line counts"),
+        Measure("stating lines per draft", "stating", "drafts", "lines that state a finding as present"),
+        Measure("lines without a source", "sourceless", "drafts", "per draft; there must be none"),
     ),
-    Measure("wrong lines of those judged", "wrong", "judged", "without those that the truth says nothing of"),
-    Measure("wrong stating lines", "wrong stating", "stating", "of the lines that state a finding"),
-    Measure(
-        "contradicted findings per draft", "contradicted", "drafts",
-        "findings of which a draft says two things that no truth bears: present and absent, or two degrees "
-        "of one side and place",
+    "Wrong lines": (
+        Measure("wrong lines", "wrong", "lines", "in a finding's presence or side; share of all lines"),
+        Measure("wrong lines of those judged", "wrong", "judged", "but for those no truth is known of"),
+        Measure("wrong stating lines", "wrong stating", "stating", "of the lines that state a finding"),
+        Measure("unsupported findings per draft", "unsupported", "drafts", "stated, and truly absent"),
+        Measure("findings nobody knows per draft", "unknown", "drafts", "stated, and no truth is known"),
+        Measure("findings denied though there", "denied there", "denied", "share of the findings denied"),
     ),
-    Measure("drafts that contradict themselves", "contradictory", "drafts", "in one finding or more"),
-    Measure("unsupported findings per draft", "unsupported", "drafts", "stated, and truly absent"),
-    Measure("findings nobody knows per draft", "unknown", "drafts", "stated, and the truth doesn't tell"),
-    Measure("wrong sides per draft", "wrong side", "drafts", "sides said of what is elsewhere"),
-    Measure("wrong sides per stating line", "wrong side", "stating", "over lines that state a finding"),
-    Measure("wrong sides of those said", "wrong side", "side", "of sides said of findings that are there"),
-    Measure("wrong degrees per draft", "wrong degree", "drafts", "of claims that are right but for it"),
-    Measure("wrong degrees of those said", "wrong degree", "degree", "of degrees said where side is right"),
-    Measure(
-        "false normals", "false normal", "drafts",
-        "drafts that state no finding and deny one that is there",
+    "Contradictions": (
+        Measure(
+            "contradicted findings per draft", "contradicted", "drafts",
+            "said to be present and absent, or in two degrees of what may be one side and place",
+        ),
+        Measure("drafts that contradict themselves", "contradictory", "drafts", "in one finding or more"),
     ),
-    Measure("false normals per stating line", "false normal", "stating", "the same, over lines that state"),
-    Measure(
-        "reads normal, and isn't", "reads normal", "drafts",
-        "drafts that state no finding, deny some, and something is there: whether or not they deny that",
+    "Sides and degrees of what is there": (
+        Measure("wrong sides per draft", "wrong side", "drafts", "a side is said, and it is elsewhere"),
+        Measure("wrong sides per stating line", "wrong side", "stating", "over stating lines"),
+        Measure("wrong sides of those said", "wrong side", "side", "over sides said of what is there"),
+        Measure("wrong degrees per draft", "wrong degree", "drafts", "where presence and side are right"),
+        Measure("wrong degrees of those said", "wrong degree", "degree", "over degrees said of such"),
     ),
-    Measure(
-        "false normals of the ill", "false normal", "ill", "of the studies in which a finding is there"
+    "False normals": (
+        Measure("false normals", "false normal", "drafts", "state no finding, and deny one that is there"),
+        Measure("false normals per stating line", "false normal", "stating", "over stating lines"),
+        Measure("false normals of the ill", "false normal", "ill", "over studies that have a finding"),
+        Measure(
+            "reads normal, and isn't", "reads normal", "drafts",
+            "states no finding, denies some, and one is there: whether or not that one is denied",
+        ),
     ),
-    Measure("findings denied though there", "denied there", "denied", "share of the findings denied"),
-    Measure("recall of findings", "found", "present", "share of what is there that is stated"),
-    Measure(
-        "recall of clear findings", "clear found", "clear",
-        "of what is there in a moderate or large degree; findings of no known degree are not among them",
+    "Recall": (
+        Measure("recall of findings", "found", "present", "share of what is there that is stated"),
+        Measure(
+            "recall of clear findings", "clear found", "clear",
+            "of what is there in a moderate or large degree; those of no known degree are not among them",
+        ),
     ),
-    Measure("lines without a source", "sourceless", "drafts", "per draft; there must be none"),
-)  # fmt: skip
+}  # fmt: skip
+"""Heading -> measures."""
 
-TALLIES = tuple(dict.fromkeys(name for one in MEASURES for name in (one.part, one.whole)))
+TALLIES = tuple(
+    dict.fromkeys(name for group in MEASURES.values() for one in group for name in (one.part, one.whole))
+)
 """What is counted of a draft, in the order of the columns."""
 
 
@@ -229,11 +235,12 @@ def _meet(one: Claim, other: Claim) -> bool:
 def trust_scores(trust: Trust, resampling: Resampling) -> list[Json]:
     """Every measure with its interval, and the two counts behind it."""
     rows: list[Json] = []
-    for measure in MEASURES:
+    for group, measure in ((group, one) for group, some in MEASURES.items() for one in some):
         sums = trust.sums(measure)
         part, whole = sums.sum(axis=0)
         rows.append(
             {
+                "group": group,
                 "measure": measure.name,
                 "meaning": measure.meaning,
                 "ours": asdict(resampling.interval(ratio, sums)),
