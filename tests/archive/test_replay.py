@@ -1,4 +1,4 @@
-"""A draft's file, and the draft made again from it: what is recorded, what is the same, what is told apart."""
+"""A draft's file, and the draft made again from it: what is recorded, what is the same, what differs."""
 
 import json
 from pathlib import Path
@@ -121,7 +121,7 @@ def test_another_engine_or_thread_count_is_named_and_the_draft_still_compared(
 
 def test_a_fingerprint_covers_what_the_classifier_has_learnt(bare, monkeypatch):
     class Learnt:
-        class fitted:  # noqa: N801
+        class fitted:
             fingerprint = "one"
 
     before = bare.fingerprint

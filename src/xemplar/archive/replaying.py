@@ -67,9 +67,10 @@ def open_again(told: Json, *, beside: Path, **named: Path | None) -> Archive:
         given = named.get(name)
         recorded = held.get(name) if named.get("index") is None or name == "index" else None
         places[name] = given or (_found(recorded, beside) if recorded else None)
-    index = places.pop("index")
-    assert index is not None
-    archive = open_archive(index, **places)
+    assert places["index"] is not None
+    archive = open_archive(
+        places["index"], corpus=places["corpus"], model=places["model"], calibration=places["calibration"]
+    )
     archive.folders = {name: str(named[name]) if named.get(name) else held.get(name) for name in _FOLDERS}
     return archive
 
