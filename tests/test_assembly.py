@@ -17,3 +17,22 @@ def test_what_quotes_whole_reports_retrieves_nothing_else(policy, unit):
 @pytest.mark.parametrize("unit", ["image", "sentence", "report"])
 def test_the_nearest_may_be_of_any_kind(unit):
     assert Assembly(policy="top", unit=unit).unit == unit
+
+
+@pytest.mark.parametrize("unit", ["image", "report"])
+def test_marginal_relevance_is_of_sentences(unit):
+    with pytest.raises(ValidationError, match='policy "mmr" retrieves sentences'):
+        Assembly(policy="mmr", unit=unit)
+    assert Assembly(policy="mmr").unit == "sentence"
+
+
+@pytest.mark.parametrize("policy", ["top", "mmr"])
+def test_what_quotes_as_it_finds_has_no_style(policy):
+    with pytest.raises(ValidationError, match=f'policy "{policy}" quotes what it finds and has no style'):
+        Assembly(policy=policy, style="impression")
+
+
+def test_the_usual_style_is_not_written_down():
+    assert "style" not in Assembly().model_dump()
+    other = Assembly(style="findings+impression")
+    assert Assembly.model_validate_json(other.model_dump_json()) == other

@@ -28,6 +28,7 @@ from xemplar.drafting.policies.case import Assembled, Case, Drafter
 from xemplar.drafting.policies.consistent import Consistent
 from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.policies.head import Head
+from xemplar.drafting.policies.mmr import Mmr
 from xemplar.drafting.policies.top import Top
 from xemplar.errors import XemplarError
 from xemplar.findings import lexicon_version
@@ -78,7 +79,7 @@ class Archive:
         drafts = corpus.settings.texts == "reports" and "sentence" in index.items
         matcher = self.stages.matcher if self.assembly.policy == "evidence" else None
         self.evidence = drafting.Evidence(corpus, index, matcher=matcher) if drafts else None
-        self.composer = drafting.Composer(corpus, index) if drafts else None
+        self.composer = drafting.Composer(corpus, index, style=self.assembly.style) if drafts else None
         self.classifier: classifying.Classifier | None = None
         self.unclassified = classifying.unfit(corpus, index) or XemplarError(
             "no classifier is open", wanted="a calibration folder with one", remedy="run `xemplar calibrate`"
@@ -259,7 +260,7 @@ class Archive:
                     remedy="train the recipe's every stage with `xemplar train`",
                 )
             return Augmented(self.corpus, self.index, augmenter=stages.augmenter, assembly=asked)
-        return Top(self.retriever, asked)
+        return (Mmr if asked.policy == "mmr" else Top)(self.retriever, asked)
 
     @property
     def _filter(self) -> Filter:

@@ -15,8 +15,8 @@ choice is found, not sought (`cover`). The weights are in `weights`; the rules t
 """
 
 from xemplar.drafting.composition.composer import Composer
-from xemplar.drafting.composition.gathered import Composed, Gathered, Style
+from xemplar.drafting.composition.gathered import Composed, Gathered
 from xemplar.drafting.composition.order import ORDER
 from xemplar.drafting.composition.spans import spans
 
-__all__ = ["ORDER", "Composed", "Composer", "Gathered", "Style", "spans"]
+__all__ = ["ORDER", "Composed", "Composer", "Gathered", "spans"]

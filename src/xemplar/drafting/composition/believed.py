@@ -30,6 +30,10 @@ class Told:
     worth: float
 
 
+UNKNOWN = Told(0.0, -1.0)
+"""Of a finding that nothing is believed of."""
+
+
 @dataclass(frozen=True)
 class Believed:
     """Beliefs of the film and, where one is given, of its prior."""

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
+from xemplar.assembly import Style
 from xemplar.corpus import Corpus
 from xemplar.drafting.beliefs import Beliefs, Limits
 from xemplar.drafting.composition.believed import Believed
-from xemplar.drafting.composition.gathered import Composed, Gathered, Quoted, Style
+from xemplar.drafting.composition.gathered import Composed, Gathered, Quoted
 from xemplar.drafting.composition.shelf import Shelf
 from xemplar.drafting.left_out import LeftOut
 from xemplar.index import Index

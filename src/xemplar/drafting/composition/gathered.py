@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xemplar.assembly import Style
 from xemplar.drafting.beliefs import Limits
-from xemplar.drafting.composition.believed import Believed, Told, all_denied
+from xemplar.drafting.composition.believed import UNKNOWN, Believed, Told, all_denied
 from xemplar.drafting.composition.cover import best_cover
 from xemplar.drafting.composition.order import place_of
 from xemplar.drafting.composition.shelf import Quote, Shelf
@@ -22,8 +22,6 @@ from xemplar.drafting.composition.weights import SIMILAR, UNITS, WORD
 from xemplar.drafting.left_out import Gone, LeftOut
 from xemplar.findings import FINDINGS
 from xemplar.records import Claim, Line, Section
-
-Style = Literal["findings", "findings+impression", "impression"]
 
 CUT = 12
 """Of the sentences that tell a finding and can be cut, how many of the nearest are."""
@@ -125,29 +123,39 @@ class Gathered:
         """Probability and worth of every reading, and the value of every whole sentence."""
         shelf, readings = self._shelf, self._shelf.readings
         told = [self._tell(claim) for claim in readings.claims]
-        probability = np.array([one.probability for one in told])
-        worth = np.array([one.worth for one in told])
+        self._told = np.array([one.probability for one in told]) > 0
         if not told:
             self._sure = self._values = np.zeros(0)
             return
-        self._sure = np.minimum.reduceat(probability[readings.flat], readings.starts)
+        probability = np.array([one.probability for one in told])
+        worth = np.array([one.worth for one in told])
+        sure = np.minimum.reduceat(probability[readings.flat], readings.starts)
         least = np.minimum.reduceat(worth[readings.flat], readings.finding_starts)
         summed = np.add.reduceat(least, readings.finding_of)
+        self._sure = sure[shelf.reading]
         self._values = summed[shelf.reading] + SIMILAR * shelf.told * self._similar[shelf.row] - shelf.cost
-        lost = self._archive.left_out.rows(self._gone)
-        self._values[np.isin(shelf.row, lost)] = -np.inf
+        left = np.ones(len(shelf.sentences), np.bool_)
+        left[self._archive.left_out.rows(self._gone)] = False
+        self._left = left[shelf.row]
+
+    def _may_be_told(self, allowed: _Allowed) -> NDArray[np.bool_]:
+        """Whether all that a whole sentence claims may be, however sure it is of the details."""
+        shelf, readings = self._shelf, self._shelf.readings
+        if not readings.claims:
+            return np.zeros(0, np.bool_)
+        stated, denied = shelf.mask(allowed.stated), shelf.mask(allowed.denied)
+        may = np.where(readings.present, readings.bit & stated, readings.bit & denied) != 0
+        may &= self._told
+        for place in np.flatnonzero(may & readings.changed):
+            may[place] = self._believed.fits_prior(readings.claims[place], allowed.limits)
+        good: NDArray[np.bool_] = np.logical_and.reduceat(may[readings.flat], readings.starts)[shelf.reading]
+        good &= self._left & (shelf.implies & allowed.doubted == 0)
+        return good if all_denied(allowed.denied) else good & ~shelf.denies_all
 
     def _wholes(self, allowed: _Allowed, short: float) -> NDArray[np.int64]:
         """Values of the whole sentences in units, `_NEVER` for one that may not be said."""
-        shelf, readings = self._shelf, self._shelf.readings
-        if not readings.claims:
-            return np.zeros(0, np.int64)
-        may = np.array([self._may(claim, allowed) for claim in readings.claims])
-        fit = np.logical_and.reduceat(may[readings.flat], readings.starts)
-        fit &= ~readings.states | (self._sure >= allowed.limits.state_at)
-        good = fit[shelf.reading] & (shelf.implies & allowed.doubted == 0) & np.isfinite(self._values)
-        if not all_denied(allowed.denied):
-            good &= ~shelf.denies_all
+        shelf = self._shelf
+        good = self._may_be_told(allowed) & (~shelf.states | (self._sure >= allowed.limits.state_at))
         units = np.rint(UNITS * np.where(good, self._values - short * shelf.words, 0.0)).astype(np.int64)
         return np.where(good, units, _NEVER)
 
@@ -199,6 +207,8 @@ class Gathered:
     # --- claims
 
     def _tell(self, claim: Claim) -> Told:
+        if claim.finding not in self._believed.now:
+            return UNKNOWN
         known = self._known.get(claim.meaning)
         if known is None:
             known = self._known[claim.meaning] = self._believed.told(claim)
@@ -262,22 +272,13 @@ class Gathered:
     def _surest(self, finding: str, allowed: _Allowed) -> float | None:
         """How sure the surest quote is that tells a finding and, its details apart, nothing unbelieved."""
         bit = self._shelf.bits.get(finding, 0)
-        found = [
+        wholes = self._may_be_told(allowed) & (self._shelf.tells & bit != 0)
+        parts = [
             self._confidence(quote.claims)
-            for quote in (*self._distinct(bit), *self._parts(allowed))
+            for quote in self._parts(allowed)
             if quote.tells & bit and self._may_be_said(quote, allowed)
         ]
-        return max(found, default=None)
-
-    def _distinct(self, bit: int) -> Iterator[Quote]:
-        """A whole sentence of each reading that tells a finding; of those that are left."""
-        seen: set[int] = set()
-        for mask, start, end in self._shelf.groups:
-            for place in range(start, end) if mask & bit else ():
-                reading = int(self._shelf.reading[place])
-                if reading not in seen and np.isfinite(self._values[place]):
-                    seen.add(reading)
-                    yield self._shelf.wholes[place]
+        return max([*self._sure[wholes].tolist(), *parts], default=None)
 
 
 def _up_to(limits: Limits, finding: str) -> str:

@@ -7,7 +7,7 @@ make the same claims share one reading, so that a draft judges readings, thousan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,8 @@ class Readings:
     """Distinct sets of claims, laid flat: reading r is `flat[starts[r]:starts[r + 1]]` of `claims`.
 
     Within a reading the claims of a finding stand together; `finding_starts` says where each begins,
-    and `finding_of` at which of those a reading does.
+    and `finding_of` at which of those a reading does. Of each claim: the finding as a bit, whether it is
+    said to be present, and whether to have changed.
     """
 
     claims: tuple[Claim, ...]
@@ -60,7 +61,9 @@ class Readings:
     starts: NDArray[np.int64]
     finding_starts: NDArray[np.int64]
     finding_of: NDArray[np.int64]
-    states: NDArray[np.bool_]
+    bit: NDArray[np.int64]
+    present: NDArray[np.bool_]
+    changed: NDArray[np.bool_]
 
 
 class Shelf:
@@ -141,21 +144,24 @@ class Shelf:
             if known.setdefault(reading, len(readings)) == len(readings):
                 readings.append(reading)
             of_quote[place] = known[reading]
-        self.readings = _readings(tuple(distinct), readings)
+        self.readings = _readings(tuple(distinct), readings, self.bits)
         self.reading = of_quote
         self.row = np.array([quote.row for quote in self.wholes], np.int64)
+        self.tells = np.array([quote.tells for quote in self.wholes], np.int64)
+        self.states = np.array([quote.states for quote in self.wholes], np.bool_)
         self.told = np.array([quote.tells.bit_count() for quote in self.wholes], np.float64)
         self.implies = np.array([quote.implies for quote in self.wholes], np.int64)
         self.denies_all = np.array([quote.denies_all for quote in self.wholes], np.bool_)
         self.cost = np.array([quote.cost for quote in self.wholes], np.float64)
         self.words = np.array([quote.words for quote in self.wholes], np.float64)
-        tells = np.array([quote.tells for quote in self.wholes], np.int64)
-        masks, starts = np.unique(tells, return_index=True)
-        ends = [*starts.tolist(), len(tells)][1:]
+        masks, starts = np.unique(self.tells, return_index=True)
+        ends = [*starts.tolist(), len(self.wholes)][1:]
         self.groups = list(zip(masks.tolist(), starts.tolist(), ends, strict=True))
 
 
-def _readings(claims: tuple[Claim, ...], readings: Sequence[tuple[int, ...]]) -> Readings:
+def _readings(
+    claims: tuple[Claim, ...], readings: Sequence[tuple[int, ...]], bits: Mapping[str, int]
+) -> Readings:
     flat = [one for reading in readings for one in reading]
     starts: list[int] = []
     finding_starts: list[int] = []
@@ -167,17 +173,15 @@ def _readings(claims: tuple[Claim, ...], readings: Sequence[tuple[int, ...]]) ->
         names = [claims[one].finding for one in reading]
         finding_starts += [at + i for i, name in enumerate(names) if i == 0 or name != names[i - 1]]
         at += len(reading)
-    states = [
-        any(claims[one].presence == "present" or claims[one].change is not None for one in reading)
-        for reading in readings
-    ]
     return Readings(
         claims,
         flat=np.array(flat, np.int64),
         starts=np.array(starts, np.int64),
         finding_starts=np.array(finding_starts, np.int64),
         finding_of=np.array(finding_of, np.int64),
-        states=np.array(states, np.bool_),
+        bit=np.array([bits[claim.finding] for claim in claims], np.int64),
+        present=np.array([claim.presence == "present" for claim in claims], np.bool_),
+        changed=np.array([claim.change is not None for claim in claims], np.bool_),
     )
 
 
