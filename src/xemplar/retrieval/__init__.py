@@ -1,9 +1,32 @@
-"""Query -> hits: by vectors, by words and by claims, fused by rank.
+"""Query -> hits: by vectors, words and claims, fused by rank; or read, held against reports, and told why.
 
 Knows the index, an encoder and what reports claim; knows nothing of drafts.
 """
 
+from xemplar.retrieval.answered import Evidence
+from xemplar.retrieval.asked import Asked, Term, asked_from, read_query
 from xemplar.retrieval.by_claims import ClaimIndex, ClaimWeights, claims_in
+from xemplar.retrieval.filters import Filter
+from xemplar.retrieval.finder import Answer, Finder, Found, Judged
 from xemplar.retrieval.retriever import FUSION, NOBODY, Leave, Query, Retriever
 
-__all__ = ["FUSION", "NOBODY", "ClaimIndex", "ClaimWeights", "Leave", "Query", "Retriever", "claims_in"]
+__all__ = [
+    "FUSION",
+    "NOBODY",
+    "Answer",
+    "Asked",
+    "ClaimIndex",
+    "ClaimWeights",
+    "Evidence",
+    "Filter",
+    "Finder",
+    "Found",
+    "Judged",
+    "Leave",
+    "Query",
+    "Retriever",
+    "Term",
+    "asked_from",
+    "claims_in",
+    "read_query",
+]

@@ -5,7 +5,7 @@ Knows the index and an encoder; what claims are worth is known in `by_claims`. K
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,9 @@ _DEPTH = 100
 """Each stage looks at least this deep, before folding and fusing, so that asking for fewer answers
 doesn't change their order."""
 
+STAGES = ("vectors", "words", "claims")
+"""What a search is answered by."""
+
 _WIDEST = 1000
 """Reports that agree equally well with what a text claims: of more the claims don't tell one from another,
 and the best of them would earn less than 1 / 1,060."""
@@ -44,10 +47,12 @@ class Leave:
     cluster: str | None = None
     facets: Mapping[str, str] = field(default_factory=dict)
     """Only studies with these facets are kept."""
+    others: frozenset[str] = frozenset()
+    """Further studies that are left out."""
 
     def drops(self, study: Study) -> bool:
         """Whether a study is left out."""
-        if study.study_id == self.study_id:
+        if study.study_id == self.study_id or study.study_id in self.others:
             return True
         if self.patient_id is not None and study.patient_id == self.patient_id:
             return True
@@ -106,7 +111,14 @@ class Retriever:
                 )
 
     def search(
-        self, query: Query, kind: Kind, k: int, *, leave: Leave | None = None, vector: Vectors | None = None
+        self,
+        query: Query,
+        kind: Kind,
+        k: int,
+        *,
+        leave: Leave | None = None,
+        vector: Vectors | None = None,
+        stages: Collection[str] = STAGES,
     ) -> tuple[Hit, ...]:
         """The k best items of a kind, best first; images come folded into studies, best view first.
 
@@ -114,7 +126,8 @@ class Retriever:
         vectors alone); one that claims nothing by vectors and words; an image by vectors. Its own
         study and its patient's others are left out of an image's answer; a `leave` that is given takes
         the place of that (`dataclasses.replace(leave_of(query), facets=...)` adds to it). `vector`
-        (dim,) is the query's own of `vectors_of`, where somebody has it already.
+        (dim,) is the query's own of `vectors_of`, where somebody has it already; `stages` are those that
+        answer.
         """
         if k < 1:
             raise XemplarError(f"k = {k}", wanted="at least 1")
@@ -123,9 +136,12 @@ class Retriever:
         leave = self.leave_of(query) if leave is None else leave
         asked = _Asked(self.items(kind), k, leave)
         told = query if isinstance(query, str) and kind != "sentence" else ""
-        words, claims = self._by_words(told, asked), self._by_claims(told, asked)
-        row = self.vectors_of([query]) if vector is None else vector[None]
-        vectors = self._by_vectors(row, asked, whole_ties=bool(words or claims))
+        words = self._by_words(told, asked) if "words" in stages else []
+        claims = self._by_claims(told, asked) if "claims" in stages else []
+        vectors = []
+        if "vectors" in stages:
+            row = self.vectors_of([query]) if vector is None else vector[None]
+            vectors = self._by_vectors(row, asked, whole_ties=bool(words or claims))
         return self._fuse({"vectors": vectors, "words": words, "claims": claims}, asked)
 
     def leave_of(self, query: Query) -> Leave:
@@ -217,7 +233,7 @@ class Retriever:
         for row in above[np.argsort(-scores[above], kind="stable")].tolist():
             if len(found) >= asked.deep and scores[row] < found[-1][1]:
                 break
-            place = row if asked.items.kind == "report" else self._first_view.get(reports.ids[row])
+            place = row if asked.items.kind == "report" else self.first_view.get(reports.ids[row])
             if place is not None and self._kept(asked.items, place, asked.leave):
                 found.append((place, float(scores[row])))
             if widest is not None and len(found) > max(widest, asked.deep):
@@ -225,7 +241,8 @@ class Retriever:
         return found
 
     @cached_property
-    def _first_view(self) -> dict[str, int]:
+    def first_view(self) -> dict[str, int]:
+        """study_id -> row of its first image."""
         first: dict[str, int] = {}
         for row, study_ids in enumerate(self.items("image").study_ids):
             first.setdefault(study_ids[0], row)

@@ -1,0 +1,614 @@
+"""Sixty frozen searches over the Indiana collection's reports, by human labels: what reading a query adds.
+
+The searches and what answers each (tests/search_queries.toml) were fixed before any was read by a program.
+Weights and cut-off are fitted (`--fit`) on the searches of odd places and the tuning half of the reports
+(`labeler_halves.py`) alone; every score is of the other half, and the cut-off's of searches of even places.
+
+Beside it BM25 of the whole query (bm25s, words as the index has them), the cosine of LSA (TF-IDF and a
+truncated SVD of 200 dimensions of the very reports that are searched: "vectors alone", as no text encoder of
+clinical English comes with the package), and the cosine of TF-IDF. Intervals resample searches (within their
+kind) and reports, of which a patient has one here, both at once. recall@R is the share of the R right reports
+that stand in the first R. The time is that of whole searches of 100,000 reports, drawn from these.
+
+Usage: XEMPLAR_DATA=... OMP_NUM_THREADS=1 python benchmarks/clinical_search.py [--fit] [--page-only]
+       [--out docs/results/clinical_search.json] [--page docs/clinical_search.md]
+"""
+
+import argparse
+import csv
+import json
+import os
+import time
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import bm25s
+import numpy as np
+from labeler_halves import half_of, indexed_reports
+from machine import machine
+from publish import marked, spread
+from scipy.stats import beta
+
+from xemplar.findings import lexicon_version, read_claims
+from xemplar.index import Items, tokens_of
+from xemplar.metrics.ranking import per_query
+from xemplar.records import Sentence, Study
+from xemplar.report import sentences, text_key
+from xemplar.retrieval import FUSION, Finder, Retriever, read_query
+from xemplar.retrieval import worth as weighing
+from xemplar.retrieval.by_sentences import DENIED, SentenceTable
+
+QUERIES = Path(__file__).parents[1] / "tests" / "search_queries.toml"
+WORTH = Path(weighing.__file__).with_name("worth.toml")
+KINDS = ("plain", "negated", "compound")
+OURS, BM25, LSA, TFIDF = "query read", "BM25", "vectors alone (LSA)", "TF-IDF cosine"
+MEASURES = ("precision@20", "recall@R", "recall@100")
+PRECISION, CONFIDENCE, FEWEST = 0.9, 0.9, 50
+DENIED_AT_LEAST = 0.1
+"""A plain denial is to rank above silence, though the labels, which know no silence, hardly tell."""
+REPLICATES, LARGE, BAR_MS = 1000, 100_000, 100
+
+
+class Reports:
+    """Texts, human labels and codes of one half of the reports that were coded."""
+
+    def __init__(self, folder: Path, half: str) -> None:
+        rows = indexed_reports(folder)
+        with (folder / "labels_gold14.csv").open(newline="", encoding="utf-8") as file:
+            self.gold = {row["uid"]: row for row in csv.DictReader(file)}
+        self.uids = [
+            uid
+            for uid, row in rows.items()
+            if uid in self.gold and half_of(row["findings"], row["impression"]) == half
+        ]
+        self.codes = {
+            uid: [
+                [part.strip() for part in code.split("/")] for code in rows[uid]["MeSH"].casefold().split(";")
+            ]
+            for uid in self.uids
+        }
+        self.studies = [
+            Study(
+                study_id=uid,
+                patient_id=uid,
+                domain="clinical",
+                findings=rows[uid]["findings"] or None,
+                impression=rows[uid]["impression"] or None,
+            )
+            for uid in self.uids
+        ]
+        self.texts = [" ".join(study.text.split()) for study in self.studies]
+
+    def right(self, query: dict) -> list[bool]:
+        """Which reports answer a search."""
+        return [all(self._meets(one, uid) for one in query["right"]) for uid in self.uids]
+
+    def _meets(self, condition: str, uid: str) -> bool:
+        told = condition.removeprefix("not ")
+        return any(self._has(one.strip(), uid) for one in told.split(" or ")) == (told == condition)
+
+    def _has(self, alternative: str, uid: str) -> bool:
+        if alternative.startswith("gold: "):
+            return self.gold[uid][alternative.removeprefix("gold: ")] == "1"
+        heading, *qualifiers = alternative.casefold().split("/")
+        return any(
+            code[0] == heading and all(set(one.split("|")) & set(code[1:]) for one in qualifiers)
+            for code in self.codes[uid]
+        )
+
+    def sentences(self) -> list[Sentence]:
+        """Each distinct one with its studies, as a corpus has them."""
+        found: dict[str, tuple[str, dict[str, None]]] = {}
+        for study in self.studies:
+            for part in (study.findings, study.impression):
+                for text in sentences(part or ""):
+                    found.setdefault(text_key(text), (text, {}))[1][study.study_id] = None
+        return [Sentence(key, text, tuple(ids), read_claims(text)) for key, (text, ids) in found.items()]
+
+
+def queries() -> list[dict]:
+    """The searches; `fit` says which may be fitted on."""
+    asked = tomllib.loads(QUERIES.read_text(encoding="utf-8"))["query"]
+    for kind in KINDS:
+        for place, one in enumerate(query for query in asked if query["kind"] == kind):
+            one["fit"] = place % 2 == 0
+    return asked
+
+
+# --- systems ---
+
+
+class Words:
+    """BM25 as an index has it."""
+
+    def __init__(self, texts: list[str]) -> None:
+        tokens = tokens_of(texts)
+        vocabulary = {token: n for n, token in enumerate(dict.fromkeys(t for text in tokens for t in text))}
+        self.bm25, self.count = bm25s.BM25(backend="numpy"), len(texts)
+        self.bm25.index(
+            ([[vocabulary[token] for token in text] for text in tokens], vocabulary), show_progress=False
+        )
+
+    def __call__(self, query: str) -> np.ndarray:
+        """(texts,) scores."""
+        tokens = tokens_of([query])[0] if query else []
+        return self.bm25.get_scores(tokens) if tokens else np.zeros(self.count, np.float32)
+
+
+class Lsa:
+    """TF-IDF and a truncated SVD of the texts given, as an encoder of texts."""
+
+    fingerprint, preview, domain = "lsa", None, "clinical"
+
+    def __init__(self, texts: list[str], dimensions: int = 200) -> None:
+        from sklearn.decomposition import TruncatedSVD
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        self.words = TfidfVectorizer(sublinear_tf=True)
+        self.svd = TruncatedSVD(dimensions, random_state=0).fit(self.words.fit_transform(texts))
+
+    def encode_texts(self, texts: list[str]) -> np.ndarray:
+        """(texts, dimensions) unit rows; texts without a known word have one row in common."""
+        made = self.svd.transform(self.words.transform(texts))
+        made[~made.any(axis=1), -1] = 1.0
+        return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+
+
+def weighed(reports: Reports, asked: list[dict]) -> list:
+    """What each report says of each search, as the product weighs it; None for what is searched by words."""
+    table, words = SentenceTable(reports.sentences(), reports.uids), Words(reports.texts)
+    found = []
+    for query in asked:
+        reading = read_query(query["text"])
+        reads = reading.how == "claims"
+        found.append(weighing.weigh(table, reading, words(reading.ranked)) if reads else None)
+    return found
+
+
+def runs_of(reports: Reports, asked: list[dict]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """(searches, reports) of each system; and of ours the probabilities, NaN where there is none."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = [query["text"] for query in asked]
+    words, lsa = Words(reports.texts), Lsa(reports.texts)
+    vectors, table = lsa.encode_texts(reports.texts), TfidfVectorizer()
+    by_text = table.fit_transform(reports.texts)
+    runs = {
+        BM25: np.stack([words(text) for text in texts]).astype(float),
+        LSA: (lsa.encode_texts(texts) @ vectors.T).astype(float),
+        TFIDF: (table.transform(texts) @ by_text.T).toarray(),
+    }
+    ours, chances = np.zeros(runs[BM25].shape), np.full(runs[BM25].shape, np.nan)
+    for row, one in enumerate(weighed(reports, asked)):
+        if one is None:
+            ours[row] = fused(runs[BM25][row], runs[LSA][row])
+            continue
+        chance = weighing.shipped().probability(one)
+        near = vectors @ lsa.encode_texts([read_query(texts[row]).ranked or texts[row]])[0]
+        out = one.asserted | np.logical_or.reduce([one.asserted, *(said == DENIED for said in one.wanted)])
+        ours[row] = np.where(out, -np.inf, chance + 1e-10 * near)
+        chances[row] = np.where(out, 0.0, chance)
+    return {OURS: ours, **runs}, chances
+
+
+def fused(words: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """As a search fuses them: words above 0, and the 100 nearest vectors."""
+    from scipy.stats import rankdata
+
+    total, nearest = np.zeros(len(words)), rankdata(-vectors, method="max") <= 100
+    for scores, above in ((words, words > 0), (vectors, nearest)):
+        ranks = rankdata(np.where(above, -scores, np.inf), method="max")
+        total += np.where(above, 1 / (FUSION + ranks), 0.0)
+    return total
+
+
+# --- the fit, on odd places and the tuning half ---
+
+
+def fit(reports: Reports) -> None:
+    """Write the weights, and the cut-off that keeps the promise, into the package."""
+    asked = [query for query in queries() if query["fit"]]
+    found = [
+        (query, one) for query, one in zip(asked, weighed(reports, asked), strict=True) if one is not None
+    ]
+    right = np.array([reports.right(query) for query, _ in found])
+    parts = np.stack([one.parts for _, one in found])
+    out = np.stack([one.asserted for _, one in found])
+    every = np.arange(len(found))
+    intercept, weights = logistic(parts, right, ~out, every)
+    crossed = np.zeros(right.shape)
+    for row in every:
+        one = logistic(parts, right, ~out, every[every != row])
+        crossed[row] = np.where(out[row], 0.0, 1 / (1 + np.exp(-one[0] - parts[row] @ one[1])))
+    cut_off, steps = promised(crossed, right)
+    lines = [
+        "# Written by benchmarks/clinical_search.py --fit: numbers alone, of no report a word.",
+        f'fitted_on = "{len(found)} searches of odd places, {len(reports.uids)} reports of the tuning half '
+        'of the Indiana collection, human labels and codes"',
+        f'lexicon = "{lexicon_version()}"',
+        f"intercept = {intercept:.4f}",
+        "",
+        "[weights]",
+        *(f'"{name}" = {value:.4f}' for name, value in zip(weighing.PARTS, weights, strict=True)),
+        "",
+        "[promise]",
+        f"precision = {PRECISION}",
+        f"confidence = {CONFIDENCE}",
+        *([] if cut_off is None else [f"cut_off = {cut_off:.2f}"]),
+        "",
+    ]
+    WORTH.write_text("\n".join(lines), encoding="utf-8")
+    for step in steps:
+        print(step)
+    print(WORTH.read_text())
+
+
+def logistic(
+    parts: np.ndarray, right: np.ndarray, kept: np.ndarray, rows: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Intercept and weights over the searches `rows`; a plain denial adds a little, at least."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y, keep = parts[rows].reshape(-1, parts.shape[2]), right[rows].ravel(), kept[rows].ravel()
+    model = LogisticRegression(C=10, max_iter=5000).fit(x[keep], y[keep])
+    intercept, weights, denied = (
+        float(model.intercept_[0]),
+        model.coef_[0].copy(),
+        weighing.PARTS.index("denied"),
+    )
+    less = min(0.0, float(weights[denied]) - DENIED_AT_LEAST)
+    weights[denied] -= less
+    return intercept + less, weights
+
+
+def promised(chances: np.ndarray, right: np.ndarray) -> tuple[float | None, list[str]]:
+    """The lowest cut-off before the first that fails, from strict to loose (Learn then Test, fixed sequence).
+
+    One holds where the lower bound of its precision is PRECISION at least by Clopper and Pearson, pairs of
+    a search and a report taken as independent, and by the bootstrap of searches and reports together.
+    """
+    kept, steps = None, []
+    draws = Draws(right.shape, np.zeros(len(right), int))
+    for cut in np.round(np.arange(0.97, 0.49, -0.01), 2):
+        found = chances >= cut
+        count, good = int(found.sum()), int((found & right).sum())
+        if count < FEWEST:
+            continue
+        low = [
+            float(beta.ppf(1 - CONFIDENCE, good, count - good + 1)),
+            draws.precision(found, right).low_at(CONFIDENCE),
+        ]
+        steps.append(f"{cut:.2f}: {good} of {count}, at least {low[0]:.3f} (pairs), {low[1]:.3f} (bootstrap)")
+        if min(low) < PRECISION:
+            break
+        kept = float(cut)
+    return kept, steps
+
+
+# --- intervals over searches and reports ---
+
+
+class Draws:
+    """How often each search, within its kind, and each report is drawn in a replicate."""
+
+    def __init__(self, shape: tuple[int, int], kinds: np.ndarray) -> None:
+        rng = np.random.default_rng(0)
+        self.queries = np.zeros((REPLICATES, shape[0]))
+        for kind in np.unique(kinds):
+            rows = np.flatnonzero(kinds == kind)
+            drawn = rng.integers(0, len(rows), (REPLICATES, len(rows)))
+            for one in range(REPLICATES):
+                self.queries[one, rows] = np.bincount(drawn[one], minlength=len(rows))
+        self.reports = np.stack(
+            [np.bincount(rng.integers(0, shape[1], shape[1]), minlength=shape[1]) for _ in range(REPLICATES)]
+        ).astype(np.float32)
+
+    def precision(self, found: np.ndarray, right: np.ndarray) -> "Spread":
+        """Of all pairs found."""
+        total = np.einsum("bq,bq->b", self.queries, self.reports @ found.T.astype(np.float32))
+        good = np.einsum("bq,bq->b", self.queries, self.reports @ (found & right).T.astype(np.float32))
+        return Spread(float((found & right).sum() / max(1, found.sum())), good / np.maximum(total, 1))
+
+    def measures(self, scores: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+        """(replicates, searches) of each measure, reports resampled; a tie earns nothing."""
+        made = {name: np.zeros((REPLICATES, len(scores))) for name in MEASURES}
+        for row, (mine, good) in enumerate(zip(scores, right, strict=True)):
+            order = np.lexsort((good, -mine))
+            weights = self.reports[:, order]
+            reached = np.cumsum(weights, axis=1)
+            hits = np.cumsum(weights * good[order], axis=1)
+            total = hits[:, -1]
+            for name, depth in zip(
+                MEASURES, (np.full(REPLICATES, 20.0), total, np.full(REPLICATES, 100.0)), strict=True
+            ):
+                under = depth if name == "precision@20" else np.maximum(total, 1)
+                made[name][:, row] = hits_at(reached, hits, depth, good[order]) / under
+        return made
+
+
+def hits_at(reached: np.ndarray, hits: np.ndarray, depth: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Right ones among the first `depth` drawn, of the report drawn at that depth no more than fit."""
+    place = (reached < depth[:, None]).sum(axis=1)
+    rows, before = np.arange(len(depth)), np.maximum(place - 1, 0)
+    early = np.where(place > 0, hits[rows, before], 0.0)
+    drawn = np.where(place > 0, reached[rows, before], 0.0)
+    return early + (depth - drawn) * good[np.minimum(place, len(good) - 1)]
+
+
+class Spread:
+    """A value and its replicates."""
+
+    def __init__(self, value: float, draws: np.ndarray) -> None:
+        self.value, self.draws = value, draws
+
+    def low_at(self, confidence: float) -> float:
+        """Its one-sided lower bound."""
+        return float(np.quantile(self.draws, 1 - confidence))
+
+    def json(self) -> dict:
+        """The value and its interval of 95 %."""
+        low, high = np.quantile(self.draws, (0.025, 0.975))
+        return {"value": round(self.value, 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+
+
+# --- the tables ---
+
+
+def measured(scores: np.ndarray, right: np.ndarray) -> dict[str, np.ndarray]:
+    names = ("precision@20", "r_precision", "recall@100")
+    found = per_query(scores, right, names)
+    return {name: found[own] for name, own in zip(MEASURES, names, strict=True)}
+
+
+def tables(reports: Reports) -> dict:
+    """Every kind of search, each system and what ours is above the others; then the cut-off's precision."""
+    asked = queries()
+    right = np.array([reports.right(query) for query in asked])
+    kinds = np.array([KINDS.index(query["kind"]) for query in asked])
+    runs, chances = runs_of(reports, asked)
+    draws = Draws(right.shape, kinds)
+    values = {name: measured(scores, right) for name, scores in runs.items()}
+    drawn = {name: draws.measures(scores, right) for name, scores in runs.items()}
+    held = np.array([not query["fit"] for query in asked])
+    found = {
+        "kinds": {
+            kind: table_of(values, drawn, draws, rows=kinds == place) for place, kind in enumerate(KINDS)
+        },
+        "held_back": {
+            kind: table_of(values, drawn, draws, rows=(kinds == place) & held)
+            for place, kind in enumerate(KINDS)
+        },
+        "cut_off": cut_offs(chances, right, held, kinds),
+        "queries": [
+            {
+                "text": query["text"],
+                "kind": query["kind"],
+                "fit": query["fit"],
+                "right": int(right[row].sum()),
+                **{
+                    name: {one: round(float(value[row]), 4) for one, value in of.items()}
+                    for name, of in values.items()
+                },
+            }
+            for row, query in enumerate(asked)
+        ],
+    }
+    return found
+
+
+def table_of(values: dict, drawn: dict, draws: Draws, *, rows: np.ndarray) -> dict:
+    weights = draws.queries[:, rows]
+    weights = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
+
+    def of(name: str, measure: str) -> Spread:
+        return Spread(
+            float(values[name][measure][rows].mean()), (drawn[name][measure][:, rows] * weights).sum(axis=1)
+        )
+
+    systems: dict = {}
+    for name in values:
+        systems[name] = {measure: of(name, measure).json() for measure in MEASURES}
+        if name != OURS:
+            for measure in MEASURES:
+                ours, other = of(OURS, measure), of(name, measure)
+                gain = Spread(ours.value - other.value, ours.draws - other.draws)
+                systems[name][f"ours above, {measure}"] = gain.json()
+    return {"searches": int(rows.sum()), "systems": systems}
+
+
+def cut_offs(chances: np.ndarray, right: np.ndarray, held: np.ndarray, kinds: np.ndarray) -> dict:
+    """What the shipped cut-off finds, and how much of it is right."""
+    cut = weighing.shipped().cut_off
+    if cut is None:
+        return {"cut_off": None}
+    found = np.nan_to_num(chances) >= cut
+    told = {"cut_off": cut, "promised": PRECISION, "confidence": CONFIDENCE}
+    for name, rows in (("held back", held), ("fitted on", ~held)):
+        draws = Draws((int(rows.sum()), right.shape[1]), kinds[rows])
+        some = found[rows].any(axis=1)
+        told[name] = {
+            "searches": int(rows.sum()),
+            "answering": int(some.sum()),
+            "pairs": int(found[rows].sum()),
+            "recall": round(float((found & right)[rows].sum() / right[rows].sum()), 4),
+            "precision": draws.precision(found[rows], right[rows]).json(),
+            "mean_over_searches": round(
+                float(((found & right)[rows].sum(axis=1)[some] / found[rows].sum(axis=1)[some]).mean()), 4
+            ),
+        }
+    edges = np.linspace(0, 1, 11)
+    flat, good = (
+        chances[held & ~np.isnan(chances).any(axis=1)].ravel(),
+        right[held & ~np.isnan(chances).any(axis=1)].ravel(),
+    )
+    places = np.clip(np.digitize(flat, edges) - 1, 0, 9)
+    told["reliability"] = [
+        {
+            "pairs": int((places == n).sum()),
+            "said": round(float(flat[places == n].mean()), 3),
+            "right": round(float(good[places == n].mean()), 3),
+        }
+        for n in range(10)
+        if (places == n).any()
+    ]
+    return told
+
+
+# --- the time ---
+
+
+def latency(reports: Reports) -> dict:
+    """Milliseconds of whole searches of 100,000 reports, no sentence of which is shared between copies."""
+    lsa, rng = Lsa(reports.texts), np.random.default_rng(0)
+    of_study: dict[str, list[Sentence]] = {uid: [] for uid in reports.uids}
+    for sentence in reports.sentences():
+        for uid in sentence.study_ids:
+            of_study[uid].append(sentence)
+    drawn, held = {}, []
+    for n, row in enumerate(rng.integers(0, len(reports.uids), LARGE).tolist()):
+        own, name = reports.studies[row], f"{n}"
+        drawn[name] = Study(
+            study_id=name,
+            patient_id=name,
+            domain="clinical",
+            findings=own.findings,
+            impression=own.impression,
+        )
+        held += [Sentence(f"{n}-{s.sentence_id}", s.text, (name,), s.claims) for s in of_study[own.study_id]]
+    ids, vectors = tuple(drawn), rng.standard_normal((LARGE, 200)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    words = Words([" ".join(study.text.split()) for study in drawn.values()])
+    engine = SimpleNamespace(search=lambda one, count: exact(vectors, one, count))
+    items = Items("report", ids, tuple((one,) for one in ids), vectors, engine)
+    index = SimpleNamespace(items={"report": items}, words=words.bm25)
+    corpus = SimpleNamespace(
+        by_id=drawn, sentences=held, folder="drawn", settings=SimpleNamespace(preview=None)
+    )
+    finder = Finder(Retriever(corpus, index, lsa))
+    began = time.perf_counter()
+    built = finder.table.count
+    finder.find("zebra")
+    took, wall, own = time.perf_counter() - began, [], []
+    for _ in range(3):
+        for query in queries():
+            start = time.perf_counter(), time.process_time()
+            finder.find(query["text"], 10)
+            wall.append(1000 * (time.perf_counter() - start[0]))
+            own.append(1000 * (time.process_time() - start[1]))
+    return {
+        "reports": built,
+        "sentences": len(held),
+        "built_s": round(took, 1),
+        "searches": len(wall),
+        "bar_ms": BAR_MS,
+        "wall_ms": {
+            "median": round(float(np.median(wall)), 1),
+            "p95": round(float(np.quantile(wall, 0.95)), 1),
+        },
+        "cpu_ms": {"median": round(float(np.median(own)), 1), "p95": round(float(np.quantile(own, 0.95)), 1)},
+    }
+
+
+def exact(vectors: np.ndarray, one: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    scores = vectors @ one[0]
+    best = np.argpartition(-scores, count - 1)[:count]
+    best = best[np.argsort(-scores[best], kind="stable")]
+    return best[None], scores[best][None]
+
+
+# --- the page ---
+
+
+def page(result: dict) -> str:
+    """The tables as Markdown."""
+    lines = []
+    for part, told in (("kinds", "All sixty"), ("held_back", "The thirty that nothing was fitted on")):
+        lines += [
+            f"**{told}**, {result['reports']} reports of the half that nothing was fitted on:",
+            "",
+            f"| searches | measure | {' | '.join((OURS, BM25, LSA, TFIDF))} | above BM25 | above vectors |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for kind, table in result["tables"][part].items():
+            systems = table["systems"]
+            for measure in MEASURES:
+                cells = [f"{systems[name][measure]['value']:.3f}" for name in (OURS, BM25, LSA, TFIDF)]
+                cells += [spread(systems[name][f"ours above, {measure}"]) for name in (BM25, LSA)]
+                lines.append(f"| {kind}, {table['searches']} | {measure} | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join([*lines, *page_of_cut_off(result["tables"]["cut_off"]), *page_of_time(result)])
+
+
+def page_of_cut_off(cut: dict) -> list[str]:
+    if cut["cut_off"] is None:
+        return ["No cut-off keeps the promise.", ""]
+    lines = [
+        f"**The cut-off** at probability {cut['cut_off']:.2f}, chosen to keep a precision of "
+        f"{cut['promised']:.0%} at {cut['confidence']:.0%} confidence:",
+        "",
+        "| searches | answering | pairs found | precision [95 %] | mean over searches | recall |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name in ("held back", "fitted on"):
+        one = cut[name]
+        cells = [str(one["answering"]), str(one["pairs"]), spread(one["precision"])]
+        cells += [f"{one['mean_over_searches']:.3f}", f"{one['recall']:.3f}"]
+        lines.append(f"| {name}, {one['searches']} | {' | '.join(cells)} |")
+    lines += ["", "Reliability on the searches held back, by tenths of the probability:", ""]
+    lines += ["| pairs | said | right |", "| --- | --- | --- |"]
+    lines += [f"| {one['pairs']} | {one['said']:.3f} | {one['right']:.3f} |" for one in cut["reliability"]]
+    return [*lines, ""]
+
+
+def page_of_time(result: dict) -> list[str]:
+    took, where = result["latency"], result["machine"]
+    wall, own = took["wall_ms"], took["cpu_ms"]
+    return [
+        f"A search of {took['reports']:,} reports ({took['sentences']:,} sentences) takes "
+        f"{wall['median']} ms, 95 % of {took['searches']} under {wall['p95']} ms (processor: {own['median']} "
+        f"and {own['p95']} ms); tables are built in {took['built_s']} s, when an archive is first asked.",
+        "",
+        f"{where['cores']} cores ({where['cpu']}), load {where['load']}, Python {where['python']}, commit "
+        f"{where['commit']}; {REPLICATES} replicates.",
+    ]
+
+
+def main() -> None:
+    """Fit; or measure, print and write."""
+    wanted = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    wanted.add_argument(
+        "--fit", action="store_true", help="fit on the tuning half, write worth.toml, no more"
+    )
+    wanted.add_argument("--out", type=Path, default=Path("docs/results/clinical_search.json"))
+    wanted.add_argument("--page", type=Path, default=Path("docs/clinical_search.md"))
+    wanted.add_argument("--page-only", action="store_true", help="write the page of what was measured")
+    given = wanted.parse_args()
+    if not given.page_only:
+        if os.environ.get("OMP_NUM_THREADS") != "1":
+            wanted.error("one core is what is measured: set OMP_NUM_THREADS=1")
+        folder = Path(os.environ["XEMPLAR_DATA"]) / "iu_reports"
+        if given.fit:
+            fit(Reports(folder, "tuning"))
+            return
+        reports = Reports(folder, "frozen")
+        result = {
+            "title": "Sixty frozen searches of IU X-Ray reports, by human labels and codes",
+            "machine": machine(),
+            "domain": "clinical",
+            "lexicon": lexicon_version(),
+            "reports": len(reports.uids),
+            "replicates": REPLICATES,
+            "tables": tables(reports),
+            "latency": latency(reports),
+        }
+        given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = json.loads(given.out.read_text(encoding="utf-8"))
+    text = given.page.read_text(encoding="utf-8")
+    given.page.write_text(marked(text, "clinical_search", page(result)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,208 @@
+"""What a query asks of a study beside its report: age, sex, view, modality, and any facet by its name.
+
+Knows how such a thing is said in English and how a corpus keeps it; knows nothing of findings. A facet that
+is asked for and that no study has is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.errors import XemplarError
+from xemplar.records import Study
+
+_YEARS = r"(?:\s*(?:-\s*)?(?:years?|yrs?|y\.?o\.?)(?:[\s-]*(?:old|of age))?\b)"
+_ENDS = r"(?=\s*(?:[,;.]|$|\b(?:with|without|and|or|but|no|not|who)\b))"
+_NUMBER = r"(?P<one>\d{1,3})"
+_AGES = (
+    (
+        rf"\b(?:between|aged?(?: between| from)?) {_NUMBER} (?:and|to|-) (?P<two>\d{{1,3}})\b{_YEARS}?",
+        "range",
+    ),
+    (rf"\b{_NUMBER}\s*(?:-|to)\s*(?P<two>\d{{1,3}}){_YEARS}", "range"),
+    (rf"(?:\baged?\s+|\bage\s+)?(?:\b(?:at least|from)|>=|\u2265)\s*{_NUMBER}{_YEARS}", "from"),
+    (rf"(?:\baged?\s+|\bage\s+)?(?:\bat most|\bup to|<=|\u2264)\s*{_NUMBER}{_YEARS}", "to"),
+    (rf"(?:\baged?\s+|\bage\s+)?(?:\b(?:over|above|older than|more than)|>)\s*{_NUMBER}{_YEARS}", "over"),
+    (rf"(?:\baged?\s+|\bage\s+)?(?:\b(?:under|below|younger than|less than)|<)\s*{_NUMBER}{_YEARS}", "under"),
+    (rf"\b(?:aged?\s+)?(?:over|above|older than)\s+(?P<one>\d{{2,3}})\b{_ENDS}", "over"),
+    (rf"\b(?:aged?\s+)?(?:under|below|younger than)\s+(?P<one>\d{{2,3}})\b{_ENDS}", "under"),
+    (rf"\b{_NUMBER}{_YEARS}", "range"),
+)
+_BEFORE = r"(?:\b(?:in|of|for)\s+)?(?:\b(?:an?|the|all)\s+)?"
+_SEX = re.compile(_BEFORE + r"\b(?:(?P<f>females?|wom[ae]n)|(?P<m>males?|m[ae]n))\b(?:\s+patients?\b)?")
+_VIEW = re.compile(
+    _BEFORE + r"\b(?P<view>lateral|frontal|pa|ap)\s+(?:views?|films?|projections?|radiographs?|images?)\b"
+)
+_NAMED = re.compile(r"(?P<name>[^\W\d]\w*)\s*=\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s,;]+))")
+_AGE = re.compile(r"0*(\d+)\s*([YMWD]?)\s*\Z", re.IGNORECASE)
+_PER_YEAR = {"Y": 1.0, "": 1.0, "M": 12.0, "W": 52.0, "D": 365.0}
+_FRONTAL = frozenset(("frontal", "pa", "ap"))
+STUDY_FACETS = ("modality", "language", "view")
+"""What may be asked for by name though it stands in the study itself, not among its facets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One thing that a study must have: an age from `low` to `high` years, or one of `values`.
+
+    `spoken` is one that was said in words ("over 60"), which an archive that doesn't know of it can't keep.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    spoken: bool = False
+
+    def __str__(self) -> str:
+        if self.values:
+            return f"{self.name} {' or '.join(self.values)}"
+        if self.low is not None and self.high is not None:
+            return f"{self.name} {self.low:g}" + ("" if self.low == self.high else f" to {self.high:g}")
+        return (
+            f"{self.name} from {self.low:g}" if self.low is not None else f"{self.name} up to {self.high:g}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A filter, and where in the query it was said."""
+
+    filter: Filter
+    span: tuple[int, int]
+
+
+class Facets:
+    """What a list of studies says of itself, column by column, each made when it is first asked for."""
+
+    def __init__(self, studies: Sequence[Study]) -> None:
+        self.studies = studies
+        self._columns: dict[str, NDArray[np.str_]] = {}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every facet that any study has, those of the study itself among them."""
+        names = {name for study in self.studies for name in study.facets}
+        own = {name for name in STUDY_FACETS if any(self._of(study, name) for study in self.studies)}
+        return tuple(sorted(names | own))
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """(studies,) each one's value, "" where it says none; of views "frontal lateral"."""
+        if name not in self._columns:
+            self._columns[name] = np.array([self._of(study, name) for study in self.studies], np.str_)
+        return self._columns[name]
+
+    @cached_property
+    def ages(self) -> NDArray[np.float64]:
+        """(studies,) in years; NaN where it isn't said."""
+        values, places = np.unique(self.column("age"), return_inverse=True)
+        return np.array([_years(value) for value in values])[places.reshape(-1)]
+
+    def kept(self, one: Filter) -> NDArray[np.bool_]:
+        """(studies,) which have it; one that doesn't say has it not."""
+        if one.values:
+            values, places = np.unique(self.column(one.name), return_inverse=True)
+            wanted = {value.casefold() for value in one.values}
+            if one.name == "view":
+                fits = [bool(wanted & _views(value)) for value in values]
+            elif one.name == "sex":
+                fits = [_sex(value) in {_sex(each) for each in wanted} for value in values]
+            else:
+                fits = [value.casefold() in wanted for value in values]
+            return np.array(fits, np.bool_)[places.reshape(-1)]
+        ages = self.ages
+        low, high = -np.inf if one.low is None else one.low, np.inf if one.high is None else one.high
+        with np.errstate(invalid="ignore"):
+            return np.asarray((ages >= low) & (ages < np.floor(high) + 1))
+
+    def check(self, one: Filter, where: str) -> None:
+        """Refuse a facet that was named, or a value of it, that no study has."""
+        if one.name not in self.names:
+            raise XemplarError(
+                f"no study has the facet {one.name}",
+                wanted=f"one of {', '.join(self.names) or 'none: this archive has no facets'}",
+                where=where,
+            )
+        if one.values and not self.kept(one).any():
+            some = np.unique(self.column(one.name))
+            told = ", ".join(str(value) for value in some[some != ""][:12])
+            raise XemplarError(
+                f"no study has {one.name}={' or '.join(one.values)}", wanted=f"one of {told}", where=where
+            )
+
+    def _of(self, study: Study, name: str) -> str:
+        if name == "view":
+            return study.facets.get(name) or " ".join(sorted({v.position or "" for v in study.views} - {""}))
+        if name in STUDY_FACETS:
+            return study.facets.get(name) or getattr(study, name) or ""
+        return study.facets.get(name, "")
+
+
+def filters_in(text: str) -> tuple[Part, ...]:
+    """The filters that a query states, each with its span; none overlaps another."""
+    found: list[Part] = []
+    for part in _every(text):
+        if all(part.span[1] <= one.span[0] or one.span[1] <= part.span[0] for one in found):
+            found.append(part)
+    return tuple(sorted(found, key=lambda part: part.span))
+
+
+def named(parts: Mapping[str, str]) -> tuple[Filter, ...]:
+    """Facets by name, as options give them."""
+    return tuple(_ranged(name, value) for name, value in parts.items())
+
+
+def _every(text: str) -> Iterator[Part]:
+    low = text.lower() if len(text.lower()) == len(text) else text
+    for match in _NAMED.finditer(text):
+        value = match["bare"] if match["quoted"] is None else match["quoted"]
+        yield Part(_ranged(match["name"], value), match.span())
+    for pattern, kind in _AGES:
+        for match in re.finditer(pattern, low):
+            yield Part(_age(kind, match), match.span())
+    for match in _SEX.finditer(low):
+        yield Part(Filter("sex", ("F" if match["f"] else "M",), spoken=True), match.span())
+    for match in _VIEW.finditer(low):
+        yield Part(Filter("view", (match["view"],), spoken=True), match.span())
+
+
+def _age(kind: str, match: re.Match[str]) -> Filter:
+    one = float(match["one"])
+    if kind == "range":
+        two = match.groupdict().get("two")
+        return Filter("age", low=one, high=one if two is None else float(two), spoken=True)
+    bounds: dict[str, tuple[float | None, float | None]] = {
+        "from": (one, None), "to": (None, one), "over": (one + 1, None), "under": (None, one - 1),
+    }  # fmt: skip
+    low, high = bounds[kind]
+    return Filter("age", low=low, high=high, spoken=True)
+
+
+def _ranged(name: str, value: str) -> Filter:
+    """`age=60-70` is a range; anything else is a value."""
+    ends = re.fullmatch(r"(\d+)(?:-(\d+))?", value) if name == "age" else None
+    if ends is None:
+        return Filter(name, (value,))
+    return Filter(name, low=float(ends[1]), high=float(ends[2] or ends[1]))
+
+
+def _years(value: str) -> float:
+    said = _AGE.match(value)
+    return float("nan") if said is None else int(said[1]) / _PER_YEAR[said[2].upper()]
+
+
+def _sex(value: str) -> str:
+    first = value[:1].casefold()
+    return "f" if first in ("f", "w") else first
+
+
+def _views(value: str) -> set[str]:
+    """The views that a study's positions answer to: a PA film is a frontal one, too."""
+    said = set(value.casefold().split())
+    return said | ({"frontal"} if said & _FRONTAL else set()) | ({"lateral"} if "ll" in said else set())

@@ -1,0 +1,266 @@
+"""A query that is read -> reports that say so, best first, with why and how probably, and who was left out.
+
+Knows the archive, the reading and the weights; what each of them knows is told next door. An image may be
+asked with: then it ranks, and what was read filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.errors import XemplarError
+from xemplar.index import tokens_of
+from xemplar.records import Film, Hit, Kind
+from xemplar.retrieval.answered import Evidence, evidence
+from xemplar.retrieval.asked import Asked, check_sense, read_query
+from xemplar.retrieval.by_sentences import DENIED, SentenceTable
+from xemplar.retrieval.filters import Facets, Filter, named
+from xemplar.retrieval.retriever import Leave, Retriever
+from xemplar.retrieval.worth import Weighed, Worth, shipped, weigh
+
+LIKELY = 1e-6
+"""A probability below this one is told as none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One answer: the hit, how probably it is relevant (None where no claim was asked for), and why."""
+
+    hit: Hit
+    probability: float | None
+    why: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reading, what was found for it, and who was left out by it.
+
+    `excluded` counts reports by the first reason that leaves them out. `cut_off` is the probability from
+    which `precision` of what is found is relevant, `above` how many reports reach it.
+    """
+
+    reading: Asked
+    found: tuple[Found, ...]
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    cut_off: float | None = None
+    precision: float | None = None
+    above: int | None = None
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The hits alone."""
+        return tuple(one.hit for one in self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Every report of an index (n,) held against a reading."""
+
+    reading: Asked
+    weighed: Weighed
+    probability: NDArray[np.float64]
+    reason: NDArray[np.int16]
+    """(n,) -1 where it may answer, else which of `reasons` leaves it out."""
+    reasons: tuple[str, ...]
+
+    @property
+    def excluded(self) -> dict[str, int]:
+        """Reports by the first reason that leaves them out."""
+        counts = np.bincount(self.reason[self.reason >= 0], minlength=len(self.reasons))
+        return {name: int(count) for name, count in zip(self.reasons, counts, strict=True) if count}
+
+
+class Finder:
+    """Answers queries that are read, over one retriever; tables are made when first asked for."""
+
+    def __init__(self, retriever: Retriever, *, worth: Worth | None = None) -> None:
+        self.retriever, self.worth = retriever, worth or shipped()
+
+    def find(
+        self,
+        query: str | Asked,
+        k: int = 10,
+        *,
+        kind: Kind = "report",
+        like: Film | None = None,
+        facets: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """The k best reports (or images) for a query, which is read unless it is a reading already.
+
+        With `like`, studies whose image is most alike come first, of those that state what is wanted and
+        don't state what isn't to be there. A query that names no known finding is answered by words and
+        vectors, one in another language by words, a whole report by its like; the reading says so.
+        """
+        if k < 1:
+            raise XemplarError(f"k = {k}", wanted="at least 1")
+        if kind == "sentence":
+            raise XemplarError(
+                "a reading is held against whole reports",
+                wanted="kind report or image",
+                remedy="ask for sentences with `retriever.search`",
+            )
+        asked = self.reading(query, facets)
+        if asked.how != "claims":
+            return self._plain(asked, k, kind=kind, like=like)
+        judged = self.judge(asked)
+        rows, nearness = self._ordered(judged, k, kind=kind, like=like)
+        found = tuple(
+            self._found(judged, row, near, kind=kind, like=like)
+            for row, near in zip(rows, nearness, strict=True)
+        )
+        worth, above = self.worth, None
+        if worth.cut_off is not None:
+            above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
+        return Answer(judged.reading, found, judged.excluded, worth.cut_off, worth.precision, above)
+
+    def reading(self, query: str | Asked, facets: Mapping[str, str] | None = None) -> Asked:
+        """What a query is read as here: with facets by name, and without what no study here knows."""
+        asked = read_query(query) if isinstance(query, str) else query
+        check_sense(asked)
+        filters: list[Filter] = []
+        notes = list(asked.notes)
+        for one in (*asked.filters, *named(facets or {})):
+            if one.spoken and one.name not in self.facets.names:
+                notes.append(f"no study here says its {one.name}: {one} filters nothing")
+                continue
+            self.facets.check(one, str(self.retriever.corpus.folder))
+            filters.append(one)
+        return replace(asked, filters=tuple(filters), notes=tuple(dict.fromkeys(notes)))
+
+    def judge(self, asked: Asked) -> Judged:
+        """Every report of the index against a reading."""
+        weighed = weigh(self.table, asked, self._likeness(asked.ranked))
+        reason, reasons = np.full(self.table.count, -1, np.int16), list[str]()
+
+        def leave_out(name: str, rows: NDArray[np.bool_]) -> None:
+            reason[rows & (reason < 0)] = len(reasons)
+            reasons.append(name)
+
+        for one in asked.filters:
+            leave_out(f"not {one}", ~self.facets.kept(one))
+        for term, status in zip(asked.unwanted, weighed.unwanted, strict=True):
+            leave_out(f"states {term}", status > 2)
+        for term, status in zip(asked.wanted, weighed.wanted, strict=True):
+            leave_out(f"denies {term}", status == DENIED)
+        return Judged(asked, weighed, self.worth.probability(weighed), reason, tuple(reasons))
+
+    # --- what is asked once -----
+
+    @cached_property
+    def table(self) -> SentenceTable:
+        """The index's reports by their sentences."""
+        return SentenceTable(self.retriever.corpus.sentences, self._study_ids)
+
+    @cached_property
+    def facets(self) -> Facets:
+        """What the index's reports' studies say of themselves."""
+        by_id = self.retriever.corpus.by_id
+        return Facets([by_id[study_id] for study_id in self._study_ids])
+
+    @cached_property
+    def _study_ids(self) -> tuple[str, ...]:
+        return tuple(study_ids[0] for study_ids in self.retriever.items("report").study_ids)
+
+    def _likeness(self, text: str) -> NDArray[np.float32]:
+        words, tokens = self.retriever.index.words, tokens_of([text])[0] if text else []
+        if words is None or not tokens:
+            return np.zeros(self.table.count, np.float32)
+        scores: NDArray[np.float32] = words.get_scores(tokens)
+        return scores
+
+    # --- order -----
+
+    def _ordered(
+        self, judged: Judged, k: int, *, kind: Kind, like: Film | None
+    ) -> tuple[list[int], list[float]]:
+        """The best rows of reports and how near their vectors are to the query's."""
+        may = judged.reason < 0
+        if kind == "image":
+            held = self.retriever.first_view
+            may &= np.array([study_id in held for study_id in self._study_ids])
+        if like is not None:
+            leave = self.retriever.leave_of(like)
+            by_id = self.retriever.corpus.by_id
+            may &= judged.weighed.met
+            rows = np.flatnonzero(may)
+            rows = rows[[not leave.drops(by_id[self._study_ids[row]]) for row in rows.tolist()]]
+            near = self._near(rows, kind, like)
+            order = np.argsort(-near, kind="stable")[:k]
+            return rows[order].tolist(), near[order].tolist()
+        speaks = (judged.weighed.parts[:, 3] > 0) | (judged.weighed.parts[:, 7] > 0) | judged.weighed.met
+        rows = np.flatnonzero(may & speaks)
+        scores = judged.probability[rows]
+        if len(rows) > k:
+            least = np.partition(scores, len(scores) - k)[len(scores) - k]
+            rows, scores = rows[scores >= least], scores[scores >= least]
+        near = self._near(rows, kind, judged.reading.ranked or judged.reading.text)
+        order = np.lexsort((-near, -scores))[:k]
+        return rows[order].tolist(), near[order].tolist()
+
+    def _near(self, rows: NDArray[np.intp], kind: Kind, query: Film | str) -> NDArray[np.float32]:
+        """Cosines of the rows' items to a text or an image; of a study's views the nearest."""
+        if not len(rows):
+            return np.zeros(0, np.float32)
+        vector = self.retriever.vectors_of([query])[0]
+        if kind == "report":
+            return np.asarray(self.retriever.items("report").vectors[rows] @ vector, np.float32)
+        views = self._views
+        return np.array(
+            [max(float(one @ vector) for one in views[self._study_ids[row]]) for row in rows], np.float32
+        )
+
+    @cached_property
+    def _views(self) -> dict[str, list[NDArray[np.float32]]]:
+        items, views = self.retriever.items("image"), dict[str, list[NDArray[np.float32]]]()
+        for row, study_ids in enumerate(items.study_ids):
+            views.setdefault(study_ids[0], []).append(items.vectors[row])
+        return views
+
+    # --- answers -----
+
+    def _found(self, judged: Judged, row: int, near: float, *, kind: Kind, like: Film | None) -> Found:
+        study = self.retriever.corpus.by_id[self._study_ids[row]]
+        chance = float(judged.probability[row])
+        scores = {"vectors": near, "words": float(judged.weighed.parts[row, 7]), "probability": chance}
+        items = self.retriever.items(kind)
+        place = row if kind == "report" else self.retriever.first_view[study.study_id]
+        hit = Hit(
+            kind,
+            items.ids[place],
+            near if like is not None else chance,
+            (study.study_id,),
+            text=study.text or None,
+            view_id=items.ids[place] if kind == "image" else None,
+            scores=scores,
+        )
+        return Found(hit, chance, evidence(study, judged.reading))
+
+    def _plain(self, asked: Asked, k: int, *, kind: Kind, like: Film | None) -> Answer:
+        """By words and vectors, as nothing was read that claims could answer."""
+        kept = (
+            np.logical_and.reduce([self.facets.kept(one) for one in asked.filters]) if asked.filters else None
+        )
+        out = frozenset[str]()
+        if kept is not None:
+            out = frozenset(
+                study_id for study_id, keep in zip(self._study_ids, kept, strict=True) if not keep
+            )
+        excluded = {"not " + " and ".join(map(str, asked.filters)): len(out)} if out else {}
+        query: Any = asked.text if asked.how == "report" else " ".join(asked.words) or asked.text
+        if like is not None:
+            raise XemplarError(
+                "an image with a text that names no known finding",
+                wanted='a finding to filter by, such as "without effusion"',
+                remedy="ask with the image alone",
+            )
+        stages = ("words",) if asked.language != "en" else ("vectors", "words", "claims")
+        hits = self.retriever.search(query, kind, k, leave=Leave(others=out), stages=stages)
+        by_id = self.retriever.corpus.by_id
+        found = (Found(hit, None, evidence(by_id[hit.study_ids[0]], asked)) for hit in hits)
+        return Answer(asked, tuple(found), excluded)

@@ -1,0 +1,128 @@
+"""What reports say of what is asked -> how probably each is relevant, and from where the promise holds.
+
+Knows which parts of an agreement are weighed, and the weights, which were fitted on human labels of other
+reports (`worth.toml` says on which). Knows nothing of how a query was read or who wrote a report.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.retrieval.asked import NORMAL, Asked
+from xemplar.retrieval.by_sentences import DENIED, DOUBTED, STATED, UNSAID, Said, SentenceTable
+
+PARTS = (
+    "stated", "uncertain", "unmentioned", "terms stated", "details", "named", "words", "likeness",
+    "denied", "doubted",
+)  # fmt: skip
+"""What is weighed, each in 0..1: whether the least met term is stated, uncertain or unmentioned (else it is
+denied); the share of terms stated; agreement of side, place and degree; the words that name the terms, in
+the sentences that answer; the other words, in the report; BM25 over its best; of what is not to be there
+the share that is denied, and that is doubted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Reports (n,) by what is asked for: their parts, and what each says of each term."""
+
+    parts: NDArray[np.float32]
+    """(n, len(PARTS))."""
+    wanted: tuple[NDArray[np.int8], ...]
+    unwanted: tuple[NDArray[np.int8], ...]
+
+    @property
+    def asserted(self) -> NDArray[np.bool_]:
+        """(n,) whether it states what is not to be there."""
+        none = np.zeros(len(self.parts), np.bool_)
+        stated = [none, *(status == STATED for status in self.unwanted)]
+        return np.asarray(np.logical_or.reduce(stated), np.bool_)
+
+    @property
+    def met(self) -> NDArray[np.bool_]:
+        """(n,) whether it states every term that is wanted."""
+        every = np.ones(len(self.parts), np.bool_)
+        stated = [every, *(status == STATED for status in self.wanted)]
+        return np.asarray(np.logical_and.reduce(stated), np.bool_)
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """The weights, and the promise: at `cut_off` and above, `precision` of what is found is relevant."""
+
+    intercept: float
+    weights: tuple[float, ...]
+    cut_off: float | None
+    precision: float
+    confidence: float
+    fitted_on: str
+
+    def probability(self, weighed: Weighed) -> NDArray[np.float64]:
+        """(n,) of being relevant; 0 for what states what is not to be there."""
+        logits = self.intercept + weighed.parts.astype(np.float64) @ np.array(self.weights)
+        return np.where(weighed.asserted, 0.0, np.round(1 / (1 + np.exp(-logits)), 9))
+
+
+@cache
+def shipped() -> Worth:
+    """The weights that come with the package."""
+    table = tomllib.loads(files(__package__).joinpath("worth.toml").read_text("utf-8"))
+    return Worth(
+        intercept=table["intercept"],
+        weights=tuple(table["weights"][name] for name in PARTS),
+        cut_off=table["promise"].get("cut_off"),
+        precision=table["promise"]["precision"],
+        confidence=table["promise"]["confidence"],
+        fitted_on=table["fitted_on"],
+    )
+
+
+def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> Weighed:
+    """What each report says of what is asked for; `likeness` (n,) are BM25's scores of the wanted words."""
+    said = [_said(table, asked, place) for place in range(len(asked.wanted))]
+    unwanted = tuple(table.excluded(term) for term in asked.unwanted)
+    count = table.count
+    least = np.minimum.reduce([np.full(count, STATED, np.int8), *(one.status for one in said)])
+    detailed = [
+        one.details
+        for one, term in zip(said, asked.wanted, strict=True)
+        if term.side or term.place or term.degree
+    ]
+    most = float(likeness.max(initial=0.0))
+    columns = {
+        "stated": least == STATED,
+        "uncertain": least == DOUBTED,
+        "unmentioned": least == UNSAID,
+        "terms stated": _mean([one.status == STATED for one in said], count),
+        "details": _mean(detailed, count),
+        "named": _mean([one.words for one in said], count),
+        "words": table.holds(asked.words),
+        "likeness": likeness / most if most > 0 else np.zeros(count),
+        "denied": _mean([status == DENIED for status in unwanted], count),
+        "doubted": _mean([status == DOUBTED for status in unwanted], count, none=0.0),
+    }
+    parts = np.stack([np.asarray(columns[name], np.float32) for name in PARTS], axis=1)
+    return Weighed(parts, tuple(one.status for one in said), unwanted)
+
+
+def _said(table: SentenceTable, asked: Asked, place: int) -> Said:
+    """Of one wanted term; a report says that all else is normal where it states nothing besides."""
+    term = asked.wanted[place]
+    if term.finding != NORMAL:
+        return table.says(term)
+    others = [one.finding for one in asked.wanted if one.finding != NORMAL]
+    clean = table.positive(others) == 0
+    ones = np.ones(table.count, np.float32)
+    return Said(np.where(clean, STATED, DENIED).astype(np.int8), ones, np.where(clean, ones, 0))
+
+
+def _mean(columns: Sequence[NDArray[np.generic]], count: int, *, none: float = 1.0) -> NDArray[np.float32]:
+    if not columns:
+        return np.full(count, none, np.float32)
+    return np.asarray(np.stack(columns).astype(np.float32).mean(axis=0), np.float32)
