@@ -36,7 +36,7 @@ from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
-from xemplar.retrieval import Leave, Query, Retriever
+from xemplar.retrieval import Answer, Asked, Finder, Leave, Query, Retriever
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
 BLANK = "no draft: the image is blank"
@@ -116,6 +116,21 @@ class Archive:
     ) -> tuple[Hit, ...]:
         """The k best images, sentences or reports for a text, a film or the views of one study."""
         return self.retriever.search(query, kind, k, leave=leave)
+
+    def ask(
+        self, query: str | Asked, k: int = 10, *, kind: Kind = "report", like: Views | None = None
+    ) -> Answer:
+        """The k best reports or images for a query that is read ("left effusion without pneumothorax").
+
+        With `like`, studies whose images are like it, of those that the query lets pass. The answer holds
+        the reading, which may be given in the query's place, and what answers in each report.
+        """
+        return self.finder.find(query, k, kind=kind, like=like)
+
+    @cached_property
+    def finder(self) -> Finder:
+        """Reads queries and answers them."""
+        return Finder(self.retriever)
 
     def check_facets(self, facets: Mapping[str, str]) -> None:
         """Refuse a facet, or a value of one, that no study of the corpus has."""

@@ -6,7 +6,7 @@ asked with: then it ranks, and what was read filters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,11 +21,11 @@ from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, SentenceTable
 from xemplar.retrieval.filters import Facets, Filter, named
-from xemplar.retrieval.retriever import Leave, Retriever
+from xemplar.retrieval.retriever import Leave, Query, Retriever
 from xemplar.retrieval.worth import Weighed, Worth, shipped, weigh
 
-LIKELY = 1e-6
-"""A probability below this one is told as none."""
+Views = Film | Sequence[Film]
+"""An image, or the several views of one study."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Finder:
         k: int = 10,
         *,
         kind: Kind = "report",
-        like: Film | None = None,
+        like: Views | None = None,
         facets: Mapping[str, str] | None = None,
     ) -> Answer:
         """The k best reports (or images) for a query, which is read unless it is a reading already.
@@ -177,7 +177,7 @@ class Finder:
     # --- order -----
 
     def _ordered(
-        self, judged: Judged, k: int, *, kind: Kind, like: Film | None
+        self, judged: Judged, k: int, *, kind: Kind, like: Views | None
     ) -> tuple[list[int], list[float]]:
         """The best rows of reports and how near their vectors are to the query's."""
         may = judged.reason < 0
@@ -203,7 +203,7 @@ class Finder:
         order = np.lexsort((-near, -scores))[:k]
         return rows[order].tolist(), near[order].tolist()
 
-    def _near(self, rows: NDArray[np.intp], kind: Kind, query: Film | str) -> NDArray[np.float32]:
+    def _near(self, rows: NDArray[np.intp], kind: Kind, query: Query) -> NDArray[np.float32]:
         """Cosines of the rows' items to a text or an image; of a study's views the nearest."""
         if not len(rows):
             return np.zeros(0, np.float32)
@@ -224,7 +224,7 @@ class Finder:
 
     # --- answers -----
 
-    def _found(self, judged: Judged, row: int, near: float, *, kind: Kind, like: Film | None) -> Found:
+    def _found(self, judged: Judged, row: int, near: float, *, kind: Kind, like: Views | None) -> Found:
         study = self.retriever.corpus.by_id[self._study_ids[row]]
         chance = float(judged.probability[row])
         scores = {"vectors": near, "words": float(judged.weighed.parts[row, 7]), "probability": chance}
@@ -241,7 +241,7 @@ class Finder:
         )
         return Found(hit, chance, evidence(study, judged.reading))
 
-    def _plain(self, asked: Asked, k: int, *, kind: Kind, like: Film | None) -> Answer:
+    def _plain(self, asked: Asked, k: int, *, kind: Kind, like: Views | None) -> Answer:
         """By words and vectors, as nothing was read that claims could answer."""
         kept = (
             np.logical_and.reduce([self.facets.kept(one) for one in asked.filters]) if asked.filters else None
