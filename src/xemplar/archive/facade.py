@@ -36,7 +36,7 @@ from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
-from xemplar.retrieval import Answer, Asked, Finder, Leave, Query, Retriever
+from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
 BLANK = "no draft: the image is blank"
@@ -76,6 +76,7 @@ class Archive:
         )
         """Why nothing can be drafted while there is no calibration."""
         self.retriever = Retriever(corpus, index, encoder)
+        self.finder = Finder(self.retriever)
         drafts = corpus.settings.texts == "reports" and "sentence" in index.items
         matcher = self.stages.matcher if self.assembly.policy == "evidence" else None
         self.evidence = drafting.Evidence(corpus, index, matcher=matcher) if drafts else None
@@ -120,30 +121,14 @@ class Archive:
     def ask(
         self, query: str | Asked, k: int = 10, *, kind: Kind = "report", like: Views | None = None
     ) -> Answer:
-        """The k best reports or images for a query that is read ("left effusion without pneumothorax").
-
-        With `like`, studies whose images are like it, of those that the query lets pass. The answer holds
-        the reading, which may be given in the query's place, and what answers in each report.
-        """
+        """The best reports or images for a query that is read; with `like`, the most alike it lets pass."""
         return self.finder.find(query, k, kind=kind, like=like)
-
-    @cached_property
-    def finder(self) -> Finder:
-        """Reads queries and answers them."""
-        return Finder(self.retriever)
 
     def check_facets(self, facets: Mapping[str, str]) -> None:
         """Refuse a facet, or a value of one, that no study of the corpus has."""
-        where = str(self.corpus.folder)
-        for name, value in facets.items():
-            values = sorted({study.facets[name] for study in self.corpus.studies if name in study.facets})
-            if not values:
-                names = sorted({facet for study in self.corpus.studies for facet in study.facets})
-                found = f"no study has the facet {name}"
-                raise XemplarError(found, wanted=f"one of {', '.join(names)}", where=where)
-            if value not in values:
-                some = ", ".join(values[:12]) + (" ..." if len(values) > 12 else "")
-                raise XemplarError(f"no study has {name}={value}", wanted=f"one of {some}", where=where)
+        known = Facets(self.corpus.studies)
+        for one in named(facets):
+            known.check(one, str(self.corpus.folder))
 
     def draft(self, views: Views) -> Draft:
         """A draft for a film, or for the several views of one study."""

@@ -6,7 +6,7 @@ Knows the index, an encoder and what reports claim; knows nothing of drafts.
 from xemplar.retrieval.answered import Evidence
 from xemplar.retrieval.asked import Asked, Term, asked_from, read_query
 from xemplar.retrieval.by_claims import ClaimIndex, ClaimWeights, claims_in
-from xemplar.retrieval.filters import Filter
+from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.finder import Answer, Finder, Found, Judged
 from xemplar.retrieval.retriever import FUSION, NOBODY, Leave, Query, Retriever
 
@@ -18,6 +18,7 @@ __all__ = [
     "ClaimIndex",
     "ClaimWeights",
     "Evidence",
+    "Facets",
     "Filter",
     "Finder",
     "Found",
@@ -28,5 +29,6 @@ __all__ = [
     "Term",
     "asked_from",
     "claims_in",
+    "named",
     "read_query",
 ]
