@@ -1,6 +1,6 @@
 """What of an image a text's score rests on: a number for every pixel of a preview.
 
-Knows three ways: what a cosine loses when a part is hidden, a dual encoder's last feature map by its
+Knows three ways: what a score loses when a part is hidden, a dual encoder's last feature map by its
 gradient, and a matcher's cross-attention by its own. Knows nothing of drafts, nor of drawing. A map says
 what moved this network's score, not where the finding is: how far the two agree on drawn films is
 measured, and told in docs/heatmap.md. By gradient, maps are made in full precision, whatever the network
@@ -10,7 +10,7 @@ encodes in; each image alone, so that the same image and text give the same map.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import cv2
@@ -45,28 +45,31 @@ _POOLED = "a dual encoder of ours that pools over places"
 Way = Literal["hiding", "gradient"]
 
 
+Score = Callable[[Sequence[Image], str], NDArray[np.float32]]
+"""How well a text fits each of some previews: (n,)."""
+
+
 class ByHiding:
-    """An `Explainer` of any network's cosine: how much of it is lost where a part of the film is blurred.
+    """An `Explainer` of any score: how much of it is lost where a part of the film is blurred.
 
     A window of two by two cells of CELLS x CELLS goes over the preview, one cell at a time; a cell has the
     mean of what the windows over it take away, where that is above 0 (occlusion: Zeiler and Fergus,
-    2014, with blur in place of grey, so that no edge is added). It asks the encoder for 82 images.
+    2014, with blur in place of grey, so that no edge is added). It asks for the score of 82 images.
     """
 
-    def __init__(self, encoder: TorchEncoder | TorchMatcher) -> None:
-        self.encoder = encoder
+    def __init__(self, score: Score) -> None:
+        self.score = score
 
     def explain(self, images: Sequence[Image], text: str) -> list[Map]:
         """Previews of one study -> a map (h, w) each, in 0..1, of which the largest value is 1, or all 0."""
-        vector = self.encoder.encode_texts([text])[0]
-        return _spread([self._map(image, vector) for image in images], images)
+        return _spread([self._map(image, text) for image in images], images)
 
-    def _map(self, image: Image, vector: Map) -> Map:
+    def _map(self, image: Image, text: str) -> Map:
         places = [(row, column) for row in range(CELLS + 1) for column in range(CELLS + 1)]
-        cosines = self.encoder.encode_images([image, *_hidden(image, places)]) @ vector
+        scores = self.score([image, *_hidden(image, places)], text)
         lost = np.zeros((CELLS + 2, CELLS + 2), np.float32)
-        for (row, column), cosine in zip(places, cosines[1:], strict=True):
-            lost[row : row + 2, column : column + 2] += (cosines[0] - cosine) / 4
+        for (row, column), score in zip(places, scores[1:], strict=True):
+            lost[row : row + 2, column : column + 2] += (scores[0] - score) / 4
         return np.clip(lost[1:-1, 1:-1], 0, None)
 
 
@@ -156,20 +159,32 @@ class ByAttention:
 
 
 def explainer_of(encoder: Encoder, matcher: Matcher | None = None, *, way: Way = "hiding") -> Explainer:
-    """Who explains a text's score: the matcher where one is given, by its attention, else the encoder.
+    """Who explains a text's score: the matcher's where one is given, else its cosine by the encoder.
 
-    `way` is the encoder's: "hiding", which pointed better on drawn films, or "gradient", which is forty
-    times as fast. Of an encoder with a linear space beside it the map is of the network's part of the
-    cosine alone; a linear space and a table of vectors have none, and XemplarError says so.
+    `way`: "hiding", which pointed better on drawn films, or "gradient" (of a matcher by its attention),
+    which is twenty times as fast. Of an encoder with a linear space beside it the map is of the network's
+    part of the cosine alone; a linear space and a table of vectors have none, and XemplarError says so.
     """
     if matcher is not None:
-        if isinstance(matcher, TorchMatcher | TorchJudge):
-            return ByAttention(matcher)
-        raise XemplarError(_NO_MAP, wanted=f"a network; found {type(matcher).__name__}")
+        if not isinstance(matcher, TorchMatcher | TorchJudge):
+            raise XemplarError(_NO_MAP, wanted=f"a network; found {type(matcher).__name__}")
+        return ByHiding(matching(matcher)) if way == "hiding" else ByAttention(matcher)
     network = encoder.encoder if isinstance(encoder, WithLinear) else encoder
     if not isinstance(network, TorchEncoder | TorchMatcher):
         raise XemplarError(_NO_MAP, wanted=f"a network; found {type(network).__name__}")
-    return ByHiding(network) if way == "hiding" else ByGradient(network)
+    return ByHiding(cosine(network)) if way == "hiding" else ByGradient(network)
+
+
+def cosine(encoder: TorchEncoder | TorchMatcher) -> Score:
+    """The cosine of a preview's vector and the text's, as a score to explain."""
+    return lambda images, text: np.asarray(
+        encoder.encode_images(images) @ encoder.encode_texts([text])[0], np.float32
+    )
+
+
+def matching(matcher: TorchMatcher | TorchJudge) -> Score:
+    """A matcher's score of a preview and the text, as a score to explain."""
+    return lambda images, text: matcher.match(images, matcher.prepare([text])).scores[:, 0]
 
 
 def _matched(matcher: TorchMatcher, image: Image, states: Tensor) -> tuple[Tensor, Tensor, int]:
