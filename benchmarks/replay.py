@@ -41,7 +41,7 @@ NAMED = 40
 UNREAD = {
     r"corpus/landmarks/.*": "tells near-duplicates, for calibration and scores alone; checked when read",
     r"corpus/near_duplicates\.json": "what was found of them; has a checksum of its own",
-    r"corpus/previews/.*": "read for a film of the corpus alone; checked when read",
+    r"corpus/previews/.*": "read for films of the corpus alone; checked when read",
     r"corpus/salt": "makes keys when a corpus grows",
     r"corpus/rejected\.jsonl": "what could not be read; checked when the corpus grows, and by its check",
     r"model/log\.jsonl": "how training went",

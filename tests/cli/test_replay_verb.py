@@ -16,7 +16,7 @@ from xemplar.errors import XemplarError
 UNREAD = {
     "corpus/landmarks/000000.npy": "tells near-duplicates, for calibration and scores alone",
     "corpus/near_duplicates.json": "what was found of them; has a checksum of its own",
-    "corpus/previews/000000.npy": "read for a film of the corpus alone, and checked then",
+    "corpus/previews/000000.npy": "read for films of the corpus alone, and checked then",
     "corpus/salt": "makes keys when a corpus grows",
     "model/log.jsonl": "how training went",
     "model/training.png": "the same as a picture",
@@ -100,11 +100,11 @@ def test_a_flipped_bit_is_named_whichever_file_of_the_archive_it_is_in(archive):
         name, data = path.relative_to(archive).as_posix(), path.read_bytes()
         place = len(data) // 2
         path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
-        if name in UNREAD:
-            assert draft_of(archive) == whole, name
-        else:
-            with pytest.raises(XemplarError, match=path.name.replace(".", r"\.")):
-                draft_of(archive)
+        try:
+            same = draft_of(archive) == whole
+            assert same and name in UNREAD, name
+        except XemplarError as error:
+            assert path.name in str(error)
             told.append(name)
         path.write_bytes(data)
     assert draft_of(archive) == whole
