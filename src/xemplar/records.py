@@ -206,6 +206,8 @@ class Film:
     sha256: str | None = None
     preview: str | None = None
     """Fingerprint of the preview settings it was made with."""
+    age_years: float | None = None
+    """Of the patient when it was taken, where its file or its study says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,8 @@ class Draft:
     fingerprint: str
     domain: Domain
     status: str = UNVERIFIED
+    similar: tuple[Hit, ...] = ()
+    """The most similar studies, shown where the gate stopped the draft."""
 
     def __post_init__(self) -> None:
         if self.gate is not None and self.lines:

@@ -4,7 +4,8 @@ Knows where the four lie and whether they fit; leaves the work to the rooms belo
 """
 
 from xemplar.archive.calibrating import calibrate
-from xemplar.archive.facade import BLANK, CAPTIONS, STOPPED, SYNTHETIC_ONLY, Archive, Views
+from xemplar.archive.facade import CAPTIONS, STOPPED, Archive, Views
+from xemplar.archive.gating import BLANK, SYNTHETIC_ONLY, fit_gate
 from xemplar.archive.opening import open_archive
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "Archive",
     "Views",
     "calibrate",
+    "fit_gate",
     "open_archive",
 ]

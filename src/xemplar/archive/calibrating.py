@@ -11,8 +11,10 @@ from pathlib import Path
 from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.archive.facade import Archive
+from xemplar.archive.gating import fit_gate
 from xemplar.corpus import describe_part
 from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.gate import save_gate
 from xemplar.errors import XemplarError
 from xemplar.index import fitted_to
 from xemplar.records import Presence, Study
@@ -56,6 +58,7 @@ def calibrate(archive: Archive, folder: Path, *, truth: Truth = drafting.truth_o
         near_duplicates=copies,
         names=archive.evidence.names,
     )
+    save_gate(folder, fit_gate(archive.retriever))
     drafting.save_calibration(folder, fitted)
     if classifier is None:
         classifying.drop_fitted(folder)

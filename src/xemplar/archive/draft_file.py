@@ -90,6 +90,7 @@ def parts_of(archive: Archive) -> Json:
         "assembly": archive.assembly.model_dump(mode="json"),
         "calibration": None if calibration is None else calibration.fingerprint,
         "classifier": None if classifier is None else classifier.fitted.fingerprint,
+        "gate": None if archive.gatekeeper.gate is None else archive.gatekeeper.gate.fingerprint,
         "previews": archive.corpus.settings.preview.fingerprint,
         "lexicon": lexicon_version()[:16],
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.archive.explaining import heatmaps_of
+from xemplar.archive.gating import Gatekeeper
 from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
@@ -37,9 +38,6 @@ from xemplar.images import load_film
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
 from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
-
-SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
-BLANK = "no draft: the image is blank"
 
 STOPPED = "none: stopped at the gate"
 CAPTIONS = 3
@@ -76,6 +74,7 @@ class Archive:
         )
         """Why nothing can be drafted while there is no calibration."""
         self.retriever = Retriever(corpus, index, encoder)
+        self.gatekeeper = Gatekeeper(self.retriever)
         self.finder = Finder(self.retriever)
         drafts = corpus.settings.texts == "reports" and "sentence" in index.items
         matcher = self.stages.matcher if self.assembly.policy == "evidence" else None
@@ -95,7 +94,8 @@ class Archive:
         judged = [] if self.stages.judge is None else [self.stages.judge.name]
         calibrated = self.calibration.fingerprint if self.calibration else None
         learnt = None if self.classifier is None else self.classifier.fitted.fingerprint
-        read = [learnt, lexicon_version()]
+        gate = self.gatekeeper.gate
+        read = [learnt, lexicon_version(), *([] if gate is None else [gate.fingerprint])]
         return fingerprint(
             [*parts, self.assembly.model_dump(mode="json"), *stages, *judged, calibrated, *read]
         )
@@ -140,13 +140,15 @@ class Archive:
         `vectors` (studies, dim) are those that `retriever.vectors_of` gives for them, where somebody
         has encoded the films already.
         """
+        if not studies:
+            return []
+        vectors = self._vectors(studies, vectors)
         gates = self._gates(studies, vectors)
         rows = [row for row, gate in enumerate(gates) if gate is None]
-        passed, known = [studies[row] for row in rows], None if vectors is None else vectors[rows]
-        made = iter(self._drafts(passed, known))
+        made = iter(self._drafts([studies[row] for row in rows], vectors[rows]))
         return [
-            next(made) if gate is None else self._draft(v, gate=gate)
-            for v, gate in zip(studies, gates, strict=True)
+            next(made) if gate is None else self._stopped(views, gate, vector=vector)
+            for views, gate, vector in zip(studies, gates, vectors, strict=True)
         ]
 
     def heatmap(self, views: Views, line: Line) -> list[NDArray[np.float32]]:
@@ -164,12 +166,12 @@ class Archive:
 
         What stops a draft stops every call too, and leaves the most similar studies alone.
         """
+        if not studies:
+            return []
+        vectors = self._vectors(studies, vectors)
         gates = self._gates(studies, vectors)
         if self.classifier is None and None in gates:
             raise self.unclassified
-        if not studies:
-            return []
-        vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
         return [
             classifying.classified(self.retriever, self.classifier, _films(views), vector=vector, gate=gate)
             for views, vector, gate in zip(studies, vectors, gates, strict=True)
@@ -196,19 +198,24 @@ class Archive:
         if self.evidence is not None:
             self.evidence.further = None
 
-    def _gates(self, studies: Sequence[Views], vectors: Vectors | None) -> list[str | None]:
-        if vectors is not None and len(vectors) != len(studies):
+    def _vectors(self, studies: Sequence[Views], vectors: Vectors | None) -> Vectors:
+        """Those given, one a study, or else made now."""
+        queries = [_films(views) for views in studies]
+        if vectors is None:
+            return self.retriever.vectors_of(queries)
+        if len(vectors) != len(studies):
             raise XemplarError(f"{len(vectors)} vectors for {len(studies)} studies", wanted="one for each")
-        return [self._gate(_films(views)) for views in studies]
+        return vectors
 
-    def _gate(self, films: Sequence[Film]) -> str | None:
+    def _gates(self, studies: Sequence[Views], vectors: Vectors) -> list[str | None]:
         """Why there is to be no draft, whatever the evidence; no flag turns this off."""
-        drawn = "synthetic" in (self.corpus.settings.domain, self.encoder.domain)
-        if drawn and any(film.domain != "synthetic" for film in films):
-            return SYNTHETIC_ONLY
-        if all("blank" in film.pixels.steps for film in films):
-            return BLANK
-        return None
+        pairs = zip(studies, vectors, strict=True)
+        return [self.gatekeeper.why(_films(views), vector) for views, vector in pairs]
+
+    def _stopped(self, views: Views, gate: str, *, vector: NDArray[np.float32]) -> Draft:
+        """No draft, and the most similar studies in its place."""
+        similar = self.gatekeeper.similar(_films(views), vector)
+        return replace(self._draft(views, gate=gate), similar=similar)
 
     @property
     def _is_captions(self) -> bool:
@@ -299,6 +306,7 @@ class Archive:
             "counts": self.index.manifest["counts"],
             "engine": self.index.manifest["engine"],
             "calibrated": self.calibration is not None,
+            "gate": self.gatekeeper.facts,
             "fingerprint": self.fingerprint,
         }
 

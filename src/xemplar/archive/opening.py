@@ -14,6 +14,7 @@ from xemplar.archive.facade import Archive
 from xemplar.corpus import Corpus
 from xemplar.drafting.calibration import VERSION as FITS
 from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.gate import open_gate
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import read_manifest
 from xemplar.index import PREPARED, VERSION, fitted_to, open_index
@@ -71,6 +72,7 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
         missing = classifying.unfit(archive.corpus, archive.index) or error
         archive.classify_not(missing)
     try:
+        archive.gatekeeper.gate = open_gate(folder, index=fitted_to(archive.index))
         archive.calibration = _fitting(archive, folder, missing)
     except XemplarError as error:
         if named is not None:

@@ -145,6 +145,8 @@ def calibrate(
     """Fit when to state, deny or be silent, and a classifier, on the validation part."""
     from xemplar.archive import calibrate as run
     from xemplar.archive import open_archive
+    from xemplar.drafting.gate import open_gate
+    from xemplar.index import fitted_to
     from xemplar.terminal import say, say_json, tell, tell_thin
 
     folder, archive = out or index.parent / "calibration", open_archive(index, calibrated=False)
@@ -152,6 +154,9 @@ def calibrate(
     tell_thin(fitted)
     if archive.classifier is None:
         tell(f"no classifier: {archive.unclassified}")
+    gate = open_gate(folder, index=fitted_to(archive.index))
+    if gate is not None and gate.why:
+        tell(f"the gate goes by facts alone: {gate.why}")
     if as_json:
         told = None if archive.classifier is None else archive.classifier.fitted.facts
         say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin, "classifier": told})

@@ -134,6 +134,7 @@ class Corpus:
             cluster=study.facets.get("cluster"),
             sha256=view.sha256,
             preview=self.settings.preview.fingerprint,
+            age_years=age_of(study),
         )
 
     @cached_property
@@ -225,6 +226,12 @@ class Corpus:
             size = self.settings.preview.size
             self._shards[name] = self._array(f"previews/{name}.npy", (views, size, size))
         return self._shards[name]
+
+
+def age_of(study: Study) -> float | None:
+    """Years by the facet "age", where it is a number ("90+" is 90)."""
+    age = study.facets.get("age", "").removesuffix("+")
+    return float(age) if age.isascii() and age.isdigit() else None
 
 
 def _check_size(folder: Path, name: str, wanted: int, *, may_grow: bool = False) -> None:

@@ -32,6 +32,7 @@ class Tags:
     position: str | None = None
     laterality: str | None = None
     pixel_spacing: tuple[float, float] | None = None
+    age_years: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

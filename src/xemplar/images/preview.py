@@ -77,6 +77,7 @@ class Preview:
     pixel_spacing: tuple[float, float] | None = None
     domain: Domain | None = None
     sha256: str | None = None
+    age_years: float | None = None
 
     @property
     def image(self) -> Image:
@@ -134,6 +135,7 @@ def load_film(path: Path | str, spec: PreviewSpec | None = None) -> Film:
         position=preview.position,
         sha256=preview.sha256,
         preview=spec.fingerprint,
+        age_years=preview.age_years,
     )
 
 

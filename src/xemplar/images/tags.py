@@ -1,4 +1,4 @@
-"""The few DICOM tags that may leave a header: which film this is, and from which side.
+"""The few DICOM tags that may leave a header: which film this is, from which side, of which age.
 
 Knows how each is written; an optional tag that can't be read is None, never an error. Doesn't know
 pixels.
@@ -56,7 +56,14 @@ def read_tags(dataset: Dataset) -> Tags:
         position=_position(_word(dataset, "ViewPosition")) or _coded(dataset) or _oriented(dataset),
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,
         pixel_spacing=read_spacing(dataset),
+        age_years=_age(_word(dataset, "PatientAge")),
     )
+
+
+def _age(word: str | None) -> float | None:
+    """Years by an age string such as 014Y, 008M, 003W or 010D."""
+    found = re.fullmatch(r"(\d{1,3})([DWMY])", word.upper()) if word is not None else None
+    return None if found is None else int(found[1]) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[found[2]]
 
 
 def read_spacing(dataset: Dataset) -> tuple[float, float] | None:

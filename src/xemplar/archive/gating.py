@@ -1,0 +1,227 @@
+"""Who is not drafted for: a study's facts first, then whom the archive holds, then how its films look.
+
+Knows an archive's corpus and index, and the gate that was fitted for them; how a film's looks are judged is
+known to drafting. No flag turns any of it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.classify.precedents import SHOWN
+from xemplar.contracts import Json
+from xemplar.corpus import Corpus
+from xemplar.corpus.alignment import Looked, shows_same
+from xemplar.corpus.landmarks import landmarks_of
+from xemplar.corpus.reader import age_of
+from xemplar.drafting import gate as gating
+from xemplar.drafting.gate.reasons import CHILD, FAR, HELD, LATERAL_ALONE, SEEN
+from xemplar.drafting.gate.spoiled import LATERAL
+from xemplar.images.tags import POSITIONS
+from xemplar.index import fitted_to
+from xemplar.records import Film, Hit, Image, Kind, Split, Study, View
+from xemplar.retrieval import Retriever
+
+SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
+BLANK = "no draft: the image is blank"
+
+GROWN = 16.0
+"""Years."""
+
+ASKED = 5
+"""Nearest studies that are looked at for the film itself."""
+
+HELD_BACK = 100
+"""Validation films below which the encoder's distance has no limit."""
+
+FAR_SHARE = 0.01
+"""Share of validation films that may be too far by the encoder."""
+
+
+class Gatekeeper:
+    """Says of a study why there is to be no draft."""
+
+    def __init__(self, retriever: Retriever) -> None:
+        self.retriever, self.corpus = retriever, retriever.corpus
+        self.gate: gating.Gate | None = None
+        self.chest = self.corpus.settings.texts == "reports"
+        """Whether the archive is of chest films with reports, so that positions, ages and looks matter."""
+
+    def why(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
+        """Why there is to be no draft for the views of one study, `vector` (dim,) being theirs; or None."""
+        return self._facts(films) or self._looks(films, vector)
+
+    @property
+    def facts(self) -> Json:
+        """What it knows beside facts, or why nothing."""
+        if self.gate is None:
+            return {"learnt_from": 0, "why": "no gate is fitted for this archive, so facts alone stop a film"}
+        return self.gate.facts
+
+    def similar(self, films: Sequence[Film], vector: NDArray[np.float32]) -> tuple[Hit, ...]:
+        """The most similar studies without their texts, shown in a draft's place; none of a blank film."""
+        if not self.retriever.index.items or all(_is_blank(film) for film in films):
+            return ()
+        kind: Kind = "image" if "image" in self.retriever.index.items else "report"
+        found = self.retriever.search(films, kind, SHOWN, vector=vector)
+        return tuple(replace(hit, text=None) for hit in found)
+
+    def _facts(self, films: Sequence[Film]) -> str | None:
+        drawn = "synthetic" in (self.corpus.settings.domain, self.retriever.encoder.domain)
+        if drawn and any(film.domain != "synthetic" for film in films):
+            return SYNTHETIC_ONLY
+        if all(_is_blank(film) for film in films):
+            return BLANK
+        if self.chest and all(_position(film.position) == "lateral" for film in films):
+            return LATERAL_ALONE
+        if self.chest and any(film.age_years is not None and film.age_years < GROWN for film in films):
+            return CHILD
+        return self._same_file(films)
+
+    def _same_file(self, films: Sequence[Film]) -> str | None:
+        for film in films:
+            for study_id in self._by_file.get(film.sha256 or "", ()):
+                if study_id != film.study_id:
+                    return HELD.format(study_id=study_id)
+        return None
+
+    @cached_property
+    def _by_file(self) -> dict[str, tuple[str, ...]]:
+        """SHA-256 of an original -> the indexed studies that hold it; blank films are nobody's."""
+        found: dict[str, tuple[str, ...]] = {}
+        for study in self.corpus.studies:
+            if study.split in self.retriever.index.manifest["parts"]:
+                for view in study.views:
+                    if view.sha256 and not _is_blank_view(view):
+                        found[view.sha256] = (*found.get(view.sha256, ()), study.study_id)
+        return found
+
+    def _looks(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
+        """By every film that isn't stated to be lateral; one that looks lateral needs a frontal beside it."""
+        if reason := self._seen(films):
+            return reason
+        if "image" not in self.retriever.index.items:
+            return None
+        near = self.retriever.search(films, "image", max(ASKED, gating.NEIGHBOURS), vector=vector)
+        if study_id := self._same_film(films, near):
+            return HELD.format(study_id=study_id)
+        if self.gate is None or not self.chest or len(films) > 1:
+            return None
+        return FAR if self.gate.is_far([hit.score for hit in near]) else None
+
+    def _seen(self, films: Sequence[Film]) -> str | None:
+        if self.gate is None or not self.chest:
+            return None
+        asked = [film for film in films if _position(film.position) != "lateral" and not _is_blank(film)]
+        reasons = [self.gate.reason(film.image) for film in asked]
+        lateral = SEEN[LATERAL]
+        if wrong := [reason for reason in reasons if reason not in (None, lateral)]:
+            return wrong[0]
+        return None if None in reasons else lateral
+
+    def _same_film(self, films: Sequence[Film], near: Sequence[Hit]) -> str | None:
+        """The nearest study that shows one of the films, or nearly the same."""
+        asked = [_looked(film.image) for film in films if not _is_blank(film)]
+        for hit in near[:ASKED]:
+            views = [view for view in self.corpus.by_id[hit.study_ids[0]].views if not _is_blank_view(view)]
+            for pixels in self.corpus.preview_pixels([view.view_id for view in views]):
+                held = Looked(landmarks_of(pixels), pixels)
+                if any(shows_same(one, held) for one in asked):
+                    return hit.study_ids[0]
+        return None
+
+
+def fit_gate(retriever: Retriever) -> gating.Gate:
+    """Learn from the archive's indexed training films, with limits from those and the validation films.
+
+    An archive with too few frontal films gives a gate that says so, and stops by facts alone.
+    """
+    corpus, index = retriever.corpus, fitted_to(retriever.index)
+    proper, laterals = _films(corpus, "train", "frontal"), _films(corpus, "train", "lateral")
+    people = [_whose(study) for study, _ in proper]
+    if len(proper) < gating.WANTED or len(set(people)) < gating.PEOPLE:
+        held = f"{len(proper)} frontal films of {len(set(people))} patients or groups to learn from"
+        wanted = f"at least {gating.WANTED} of {gating.PEOPLE}"
+        return gating.Gate(index=index, why=f"{held}, wanted {wanted}")
+    images = corpus.previews([view.view_id for _, view in proper])
+    sides = corpus.previews([view.view_id for _, view in laterals])
+    learnt = gating.learn(images, sides, people=people)
+    held_back = _films(corpus, "val", "frontal")
+    strange = learnt.strange
+    if held_back:
+        rows = gating.rows_of(corpus.previews([view.view_id for _, view in held_back]))
+        strange = np.concatenate([strange, learnt.looks.strangeness(rows)])
+    limits = gating.limits(strange)
+    return gating.Gate(
+        index=index,
+        looks=learnt.looks,
+        limits=limits,
+        far=_far(retriever, held_back),
+        learnt_from=len(proper),
+        held_out=len(strange),
+        stopped=float((strange > np.array(limits)).any(axis=1).mean()),
+    )
+
+
+def _far(retriever: Retriever, held_back: Sequence[tuple[Study, View]]) -> float | None:
+    """The limit of nearness, from films that neither the index nor the model has seen."""
+    if len(held_back) < HELD_BACK or "image" not in retriever.index.items:
+        return None
+    films = [retriever.corpus.film(study, view) for study, view in held_back]
+    vectors = retriever.vectors_of(films)
+    found = (
+        retriever.search(film, "image", gating.NEIGHBOURS, vector=vector)
+        for film, vector in zip(films, vectors, strict=True)
+    )
+    near = np.sort([gating.nearness([hit.score for hit in hits]) for hits in found])
+    return float(near[int(FAR_SHARE * len(near))])
+
+
+def _position(word: str | None) -> str | None:
+    """Frontal or lateral, whatever the source's own word for it is."""
+    return None if word is None else POSITIONS.get(word.upper(), word)
+
+
+def _is_blank(film: Film) -> bool:
+    return "blank" in film.pixels.steps
+
+
+def _is_blank_view(view: View) -> bool:
+    return view.pixels is None or "blank" in view.pixels.steps
+
+
+def _is_young(study: Study) -> bool:
+    age = age_of(study)
+    return age is not None and age < GROWN
+
+
+def _whose(study: Study) -> str:
+    """Its patient or group, or itself where nobody knows."""
+    return study.facets.get("cluster") or study.patient_id or study.study_id
+
+
+def _looked(image: Image) -> Looked:
+    pixels = np.rint(image * np.float32(255)).astype(np.uint8)
+    return Looked(landmarks_of(pixels), pixels)
+
+
+def _films(corpus: Corpus, split: Split, position: str) -> list[tuple[Study, View]]:
+    """Films of one part to learn from: of this position, of grown people, not blank, MOST by chance.
+
+    Where no film of the corpus is said to be frontal, those of which nothing is said are taken for it.
+    """
+    stated = any(_position(view.position) == "frontal" for study in corpus.studies for view in study.views)
+    wanted = position if stated or position == "lateral" else None
+    found = [
+        (study, view)
+        for study in corpus.part(split)
+        for view in study.views
+        if _position(view.position) == wanted and not _is_blank_view(view) and not _is_young(study)
+    ]
+    chosen = np.random.default_rng(0).permutation(len(found))[: gating.MOST]
+    return [found[place] for place in np.sort(chosen)]
