@@ -131,3 +131,15 @@ def test_text_padding_changes_no_vector(settings):
 
 def _manifest():
     return {"domain": "synthetic", "preview_fingerprint": None, "files": {}}
+
+
+def test_a_large_film_goes_alone_and_its_encoder_is_another_for_it(settings, tokenizer, encoder):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = DualEncoder(settings(image={"input_size": 192}))
+    large = TorchEncoder(model, tokenizer, {"domain": "synthetic", "preview_fingerprint": None, "files": {}})
+    films = list(np.random.default_rng(0).random((3, 200, 200), dtype=np.float32))
+    assert (encoder.image_batch, large.image_batch) == (IMAGE_BATCH, 1)
+    assert large.fingerprint != encoder.fingerprint
+    together = large.encode_images(films)
+    assert np.array_equal(together, np.concatenate([large.encode_images([film]) for film in films]))

@@ -12,7 +12,7 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from xemplar.contracts import Encoder, Json
-from xemplar.models.checkpoint import IMAGE_BATCH, TEXT_BATCH, TorchEncoder
+from xemplar.models.checkpoint import TEXT_BATCH, TorchEncoder
 from xemplar.models.linear import WithLinear
 from xemplar.models.matching import TorchMatcher
 
@@ -42,9 +42,9 @@ def runs_with(encoder: Encoder) -> Json:
     """An encoder's precision, and the batch shapes that its passes are padded to; null where none runs."""
     network = encoder.encoder if isinstance(encoder, WithLinear) else encoder
     if isinstance(network, TorchEncoder):
-        precision = network.model.config.precision
+        precision, together = network.model.config.precision, network.image_batch
     elif isinstance(network, TorchMatcher):
-        precision = network.net.config.precision
+        precision, together = network.net.config.precision, 1
     else:
         return {"precision": None, "image_batch": None, "text_batch": None}
-    return {"precision": precision, "image_batch": IMAGE_BATCH, "text_batch": TEXT_BATCH}
+    return {"precision": precision, "image_batch": together, "text_batch": TEXT_BATCH}
