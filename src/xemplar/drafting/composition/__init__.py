@@ -6,7 +6,8 @@ choice of spans S, no two of the same finding, with the largest
     (findings stated, findings told, V(S)),  compared from left to right, where
 
     V(S)    = sum over spans s:  sum over findings f of s:  worth(f) + SIMILAR cos(image, s)
-                                 - LINE - RARE rare(s) - SELDOM seldom(s) - RAGGED ragged(s) - WORD words(s)
+                                 - LINE - RARE rare(s) - SELDOM seldom(s) - RAGGED ragged(s)
+                                 - NUMBER numbers(s) - WORD words(s)
     worth(f) = the smallest, over the claims c of f in s, of  p (1 + DETAIL d) - (1 - p)
 
 p is the probability that c is right, d how many details it tells (side, place, degree, change). The best

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from xemplar.drafting.beliefs import DETAILS, Belief, Beliefs, Limits
+from xemplar.drafting.beliefs import Belief, Beliefs, Limits
 from xemplar.drafting.composition.weights import DETAIL
 from xemplar.findings import FINDINGS
 from xemplar.records import Claim
@@ -30,8 +30,7 @@ class Told:
     worth: float
 
 
-UNKNOWN = Told(0.0, -1.0)
-"""Of a finding that nothing is believed of."""
+UNTRUE = Told(0.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,12 @@ class Believed:
     then: Beliefs | None = None
 
     def told(self, claim: Claim) -> Told:
-        """Probability and worth of a claim; both as of a wrong one where nothing is known."""
+        """Probability and worth of a claim; those of a wrong one where nothing is known."""
         p = self._probability(claim)
-        details = sum(getattr(claim, kind) is not None for kind in (*DETAILS, "change"))
-        return Told(p, p * (1.0 + DETAIL * details) - (1.0 - p))
+        if p == 0.0:
+            return UNTRUE
+        details = (claim.side, claim.place, claim.degree, claim.change)
+        return Told(p, p * (1.0 + DETAIL * (4 - details.count(None))) - (1.0 - p))
 
     def _probability(self, claim: Claim) -> float:
         belief = self.now.get(claim.finding)
@@ -87,7 +88,7 @@ def all_denied(denied: frozenset[str]) -> bool:
 
 def _denies_a_part(claim: Claim) -> bool:
     """Whether a denial is of one side, place or degree, which says less than that a finding is absent."""
-    return claim.presence == "absent" and any(getattr(claim, kind) is not None for kind in DETAILS)
+    return claim.presence == "absent" and (claim.side, claim.place, claim.degree) != (None, None, None)
 
 
 def _probability_of_change(claim: Claim, now: Belief, before: Belief) -> float:

@@ -5,6 +5,7 @@ Knows an index's sentences; what they are weighed by, and how they are chosen, i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -27,8 +28,13 @@ class Composer:
     def __init__(self, corpus: Corpus, index: Index, *, style: Style = "findings") -> None:
         self.corpus, self.index, self.style = corpus, index, style
         by_id = {sentence.sentence_id: sentence for sentence in corpus.sentences}
-        self.sentences = tuple(by_id[sentence_id] for sentence_id in index.items["sentence"].ids)
-        self.left_out = LeftOut(corpus, index.items["sentence"])
+        items = index.items["sentence"]
+        # Of their studies those alone that the index holds: no other counts for how common a word is.
+        self.sentences = tuple(
+            replace(by_id[name], study_ids=studies)
+            for name, studies in zip(items.ids, items.study_ids, strict=True)
+        )
+        self.left_out = LeftOut(corpus, items)
 
     @cached_property
     def shelf(self) -> Shelf:

@@ -1,12 +1,12 @@
 """One film's beliefs, and the value of all that may be quoted of it; limits -> the best choice of it.
 
 Knows the shelf, similarities and beliefs; knows nothing of how either came about. Whole sentences are weighed
-all at once, parts of the nearest one by one; which of them are taken is for `cover` to say.
+all at once, parts only of those nearest that tell what is left untold; what is taken is for `cover` to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xemplar.assembly import Style
 from xemplar.drafting.beliefs import Limits
-from xemplar.drafting.composition.believed import UNKNOWN, Believed, Told, all_denied
+from xemplar.drafting.composition.believed import Believed, Told, all_denied
 from xemplar.drafting.composition.cover import best_cover
 from xemplar.drafting.composition.order import place_of
 from xemplar.drafting.composition.shelf import Quote, Shelf
@@ -24,7 +24,7 @@ from xemplar.findings import FINDINGS
 from xemplar.records import Claim, Line, Section
 
 CUT = 12
-"""Of the sentences that tell a finding and can be cut, how many of the nearest are."""
+"""Of the sentences that tell a finding which no whole one can, how many of the nearest are cut."""
 
 _NEVER = -(1 << 60)
 
@@ -90,40 +90,46 @@ class Gathered:
 
     def _section(self, section: Section, allowed: _Allowed) -> list[Line]:
         short = WORD if section == "impression" else 0.0
-        best = {mask: (value, quote) for mask, value, quote in self._best(allowed, short)}
         stated = self._shelf.mask(allowed.stated)
+        best = {mask: (value, quote) for mask, value, quote in self._best_wholes(allowed, short)}
         taken = best_cover({mask: value for mask, (value, _) in best.items()}, stated=stated)
+        untold = allowed.wanted & ~sum(taken)
+        if untold:
+            self._add_parts(best, self._parts(untold, allowed), allowed, short=short)
+            taken = best_cover({mask: value for mask, (value, _) in best.items()}, stated=stated)
         lines = [self._line(best[mask][1], section, best[mask][0] / UNITS) for mask in taken]
         if section == "impression" and not allowed.stated and all_denied(allowed.denied):
             lines = self._denying_all()
         return sorted(lines, key=lambda line: (*place_of(line.claims), line.sentence_id))
 
-    def _best(self, allowed: _Allowed, short: float) -> Iterator[tuple[int, int, Quote]]:
-        """For every set of findings that is told, the best quote that tells just these, and its value."""
-        parts: dict[int, tuple[int, Quote]] = {}
-        for quote in self._parts(allowed):
-            if self._allows(quote, allowed):
-                value = self._value(quote, short)
-                if value > parts.get(quote.tells, (_NEVER, quote))[0]:
-                    parts[quote.tells] = value, quote
+    def _best_wholes(self, allowed: _Allowed, short: float) -> Iterator[tuple[int, int, Quote]]:
+        """For every set of findings, the best whole sentence that tells just these, and its value."""
         values = self._wholes(allowed, short)
         for mask, start, end in self._shelf.groups:
             if not mask & ~allowed.wanted:
                 place = start + int(values[start:end].argmax())
-                part = parts.pop(mask, (_NEVER, None))
-                if values[place] > _NEVER and values[place] >= part[0]:
+                if values[place] > _NEVER:
                     yield mask, int(values[place]), self._shelf.wholes[place]
-                elif part[1] is not None:
-                    yield mask, part[0], part[1]
-        yield from ((mask, value, quote) for mask, (value, quote) in parts.items())
+
+    def _add_parts(
+        self, best: dict[int, tuple[int, Quote]], parts: Iterable[Quote], allowed: _Allowed, *, short: float
+    ) -> None:
+        """Put parts that are better than the best so far in its place."""
+        for quote in parts:
+            if self._allows(quote, allowed):
+                value = self._value(quote, short)
+                if value > best.get(quote.tells, (_NEVER, quote))[0]:
+                    best[quote.tells] = value, quote
 
     # --- whole sentences, all at once
 
     def _weigh(self) -> None:
         """Probability and worth of every reading, and the value of every whole sentence."""
         shelf, readings = self._shelf, self._shelf.readings
-        told = [self._tell(claim) for claim in readings.claims]
+        told = [self._believed.told(claim) for claim in readings.claims]
         self._told = np.array([one.probability for one in told]) > 0
+        self._left = np.ones(len(shelf.sentences), np.bool_)
+        self._left[self._archive.left_out.rows(self._gone)] = False
         if not told:
             self._sure = self._values = np.zeros(0)
             return
@@ -134,9 +140,6 @@ class Gathered:
         summed = np.add.reduceat(least, readings.finding_of)
         self._sure = sure[shelf.reading]
         self._values = summed[shelf.reading] + SIMILAR * shelf.told * self._similar[shelf.row] - shelf.cost
-        left = np.ones(len(shelf.sentences), np.bool_)
-        left[self._archive.left_out.rows(self._gone)] = False
-        self._left = left[shelf.row]
 
     def _may_be_told(self, allowed: _Allowed) -> NDArray[np.bool_]:
         """Whether all that a whole sentence claims may be, however sure it is of the details."""
@@ -149,7 +152,7 @@ class Gathered:
         for place in np.flatnonzero(may & readings.changed):
             may[place] = self._believed.fits_prior(readings.claims[place], allowed.limits)
         good: NDArray[np.bool_] = np.logical_and.reduceat(may[readings.flat], readings.starts)[shelf.reading]
-        good &= self._left & (shelf.implies & allowed.doubted == 0)
+        good &= self._left[shelf.row] & (shelf.implies & allowed.doubted == 0)
         return good if all_denied(allowed.denied) else good & ~shelf.denies_all
 
     def _wholes(self, allowed: _Allowed, short: float) -> NDArray[np.int64]:
@@ -161,21 +164,19 @@ class Gathered:
 
     # --- parts, one by one
 
-    def _parts(self, allowed: _Allowed) -> Iterator[Quote]:
-        """Parts of the nearest sentences that tell what is wanted and can be cut, each once."""
-        lost = set(self._archive.left_out.rows(self._gone))
+    def _parts(self, untold: int, allowed: _Allowed) -> Iterator[Quote]:
+        """Parts of the nearest sentences that tell what no whole one does, each once."""
         seen: set[int] = set()
         for presence, findings in (("present", allowed.stated), ("absent", allowed.denied)):
             for finding in sorted(findings):
-                if self._shelf.bits.get(finding, 0) & allowed.wanted:
+                if self._shelf.bits.get(finding, 0) & untold:
                     seen.update(self._nearest((finding, presence)))
-        for row in sorted(seen - lost):
+        for row in sorted(seen):
             yield from self._shelf.parts(row)
 
     def _nearest(self, key: tuple[str, str]) -> list[int]:
-        rows = self._shelf.cuttable.get(key)
-        if rows is None:
-            return []
+        rows = self._shelf.cuttable.get(key, np.zeros(0, np.int64))
+        rows = rows[self._left[rows]]
         near = -np.rint(UNITS * self._similar[rows])
         if len(rows) > CUT:
             edge = np.partition(near, CUT - 1)[CUT - 1]
@@ -207,8 +208,6 @@ class Gathered:
     # --- claims
 
     def _tell(self, claim: Claim) -> Told:
-        if claim.finding not in self._believed.now:
-            return UNKNOWN
         known = self._known.get(claim.meaning)
         if known is None:
             known = self._known[claim.meaning] = self._believed.told(claim)
@@ -242,8 +241,7 @@ class Gathered:
 
     def _denying_all(self) -> list[Line]:
         """The nearest sentence that denies everything at once; its line claims every finding absent."""
-        lost = set(self._archive.left_out.rows(self._gone))
-        rows = [row for row in self._shelf.denying_all if row not in lost]
+        rows = [row for row in self._shelf.denying_all if self._left[row]]
         if not rows:
             return []
         row = min(rows, key=lambda one: (-int(np.rint(UNITS * self._similar[one])), one))
@@ -275,7 +273,7 @@ class Gathered:
         wholes = self._may_be_told(allowed) & (self._shelf.tells & bit != 0)
         parts = [
             self._confidence(quote.claims)
-            for quote in self._parts(allowed)
+            for quote in self._parts(bit, allowed)
             if quote.tells & bit and self._may_be_said(quote, allowed)
         ]
         return max([*self._sure[wholes].tolist(), *parts], default=None)

@@ -64,9 +64,15 @@ _ALL_GLOBAL = re.compile(
 
 _ORGANS = re.compile(r"\b(?:lung|pulmonary|pleural|cardiac|cardiovascular|focal)\b", re.IGNORECASE)
 
+_NUMBERS = re.compile(
+    r"\d+|\b(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth)\b",
+    re.IGNORECASE,
+)
 _WORDS = re.compile(r"[^\W\d_]{3,}")
 _OFTEN = (5, 50)
 """Studies that write a common word: one in 200 of them, within these."""
+_ENOUGH = 200
+"""Studies of an archive from which on a word that one of them alone wrote is not quoted."""
 SLIP_RATIO = 20
 """How many times as often a word is written as one that is a slip of it."""
 _SHORTEST = 5
@@ -126,6 +132,11 @@ def ragged(text: str, *, cut: bool) -> int:
     return int(cut) + int(text[:1].islower()) + ends + int(label_of(text) > 0)
 
 
+def numbers(text: str) -> int:
+    """How many numbers a text holds, in figures or as ordinals."""
+    return len(_NUMBERS.findall(text))
+
+
 class Words:
     """How many studies of an archive write each word, and which words are written by mistake."""
 
@@ -138,14 +149,21 @@ class Words:
                 self._studies[word] += len(sentence.study_ids)
         low, high = _OFTEN
         self._often = min(max(len(writers) / 200, low), high)
-        self._slips = frozenset(slips(self._studies))
+        once = (word for word, studies in self._studies.items() if studies == 1)
+        self._strange = frozenset(once if len(writers) >= _ENOUGH else ()) | {
+            word for word in slips(self._studies) if self._studies[word] < self._often
+        }
+
+    def strange(self, text: str) -> bool:
+        """Whether it holds a typing slip, or, in an archive of many studies, a word that one alone wrote.
+
+        Either may hide what was not read ("Right pneumothorax, lrage."), or be a name.
+        """
+        return not self._strange.isdisjoint(words_of(text))
 
     def rare(self, text: str) -> float:
-        """0 where common studies write its every word; 1 where one is a typing slip."""
-        words = words_of(text)
-        if not self._slips.isdisjoint(words):
-            return 1.0
-        return self.seldom(min((self._studies[word] for word in words), default=0))
+        """0 where many studies write its every word, nearly 1 where hardly anybody writes one of them."""
+        return self.seldom(min((self._studies[word] for word in words_of(text)), default=0))
 
     def seldom(self, studies: int) -> float:
         """0 for what many studies write, nearly 1 for what one does."""

@@ -17,7 +17,7 @@ from xemplar.drafting.composition import quotable
 from xemplar.drafting.composition.believed import IMPLIED
 from xemplar.drafting.composition.order import ORDER
 from xemplar.drafting.composition.spans import Span, can_be_cut, label_of, spans
-from xemplar.drafting.composition.weights import LINE, RAGGED, RARE, SELDOM
+from xemplar.drafting.composition.weights import LINE, NUMBER, RAGGED, RARE, SELDOM
 from xemplar.records import Claim, Sentence
 
 _HEART_TOO = re.compile(r"cardio-?\s?(?:mediastin|pericardi)", re.IGNORECASE)
@@ -81,15 +81,16 @@ class Shelf:
         self.denying_all: list[int] = []
         """Rows that deny everything at once, and name no finding."""
         for row, sentence in enumerate(sentences):
-            if not quotable.quotable(sentence) or _compares_unread(sentence):
-                continue
             if not sentence.claims:
-                if quotable.denies_all_alone(sentence.text):
+                if quotable.denies_all_alone(sentence.text) and quotable.quotable(sentence):
                     self.denying_all.append(row)
                 continue
-            if _may_stand(sentence.text, sentence.claims):
+            if _compares_unread(sentence) or not quotable.quotable(sentence):
+                continue
+            stands = self._may_stand(sentence.text, sentence.claims)
+            if stands:
                 wholes.append(self._quote(row, (0, len(sentence.text)), sentence.claims))
-            if _worth_cutting(sentence):
+            if _worth_cutting(sentence, stands=stands):
                 for key in {(claim.finding, claim.presence) for claim in sentence.claims}:
                     cuttable.setdefault(key, []).append(row)
         wholes.sort(key=lambda one: (one.tells, -len(sentences[one.row].study_ids), one.row))
@@ -108,15 +109,20 @@ class Shelf:
             self._parts[row] = tuple(
                 self._quote(row, span, claims)
                 for span, claims in spans(sentence)[1:]
-                if _may_stand(sentence.text[slice(*span)], claims)
+                if self._may_stand(sentence.text[slice(*span)], claims)
             )
         return self._parts[row]
+
+    def _may_stand(self, text: str, claims: tuple[Claim, ...]) -> bool:
+        """Whether a span may ever be quoted: sure of what it says, all of it read, and no measurement."""
+        readable = not self._vocabulary.strange(text) and not quotable.tells_unread(text, claims)
+        return readable and _is_sure(claims) and not quotable.is_own(text)
 
     def _quote(self, row: int, span: Span, claims: tuple[Claim, ...]) -> Quote:
         sentence, words = self.sentences[row], self._vocabulary
         text, cut = sentence.text[slice(*span)], span != (0, len(sentence.text))
         cost = LINE + RARE * words.rare(text) + SELDOM * words.seldom(len(sentence.study_ids))
-        cost += RAGGED * quotable.ragged(text, cut=cut)
+        cost += RAGGED * quotable.ragged(text, cut=cut) + NUMBER * quotable.numbers(text)
         return Quote(
             row=row,
             span=span,
@@ -185,11 +191,6 @@ def _readings(
     )
 
 
-def _may_stand(text: str, claims: tuple[Claim, ...]) -> bool:
-    """Whether a span may ever be quoted: sure of what it says, all of it read, and no measurement."""
-    return _is_sure(claims) and not quotable.is_own(text) and not quotable.tells_unread(text, claims)
-
-
 def _is_sure(claims: tuple[Claim, ...]) -> bool:
     """Whether nothing in it is uncertain, and no finding both stated and denied."""
     said: dict[str, str] = {}
@@ -204,13 +205,12 @@ def _compares_unread(sentence: Sentence) -> bool:
     return sentence.compares_with_prior and not any(claim.change for claim in sentence.claims)
 
 
-def _worth_cutting(sentence: Sentence) -> bool:
+def _worth_cutting(sentence: Sentence, *, stands: bool) -> bool:
     """Whether a part may say what the whole can't; of what compares with a prior none is taken."""
     if sentence.compares_with_prior or any(claim.change for claim in sentence.claims):
         return False
     several = len({claim.finding for claim in sentence.claims}) > 1
-    whole = _may_stand(sentence.text, sentence.claims)
-    return (several or not whole or label_of(sentence.text) > 0) and can_be_cut(sentence.text)
+    return (several or not stands or label_of(sentence.text) > 0) and can_be_cut(sentence.text)
 
 
 def _implied(text: str, claims: tuple[Claim, ...]) -> Iterator[str]:

@@ -14,13 +14,16 @@ LINE = 0.25
 """Cost of a line: one that denies three findings saves two of them."""
 
 RARE = 0.3
-"""Cost of a word that hardly anybody wrote, or that is a typing slip."""
+"""Cost of a word that hardly anybody wrote."""
 
 SELDOM = 0.1
 """Cost of a sentence that hardly anybody wrote."""
 
 RAGGED = 0.05
 """Cost of each: a cut, a start in lower case, an end without a full stop, a label before the first word."""
+
+NUMBER = 0.1
+"""Cost of a number, as of a rib or a vertebra: no claim tells it, so nobody asked whether it is right."""
 
 WORD = 0.02
 """Cost of a word, in an impression alone, where short is good."""
