@@ -38,7 +38,7 @@ def test_a_line_is_sure_of_its_finding_alone(capsys):
     said = Line("Mild edema.", "t", "Mild edema.", (0, 11), ("s",), (Claim("Edema", "present"),), {}, 0.87)
     show_draft(Draft("d", "s", (said,), {}, None, "p", None, "f", "synthetic"), CORPUS)
     printed = capsys.readouterr().out
-    assert "87 % that the finding is there; side and degree not judged" in printed
+    assert "87 % that the finding is there" in printed
     assert UNVERIFIED in printed and "sure" not in printed
 
 

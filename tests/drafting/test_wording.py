@@ -1,4 +1,4 @@
-"""A confidence is worded as what it is: a probability of findings, never of a whole line."""
+"""A confidence is worded as what it is: a probability of what a line claims, in its details too."""
 
 import pytest
 
@@ -11,17 +11,25 @@ def line(confidence, *claims):
 
 
 HERE, OTHER, NOT = ("Edema", "present"), ("Fracture", "present"), ("Pneumothorax", "absent")
+LEFT, SMALL = (*HERE, "left"), (*HERE, None, None, "small")
+BASE = (*HERE, "left", "base", "small")
+GROWN = (*HERE, None, None, None, "increased")
 
 
 @pytest.mark.parametrize(
     ("claims", "words"),
     [
-        ([HERE], "87 % that the finding is there; side and degree not judged"),
-        ([HERE, HERE], "87 % that the finding is there; side and degree not judged"),
-        ([HERE, OTHER], "87 % or more that each finding is there; side and degree not judged"),
+        ([HERE], "87 % that the finding is there"),
+        ([HERE, HERE], "87 % that the finding is there"),
+        ([LEFT], "87 % that the finding is there, on that side"),
+        ([LEFT, SMALL], "87 % that the finding is there, on that side and of that degree"),
+        ([BASE], "87 % that the finding is there, on that side, in that place and of that degree"),
+        ([HERE, OTHER], "87 % or more that each finding is there"),
+        ([LEFT, OTHER], "87 % or more that each finding is there, on that side"),
+        ([GROWN], "87 % that it has changed as said"),
         ([NOT], "87 % that it is absent"),
         ([NOT, ("Edema", "absent")], "87 % or more that each finding is absent"),
-        ([HERE, NOT], "87 % or more that each finding is as said; side and degree not judged"),
+        ([HERE, NOT], "87 % or more that each finding is as said"),
     ],
 )
 def test_it_says_of_what_it_is_sure(claims, words):
