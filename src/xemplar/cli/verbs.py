@@ -19,11 +19,10 @@ from xemplar.cli.options import (
     Json,
     Out,
     one_of,
-    pairs_of,
     parts_of,
-    refuse,
 )
 from xemplar.cli.replay import replay_app
+from xemplar.cli.search import search_app
 from xemplar.cli.texts import texts_app
 
 app = typer.Typer(
@@ -58,6 +57,7 @@ app.add_typer(corpus_app, name="corpus")
 app.add_typer(model_app, name="model")
 app.add_typer(classify_app)
 app.add_typer(replay_app)
+app.add_typer(search_app)
 app.add_typer(texts_app)
 app.add_typer(benchmark_app)
 
@@ -170,39 +170,6 @@ def calibrate(
             say(f"  {name:<28} present in {count:>4}; too few, never drafted")
     unseen = [name for name, count in fitted.too_few.items() if not count]
     say(f"  never present, so never drafted: {', '.join(unseen) or 'none'}")
-
-
-@app.command()
-def search(
-    index: IndexFolder,
-    query: Annotated[str | None, typer.Argument(help="Words to look for.")] = None,
-    image: Annotated[Path | None, typer.Option(help="An image to look for instead.")] = None,
-    kind: Annotated[str, typer.Option(help="What to find: image, sentence or report.")] = "report",
-    k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
-    facet: Annotated[list[str] | None, typer.Option(help="NAME=VALUE that a study must have.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Find images, sentences or reports for words or for an image."""
-    from dataclasses import asdict, replace
-
-    from xemplar.archive import open_archive
-    from xemplar.terminal import say_json, show_hits, tell_left_out
-
-    if (query is None) == (image is None):
-        refuse("a search needs either words or --image FILE")
-    archive = open_archive(index)
-    asked = archive.load_film(image) if image is not None else query or ""
-    facets = pairs_of(facet or [], "--facet")
-    archive.check_facets(facets)
-    leave = replace(archive.retriever.leave_of(asked), facets=facets)
-    hits = archive.search(asked, k, kind=one_of(kind, ("image", "sentence", "report"), "--kind"), leave=leave)
-    left_out = archive.retriever.left_out(asked)
-    tell_left_out(left_out)
-    if as_json:
-        found = [asdict(hit) for hit in hits]
-        say_json({"archive": archive.describe(), "left_out": left_out, "hits": found})
-    else:
-        show_hits(hits, archive.corpus)
 
 
 @app.command()

@@ -107,6 +107,11 @@ class Asked:
             told.append(f"words: {' '.join(self.words)}")
         return "; ".join([*told, *self.notes]) or "nothing"
 
+    @property
+    def names_findings(self) -> bool:
+        """Whether any finding is asked for, or excluded."""
+        return bool(self.wanted or self.unwanted)
+
     def json(self) -> dict[str, Any]:
         """As JSON objects; `asked_from` reads it back."""
         return asdict(self)

@@ -79,10 +79,14 @@ class SentenceTable:
         }
         self._held = {token: np.array(rows, np.int32) for token, rows in held.items()}
 
+    def __bool__(self) -> bool:
+        """Whether any report claims anything."""
+        return bool(self._claimed)
+
     def says(self, term: Term) -> Said:
         """What each report says of a term that is wanted: the best of its sentences counts."""
         if term.finding == NORMAL:
-            raise ValueError("what is normal is no claim: ask `positive`")
+            raise ValueError("that all is normal is no claim: ask `positive`")
         code = self._codes(term, both=False)
         if term.side == ("bilateral",):
             sides = [self._stated(Term(term.finding, side=(side,))) for side in ("left", "right")]

@@ -18,11 +18,11 @@ from xemplar.errors import XemplarError
 from xemplar.index import tokens_of
 from xemplar.records import Film, Hit, Kind
 from xemplar.retrieval.answered import Evidence, evidence
-from xemplar.retrieval.asked import Asked, check_sense, read_query
-from xemplar.retrieval.by_sentences import DENIED, SentenceTable
+from xemplar.retrieval.asked import NORMAL, Asked, check_sense, read_query
+from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
 from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.retriever import Leave, Query, Retriever
-from xemplar.retrieval.worth import Weighed, Worth, shipped, weigh
+from xemplar.retrieval.worth import PARTS, Weighed, Worth, shipped, weigh
 
 Views = Film | Sequence[Film]
 """An image, or the several views of one study."""
@@ -106,7 +106,7 @@ class Finder:
                 remedy="ask for sentences with `retriever.search`",
             )
         asked = self.reading(query, facets)
-        if asked.how != "claims":
+        if asked.how != "claims" or not self.reads:
             return self._plain(asked, k, kind=kind, like=like)
         judged = self.judge(asked)
         rows, nearness = self._ordered(judged, k, kind=kind, like=like)
@@ -115,7 +115,7 @@ class Finder:
             for row, near in zip(rows, nearness, strict=True)
         )
         worth, above = self.worth, None
-        if worth.cut_off is not None:
+        if worth.cut_off is not None and judged.reading.names_findings:
             above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
         return Answer(judged.reading, found, judged.excluded, worth.cut_off, worth.precision, above)
 
@@ -131,6 +131,8 @@ class Finder:
                 continue
             self.facets.check(one, str(self.retriever.corpus.folder))
             filters.append(one)
+        if asked.how == "claims" and not self.reads:
+            notes.append("no report of this archive is read: by words and vectors")
         return replace(asked, filters=tuple(filters), notes=tuple(dict.fromkeys(notes)))
 
     def judge(self, asked: Asked) -> Judged:
@@ -145,9 +147,10 @@ class Finder:
         for one in asked.filters:
             leave_out(f"not {one}", ~self.facets.kept(one))
         for term, status in zip(asked.unwanted, weighed.unwanted, strict=True):
-            leave_out(f"states {term}", status > 2)
+            leave_out(f"states {term}", status == STATED)
         for term, status in zip(asked.wanted, weighed.wanted, strict=True):
-            leave_out(f"denies {term}", status == DENIED)
+            told = "states a finding" if term.finding == NORMAL else f"denies {term}"
+            leave_out(told, status == DENIED)
         return Judged(asked, weighed, self.worth.probability(weighed), reason, tuple(reasons))
 
     # --- what is asked once -----
@@ -155,17 +158,25 @@ class Finder:
     @cached_property
     def table(self) -> SentenceTable:
         """The index's reports by their sentences."""
-        return SentenceTable(self.retriever.corpus.sentences, self._study_ids)
+        return SentenceTable(self.retriever.corpus.sentences, self.study_ids)
+
+    @cached_property
+    def reads(self) -> bool:
+        """Whether any report of the index says anything that a reading can be held against."""
+        return "report" in self.retriever.index.items and bool(self.table)
 
     @cached_property
     def facets(self) -> Facets:
-        """What the index's reports' studies say of themselves."""
+        """What the studies behind the reports (without reports: the images) say of themselves."""
         by_id = self.retriever.corpus.by_id
-        return Facets([by_id[study_id] for study_id in self._study_ids])
+        return Facets([by_id[study_id] for study_id in self.study_ids])
 
     @cached_property
-    def _study_ids(self) -> tuple[str, ...]:
-        return tuple(study_ids[0] for study_ids in self.retriever.items("report").study_ids)
+    def study_ids(self) -> tuple[str, ...]:
+        """The study of each report, in their order; without reports those of the images."""
+        items = self.retriever.index.items
+        held = items["report"] if "report" in items else next(iter(items.values()))
+        return tuple(dict.fromkeys(study_ids[0] for study_ids in held.study_ids))
 
     def _likeness(self, text: str) -> NDArray[np.float32]:
         words, tokens = self.retriever.index.words, tokens_of([text])[0] if text else []
@@ -183,17 +194,20 @@ class Finder:
         may = judged.reason < 0
         if kind == "image":
             held = self.retriever.first_view
-            may &= np.array([study_id in held for study_id in self._study_ids])
+            may &= np.array([study_id in held for study_id in self.study_ids])
         if like is not None:
             leave = self.retriever.leave_of(like)
             by_id = self.retriever.corpus.by_id
             may &= judged.weighed.met
             rows = np.flatnonzero(may)
-            rows = rows[[not leave.drops(by_id[self._study_ids[row]]) for row in rows.tolist()]]
+            rows = rows[[not leave.drops(by_id[self.study_ids[row]]) for row in rows.tolist()]]
             near = self._near(rows, kind, like)
             order = np.argsort(-near, kind="stable")[:k]
             return rows[order].tolist(), near[order].tolist()
-        speaks = (judged.weighed.parts[:, 3] > 0) | (judged.weighed.parts[:, 7] > 0) | judged.weighed.met
+        parts = judged.weighed.parts
+        speaks = judged.weighed.met
+        for name in ("terms stated", "likeness"):
+            speaks = speaks | (parts[:, PARTS.index(name)] > 0)
         rows = np.flatnonzero(may & speaks)
         scores = judged.probability[rows]
         if len(rows) > k:
@@ -212,7 +226,7 @@ class Finder:
             return np.asarray(self.retriever.items("report").vectors[rows] @ vector, np.float32)
         views = self._views
         return np.array(
-            [max(float(one @ vector) for one in views[self._study_ids[row]]) for row in rows], np.float32
+            [max(float(one @ vector) for one in views[self.study_ids[row]]) for row in rows], np.float32
         )
 
     @cached_property
@@ -225,15 +239,15 @@ class Finder:
     # --- answers -----
 
     def _found(self, judged: Judged, row: int, near: float, *, kind: Kind, like: Views | None) -> Found:
-        study = self.retriever.corpus.by_id[self._study_ids[row]]
-        chance = float(judged.probability[row])
-        scores = {"vectors": near, "words": float(judged.weighed.parts[row, 7]), "probability": chance}
+        study = self.retriever.corpus.by_id[self.study_ids[row]]
+        chance = float(judged.probability[row]) if judged.reading.names_findings else None
+        scores = {"vectors": near, "words": float(judged.weighed.parts[row, PARTS.index("likeness")])}
         items = self.retriever.items(kind)
         place = row if kind == "report" else self.retriever.first_view[study.study_id]
         hit = Hit(
             kind,
             items.ids[place],
-            near if like is not None else chance,
+            near if like is not None or chance is None else chance,
             (study.study_id,),
             text=study.text or None,
             view_id=items.ids[place] if kind == "image" else None,
@@ -243,16 +257,13 @@ class Finder:
 
     def _plain(self, asked: Asked, k: int, *, kind: Kind, like: Views | None) -> Answer:
         """By words and vectors, as nothing was read that claims could answer."""
-        kept = (
-            np.logical_and.reduce([self.facets.kept(one) for one in asked.filters]) if asked.filters else None
-        )
-        out = frozenset[str]()
-        if kept is not None:
-            out = frozenset(
-                study_id for study_id, keep in zip(self._study_ids, kept, strict=True) if not keep
-            )
+        everyone, out = self.retriever.corpus.studies if asked.filters else (), frozenset[str]()
+        if asked.filters:
+            facets = Facets(everyone)
+            kept = np.logical_and.reduce([facets.kept(one) for one in asked.filters])
+            out = frozenset(one.study_id for one, keep in zip(everyone, kept, strict=True) if not keep)
         excluded = {"not " + " and ".join(map(str, asked.filters)): len(out)} if out else {}
-        query: Any = asked.text if asked.how == "report" else " ".join(asked.words) or asked.text
+        query: Any = " ".join(asked.words) if asked.how == "words" and asked.words else asked.text
         if like is not None:
             raise XemplarError(
                 "an image with a text that names no known finding",

@@ -1,0 +1,136 @@
+"""The verb that finds images, sentences or reports: for words that are read, for an image, or for both."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xemplar.cli.options import IndexFolder, Json, one_of, pairs_of, refuse
+
+if TYPE_CHECKING:
+    from xemplar.archive import Archive
+    from xemplar.records import Film, Kind
+    from xemplar.retrieval import Answer, Asked
+
+search_app = typer.Typer(rich_markup_mode=None)
+
+Query = Annotated[str | None, typer.Argument(help='What to look for: "left effusion without pneumothorax".')]
+Facet = Annotated[list[str] | None, typer.Option(help="NAME=VALUE that a study must have.")]
+Reading = Annotated[Path | None, typer.Option(help="A reading as JSON, in the place of the query's own.")]
+
+
+@search_app.command()
+def search(
+    index: IndexFolder,
+    query: Query = None,
+    image: Annotated[Path | None, typer.Option(help="An image to look for, or one to be like.")] = None,
+    kind: Annotated[str, typer.Option(help="What to find: image, sentence or report.")] = "report",
+    k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
+    facet: Facet = None,
+    reading: Reading = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Don't read the query: by likeness alone.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Find images, sentences or reports for words, for an image, or for an image that words filter.
+
+    Words are read: what is to be there, what isn't, facets; --plain or --reading override that.
+    """
+    from xemplar.archive import open_archive
+
+    asked = reading_of(query, reading)
+    if asked is None and image is None:
+        refuse("a search needs either words or --image FILE")
+    chosen = one_of(kind, ("image", "sentence", "report"), "--kind")
+    archive = open_archive(index)
+    film = None if image is None else archive.load_film(image)
+    facets = pairs_of(facet or [], "--facet")
+    if asked is None or plain or chosen == "sentence":
+        if asked is not None and (film is not None or not isinstance(asked, str)):
+            refuse("words with an image, and a --reading, are for reports or images, and not for --plain")
+        _plainly(archive, film if asked is None else str(asked), facets, kind=chosen, k=k, as_json=as_json)
+        return
+    answer = archive.finder.find(asked, k, kind=chosen, like=film, facets=facets)
+    _tell(archive, answer, film, as_json=as_json)
+
+
+def reading_of(query: str | None, reading: Path | None) -> str | Asked | None:
+    """The words, or a reading from a file: one that was written down, or what `search --json` printed."""
+    if reading is None:
+        return query
+    from xemplar.retrieval import asked_from
+
+    if query is not None:
+        refuse("a query and a --reading; wanted one of them")
+    try:
+        told = json.loads(reading.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        refuse(f"{reading}: no reading in it ({type(error).__name__})")
+    return asked_from(told.get("reading", told) if isinstance(told, dict) else {})
+
+
+def _plainly(
+    archive: Archive, query: str | Film | None, facets: dict[str, str], *, kind: Kind, k: int, as_json: bool
+) -> None:
+    from xemplar.terminal import say_json, show_hits, tell_left_out
+
+    asked = query or ""
+    archive.check_facets(facets)
+    leave = replace(archive.retriever.leave_of(asked), facets=facets)
+    hits = archive.search(asked, k, kind=kind, leave=leave)
+    left_out = archive.retriever.left_out(asked)
+    tell_left_out(left_out)
+    if as_json:
+        found = [asdict(hit) for hit in hits]
+        say_json({"archive": archive.describe(), "reading": None, "left_out": left_out, "hits": found})
+    else:
+        show_hits(hits, archive.corpus)
+
+
+def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool) -> None:
+    from xemplar.terminal import say_json, tell_left_out
+
+    left_out = () if film is None else archive.retriever.left_out(film)
+    tell_left_out(left_out)
+    if not as_json:
+        _show(archive, answer)
+        return
+    told = asdict(answer)
+    hits = [
+        {**asdict(one.hit), "probability": one.probability, "why": told_one["why"]}
+        for one, told_one in zip(answer.found, told["found"], strict=True)
+    ]
+    say_json(
+        {
+            "archive": archive.describe(),
+            **{name: told[name] for name in ("reading", "excluded", "cut_off", "precision", "above")},
+            "left_out": left_out,
+            "hits": hits,
+        }
+    )
+
+
+def _show(archive: Archive, answer: Answer) -> None:
+    from xemplar.terminal import say
+
+    say(f"[{archive.corpus.title}]")
+    say(f"read as: {answer.reading}")
+    if answer.above is not None:
+        held = f"at {answer.cut_off:.2f} and above {answer.precision:.0%} were right where that was measured"
+        say(f"{answer.above} report{'' if answer.above == 1 else 's'} {held}")
+    for why, count in answer.excluded.items():
+        say(f"  left out: {count} that {'are ' if why.startswith('not ') else ''}{why}")
+    for rank, one in enumerate(answer.found, start=1):
+        chance = "" if one.probability is None else f"probably relevant {one.probability:.2f}, "
+        views = archive.corpus.by_id[one.hit.study_ids[0]].views
+        path = next((v.path for v in views if v.path and one.hit.view_id in (None, v.view_id)), None) or ""
+        say(f"{rank:>3}. {chance}study {one.hit.study_ids[0]}  {path}".rstrip())
+        for each in one.why:
+            said = f"{each.asked}: {each.says}{'' if each.text is None else f', {each.text!r}'}"
+            say(textwrap.indent(textwrap.fill(" ".join(said.split()), 96, subsequent_indent="  "), "       "))
+        if not one.why and one.hit.text:
+            say(textwrap.indent(textwrap.fill(" ".join(one.hit.text.split()), 96), "       "))
