@@ -148,6 +148,28 @@ def test_a_draft_of_another_version_is_refused(tmp_path):
         read_draft(tmp_path / "d.json")
 
 
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"lines": [{"text": "x"}]}, r"lines\.0\.sentence_id"),
+        ({"record": {}}, r"record\.films"),
+        ({"abstained": None}, "abstained"),
+    ],
+)
+def test_a_draft_file_with_something_missing_is_refused(tmp_path, told, change, place):
+    (tmp_path / "d.json").write_text(json.dumps({**told, **change}))
+    with pytest.raises(MismatchError, match=rf"d\.json: a draft file with a bad {place}"):
+        read_draft(tmp_path / "d.json")
+
+
+@pytest.mark.parametrize("count", [0, "two", 10**9])
+def test_a_thread_count_that_is_none_is_refused(tmp_path, told, count):
+    told["record"]["machine"]["threads"]["torch"] = count
+    (tmp_path / "d.json").write_text(json.dumps(told))
+    with pytest.raises(MismatchError, match=r"record\.machine\.threads\.torch"):
+        read_draft(tmp_path / "d.json")
+
+
 def test_a_draft_that_is_not_there_is_named(tmp_path):
     with pytest.raises(XemplarError, match=r"gone\.json: no such file"):
         read_draft(tmp_path / "gone.json")

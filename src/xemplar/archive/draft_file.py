@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import BaseModel, Field, ValidationError
 
 from xemplar import __version__
 from xemplar.archive.facade import Archive
@@ -29,6 +31,36 @@ _LIBRARIES = (
     "torch", "transformers", "tokenizers", "numpy", "faiss-cpu", "bm25s", "scikit-learn", "pyarrow",
     "opencv-python-headless", "pillow", "pydicom",
 )  # fmt: skip
+
+
+class _ShownFilm(BaseModel):
+    path: str
+    sha256: str
+
+
+class _Machine(BaseModel):
+    threads: dict[str, Annotated[int, Field(ge=1, le=4096)]]
+
+
+class _Record(BaseModel):
+    films: Annotated[list[_ShownFilm], Field(min_length=1)]
+    prior: list[_ShownFilm]
+    folders: dict[str, str | None]
+    machine: _Machine
+
+
+class _QuotedLine(BaseModel):
+    text: str
+    sentence_id: str
+    span: tuple[int, int]
+
+
+class _Told(BaseModel):
+    """The keys of a draft's file that a replay goes by."""
+
+    lines: list[_QuotedLine]
+    abstained: dict[str, str]
+    record: _Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +151,11 @@ def read_draft(path: Path) -> Json:
             f"draft file of version {told.get('version')}", wanted=f"version {VERSION}", where=str(path),
             remedy="replay it with the program that made it",
         )  # fmt: skip
+    try:
+        _Told.model_validate(told)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise MismatchError(f"a draft file with a bad {place}", where=str(path)) from None
     return told
 
 

@@ -166,8 +166,8 @@ def _line(one: Json | None, other: Json | None) -> list[Difference]:
         there = one or other
         assert there is not None
         return [Difference("said", _place(there), one and one["text"], other and other["text"])]
-    names = [name for name in _OF_A_LINE if one[name] != other[name]]
-    return [Difference(name, _place(one), one[name], other[name]) for name in names]
+    names = [name for name in _OF_A_LINE if one.get(name) != other.get(name)]
+    return [Difference(name, _place(one), one.get(name), other.get(name)) for name in names]
 
 
 def _place(line: Json) -> str:
