@@ -109,11 +109,17 @@ def score_drafts(drafted: Drafted, archive: Archive, *, vectors: Vectors, resamp
     }
 
 
-def score_trust(drafted: Drafted, archive: Archive, *, resampling: Resampling) -> Json:
-    """What is wrong in the drafts, how that falls with confidence, and what came of the promise."""
+def score_trust(drafted: Drafted, archive: Archive, *, vectors: Vectors, resampling: Resampling) -> Json:
+    """What is wrong in the drafts, how that falls with confidence, and what came of the promise.
+
+    `vectors` (studies, dim) are ours of the films.
+    """
     trust, drafts, truths = drafted.trust, drafted.drafts, drafted.trust.truths
-    promise = None if archive.calibration is None else getattr(archive.calibration, "promise", None)
+    promise = getattr(archive.calibration, "promise", None)
     recalls = mean_recalls(trust, drafted.findings, resampling)
+    drift = None
+    if getattr(archive.calibration, "seen", None) is not None:
+        drift = archive.drift_of([archive.films_of(study) for study in drafted.studies], vectors=vectors)
     return {
         "truth": _judged_by(drafted.studies),
         "scores": trust_scores(trust, resampling),
@@ -122,7 +128,7 @@ def score_trust(drafted: Drafted, archive: Archive, *, resampling: Resampling) -
         "lines": risk_coverage(lines_said(drafts, truths), resampling),
         "findings": risk_coverage(findings_said(drafts, truths), resampling),
         "promise": held_promise(promise, drafts, truths, resampling=resampling),
-        "drift": _drift(archive, drafted.studies),
+        "drift": None if drift is None else {**asdict(drift), "sentence": drift.sentence},
     }
 
 
@@ -130,13 +136,6 @@ def _judged_by(studies: Sequence[Study]) -> str:
     if not all(study.labels for study in studies):
         return READ
     return DRAWN if all(study.domain == "synthetic" for study in studies) else LABELLED
-
-
-def _drift(archive: Archive, studies: Sequence[Study]) -> Json | None:
-    """Whether the films are like those calibrated on; None where that can't be asked."""
-    asked = getattr(archive, "drift_of", None)
-    found = None if asked is None else asked(studies)
-    return None if found is None else {**asdict(found), "sentence": found.sentence}
 
 
 def _features(archive: Archive, study: Study, vector: Vectors) -> NDArray[np.float32]:

@@ -95,7 +95,7 @@ def evaluate(
         "linear_floor_strength": floor.strength,
         "retrieval": retrieval,
         "drafts": score_drafts(drafted, archive, vectors=vectors, resampling=resampling) if drafted else None,
-        "trust": score_trust(drafted, archive, resampling=resampling) if drafted else None,
+        "trust": score_trust(drafted, archive, vectors=vectors, resampling=resampling) if drafted else None,
         "words": in_short(words),
         **_lines(drafts),
     }
