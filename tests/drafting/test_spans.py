@@ -94,6 +94,9 @@ def test_longer_parts_come_first():
         ("Cardiomegaly, with a small left pleural effusion.", "Cardiomegaly"),
         ("Mild edema; no pneumothorax.", "no pneumothorax."),
         ("The heart is enlarged, but there is no pleural effusion.", "there is no pleural effusion."),
+        ("Left pleural effusion with adjacent atelectasis.", "Left pleural effusion"),
+        ("Lungs: No edema.", "No edema."),
+        ("2. Left effusion.", "Left effusion."),
     ],
 )
 def test_a_clause_that_says_the_same_alone_is_offered(text, part):
@@ -106,6 +109,9 @@ def test_a_clause_that_says_the_same_alone_is_offered(text, part):
         ("No pleural effusion, pneumothorax, or consolidation.", "pneumothorax"),
         ("No pleural effusion and pneumothorax.", "pneumothorax."),
         ("Possible edema, or pneumonia.", "or pneumonia."),
+        ("No focal consolidation, edema, or pneumothorax.", "No focal consolidation, edema"),
+        ("Left pleural effusion with adjacent atelectasis.", "adjacent atelectasis."),
+        ("Pneumothorax: none.", "none."),
     ],
 )
 def test_a_part_that_would_say_something_else_alone_is_not(text, part):

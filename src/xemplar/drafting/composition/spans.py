@@ -18,8 +18,13 @@ Span = tuple[int, int]
 _CUTS = re.compile(r"(?:[;,]\s+|\s+)(?:and|but|with|without)\s+|[;,]\s+")
 _JOINS = re.compile(r"\b(?:and|or|nor)\b")
 _JOINED = re.compile(r"\b(?:and|but|with|without|or|nor|no|is|are|was|were|there)\b", re.IGNORECASE)
-_LABEL = re.compile(r"\A(?:[A-Z][A-Za-z]*(?:[ /][A-Za-z]+){0,3}:\s+)+")
-"""What a part of a report is headed with, where it stands in the sentence: "Heart: ..."."""
+_LABEL = re.compile(r"\A(?:(?:[A-Z][A-Za-z]*(?:[ /][A-Za-z]+){0,3}:|\d{1,2}[.)])\s+)+")
+"""What a part of a report is headed with, where it stands in the sentence: "Heart: ...", "2. ..."."""
+_BESIDE = re.compile(
+    r"\b(?:adjacent|adjoining|associated|accompanying|overlying|underlying|resultant|concomitant)\b",
+    re.IGNORECASE,
+)
+"""Told of something that the sentence names: a part that lacks it leans on what isn't there."""
 
 
 def spans(sentence: Sentence) -> tuple[tuple[Span, tuple[Claim, ...]], ...]:
@@ -46,6 +51,8 @@ def _spans(text: str, whole: tuple[Claim, ...]) -> tuple[tuple[Span, tuple[Claim
         inside = [claim for claim in whole if start <= claim.span[0] and claim.span[1] <= end]
         crossing = [c for c in whole if c not in inside and c.span[0] < end and c.span[1] > start]
         if not inside or crossing or _leaves_a_list_open(text, start, end):
+            continue
+        if _BESIDE.search(text, start, end) and start > label_of(text):
             continue
         again = read_claims(text[start:end])
         if {c.meaning for c in again} == {c.meaning for c in inside}:
