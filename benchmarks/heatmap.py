@@ -176,8 +176,7 @@ def ways(model: Path, matcher: Path | None):
         assert isinstance(judged, TorchMatcher)
         torch.manual_seed(SEED)
         fresh = TorchMatcher(MatcherNet(judged.net.config), judged.tokenizer, judged.manifest)
-        yield "matcher, hiding", ByHiding(matching(judged)), ByHiding(matching(fresh)), matching(judged)
-        yield "matcher, attention", ByAttention(judged), ByAttention(fresh), matching(judged)
+        yield "attention", ByAttention(judged), ByAttention(fresh), matching(judged)
 
 
 def main() -> None:

@@ -27,16 +27,17 @@ MATCHER = "matcher"
 def heatmaps_of(archive: Archive, films: Sequence[Film], line: Line) -> list[NDArray[np.float32]]:
     """For each film a map (h, w) of its preview's pixels, in 0..1, the largest value of them all 1.
 
-    Of the line's own words: what a matcher's score loses where one chose the line, else the cosine, when a
-    part of the film is hidden. It says what moved the model, not where a finding is: on drawn films two
-    thirds of it lay on the finding's side, where half would by chance, and of a matcher less
-    (docs/heatmap.md).
+    Of the line's own words: by the matcher's attention where a matcher's score chose the line, else what
+    the cosine loses when a part of the film is hidden. It says what moved the model, not where a finding
+    is: on drawn films two thirds of it lay on the finding's side, where half would by chance, and of a
+    matcher's hardly more than half (docs/heatmap.md).
     Raises XemplarError for a model of which no map is known.
     """
-    from xemplar.models.heatmap import explainer_of  # torch is loaded only once a map is wanted
+    from xemplar.models.heatmap import Way, explainer_of  # torch is loaded only once a map is wanted
 
     matcher = archive.stages.matcher if MATCHER in line.scores else None
-    return explainer_of(archive.encoder, matcher).explain([film.image for film in films], line.text)
+    way: Way = "hiding" if matcher is None else "gradient"
+    return explainer_of(archive.encoder, matcher, way=way).explain([film.image for film in films], line.text)
 
 
 def write_heatmaps(archive: Archive, films: Sequence[Film], draft: Draft, *, folder: Path) -> list[Path]:
