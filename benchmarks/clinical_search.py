@@ -45,7 +45,7 @@ KINDS = ("plain", "negated", "compound")
 OURS, BM25, LSA, TFIDF = "query read", "BM25", "vectors alone (LSA)", "TF-IDF cosine"
 MEASURES = ("precision@20", "recall@R", "recall@100")
 PRECISION, CONFIDENCE, FEWEST = 0.9, 0.9, 50
-DENIED_AT_LEAST = 0.1
+DENIED_AT_LEAST = 0.5
 """A plain denial is to rank above silence, though the labels, which know no silence, hardly tell."""
 REPLICATES, LARGE, BAR_MS = 1000, 100_000, 100
 

@@ -1,4 +1,4 @@
-"""The sixty frozen queries: unchanged since they were written, and what they ask of the labels is well said."""
+"""The sixty frozen queries: unchanged since they were written."""
 
 import hashlib
 import tomllib

@@ -123,7 +123,7 @@ def _show(archive: Archive, answer: Answer) -> None:
         held = f"at {answer.cut_off:.2f} and above {answer.precision:.0%} were right where that was measured"
         say(f"{answer.above} report{'' if answer.above == 1 else 's'} {held}")
     for why, count in answer.excluded.items():
-        say(f"  left out: {count} that {'are ' if why.startswith('not ') else ''}{why}")
+        say(f"  left out, {why}: {count}")
     for rank, one in enumerate(answer.found, start=1):
         chance = "" if one.probability is None else f"probably relevant {one.probability:.2f}, "
         views = archive.corpus.by_id[one.hit.study_ids[0]].views

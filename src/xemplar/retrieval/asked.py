@@ -27,6 +27,9 @@ LONGEST = 20_000
 A_REPORT = 400
 """Characters from which a query of several sentences is taken for a report, to be answered by its like."""
 
+A_SENTENCE = 1000
+"""Characters of a sentence beyond which it is none, and isn't read: its words alone are searched for."""
+
 NORMAL = "No Finding"
 """What is asked for by "normal chest": a report that states no finding."""
 
@@ -140,9 +143,12 @@ def read_query(text: str) -> Asked:
         raise XemplarError("an empty query", wanted="words or an image")
     if len(text) > LONGEST:
         raise XemplarError(f"a query of {len(text):,} characters", wanted=f"at most {LONGEST:,}")
-    if len(text) > A_REPORT and len(split_sentences(text)) > 1:
+    if len(text) > A_REPORT and len(split_sentences(text)) > 1 and _longest(text) <= A_SENTENCE:
         note = "read as a report, and answered by its like"
         return Asked(text, ranked=text, how="report", notes=(note,))
+    if len(text) > A_SENTENCE and _longest(text) > A_SENTENCE:
+        every, note = tuple(_words(text)), "too long to be read: by its words alone"
+        return Asked(text, words=every, ranked=" ".join(every), how="words", notes=(note,))
     filters = filters_in(text)
     bare = _blanked(text, [part.span for part in filters])
     told = tuple(dict.fromkeys(part.filter for part in filters))
@@ -165,6 +171,10 @@ def check_sense(asked: Asked) -> None:
                     f"the query wants {want} and excludes {other}: no report can do both",
                     wanted="one or the other, or another side, place or degree",
                 )
+
+
+def _longest(text: str) -> int:
+    return max((end - start for start, end in split_sentences(text)), default=0)
 
 
 def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:

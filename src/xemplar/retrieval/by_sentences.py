@@ -99,11 +99,11 @@ class SentenceTable:
 
         Stated only with all its details; what is stated without a word on them is doubted.
         """
-        asked = sum(bool(getattr(term, kind)) for kind in DETAILS)
+        asked = [kind for kind in DETAILS if getattr(term, kind)]
         worst = np.full(self.count, UNSAID, np.int8)
         for key, rows in self._claimed.get(term.finding, ()):
-            presence, points = str(key[0]), [_points(term, kind, key) for kind in DETAILS]
-            if asked and _DIFFERS in points:
+            presence, points = str(key[0]), [_points(term, kind, key) for kind in asked]
+            if _DIFFERS in points:
                 continue
             unsure = presence == "uncertain" or (presence == "present" and _SILENT in points)
             status = DENIED if presence == "absent" else DOUBTED if unsure else STATED

@@ -18,10 +18,10 @@ from xemplar.errors import XemplarError
 from xemplar.index import tokens_of
 from xemplar.records import Film, Hit, Kind
 from xemplar.retrieval.answered import Evidence, evidence
-from xemplar.retrieval.asked import NORMAL, Asked, check_sense, read_query
+from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
 from xemplar.retrieval.filters import Facets, Filter, named
-from xemplar.retrieval.retriever import Leave, Query, Retriever
+from xemplar.retrieval.retriever import STAGES, Leave, Query, Retriever
 from xemplar.retrieval.worth import PARTS, Weighed, Worth, shipped, weigh
 
 Views = Film | Sequence[Film]
@@ -270,7 +270,8 @@ class Finder:
                 wanted='a finding to filter by, such as "without effusion"',
                 remedy="ask with the image alone",
             )
-        stages = ("words",) if asked.language != "en" else ("vectors", "words", "claims")
+        alone = asked.language != "en" or (asked.how == "words" and len(asked.text) > A_SENTENCE)
+        stages = ("words",) if alone else STAGES
         hits = self.retriever.search(query, kind, k, leave=Leave(others=out), stages=stages)
         by_id = self.retriever.corpus.by_id
         found = (Found(hit, None, evidence(by_id[hit.study_ids[0]], asked)) for hit in hits)
