@@ -447,7 +447,7 @@ def promised(systems: dict) -> list[str]:
     ]
     told = [f"{one['promise']}" for one in systems.values() if one["promise"]]
     head = ["policy", "risk", "promised, at most", "measured", ""]
-    return [*(told[:1] or ["No draft was promised anything."]), "", *table(head, rows)]
+    return [told[0], "", *table(head, rows)] if told and rows else ["No draft was promised anything."]
 
 
 def measure_row(name: str, systems: dict) -> list[str]:
