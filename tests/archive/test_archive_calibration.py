@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from drawn_archive import Stub, ingested
-from xemplar.archive import Archive, calibrate, open_archive
+from xemplar.archive import Archive, asked_for, calibrate, open_archive
 from xemplar.archive import calibrating as module
 from xemplar.contracts import Arrival, Drawable, Stages
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
-from xemplar.drafting import open_calibration, truth_of
+from xemplar.drafting import fit, open_calibration, truth_of
+from xemplar.drafting.drift import FEWEST, seen_of
+from xemplar.drafting.policies.evidence import TOO_LONG
+from xemplar.drafting.promise import Asked, Promise
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.images import PreviewSpec
 from xemplar.index import build_index, fitted_to
@@ -22,7 +25,7 @@ from xemplar.sources import phantom
 
 def test_calibrate_fits_this_index_and_is_found_again(bare, tmp_path, monkeypatch):
     monkeypatch.setattr(fits, "WANTED", 1)
-    made = calibrate(bare, tmp_path / "c")
+    made = calibrate(bare, tmp_path / "c", promise=None)
     assert open_calibration(tmp_path / "c", index=fitted_to(bare.index)) == made
     again = Archive(bare.corpus, bare.encoder, bare.index, calibration=made)
     assert again.draft(again.films_of(bare.corpus.part("test")[0])).gate is None
@@ -31,7 +34,7 @@ def test_calibrate_fits_this_index_and_is_found_again(bare, tmp_path, monkeypatc
 def test_a_calibration_names_its_domain_and_patients(bare, tmp_path, monkeypatch):
     monkeypatch.setattr(fits, "WANTED", 1)
     studies = [study for study in bare.corpus.part("val") if study.views]
-    title = calibrate(bare, tmp_path / "c").title
+    title = calibrate(bare, tmp_path / "c", promise=None).title
     assert title == describe_part("synthetic", studies)
     assert title.startswith(f"synthetic, {len({s.patient_id for s in studies})} patients")
 
@@ -39,11 +42,16 @@ def test_a_calibration_names_its_domain_and_patients(bare, tmp_path, monkeypatch
 def test_calibrate_hears_what_a_loop_would_hear(bare, tmp_path, monkeypatch):
     """Features and truths of the validation part alone, each study by itself."""
     heard = {}
-    monkeypatch.setattr(module.drafting, "fit", lambda f, s, **_: heard.update(features=f, studies=s))
-    monkeypatch.setattr(module.drafting, "save_calibration", lambda *_: {})
-    calibrate(bare, tmp_path / "c")
+
+    def hear(features, truths, **rest):
+        heard.update(features=features, truths=truths)
+        return fit(features, truths, **rest)
+
+    monkeypatch.setattr(fits, "WANTED", 1)
+    monkeypatch.setattr(module.drafting, "fit", hear)
+    calibrate(bare, tmp_path / "c", promise=None)
     wanted = [study for study in bare.corpus.part("val") if study.views]
-    assert heard["studies"] == [truth_of(study) for study in wanted]
+    assert heard["truths"] == [truth_of(study) for study in wanted]
     for row, study in enumerate(wanted):
         films = bare.films_of(study)
         vector = bare.retriever.vectors_of([films])
@@ -77,7 +85,7 @@ def test_calibrate_leaves_out_a_planted_copy_and_counts_it(tmp_path, monkeypatch
     corpus = Corpus.open(tmp_path / "corpus")
     monkeypatch.setattr(fits, "WANTED", 1)
     archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "index"))
-    calibration = calibrate(archive, tmp_path / "c")
+    calibration = calibrate(archive, tmp_path / "c", promise=None)
     assert (calibration.studies, calibration.near_duplicates) == (3, 1)
     assert calibration.title == describe_part("synthetic", corpus.part("val")[:3])
 
@@ -97,7 +105,7 @@ def test_calibrate_refuses_a_corpus_without_validation_studies(tmp_path):
     corpus = ingested(tmp_path, domain="synthetic")
     archive = Archive(corpus, Stub(), build_index(corpus, Stub(), tmp_path / "index"))
     with pytest.raises(XemplarError, match="no validation study"):
-        calibrate(archive, tmp_path / "c")
+        calibrate(archive, tmp_path / "c", promise=None)
 
 
 # --- opened with one -----
@@ -158,3 +166,93 @@ def test_unless_none_is_wanted(opened, drawn, tmp_path):
 def test_an_index_that_doesnt_name_its_corpus_asks_for_it(index_folder):
     with pytest.raises(XemplarError, match="does not say where its corpus lies; name it: --corpus"):
         open_archive(index_folder, model="anywhere")
+
+
+# --- promised -----
+
+
+def test_where_half_of_the_patients_are_too_few_nothing_is_promised_and_nothing_drafted(
+    bare, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fits, "WANTED", 1)
+    monkeypatch.setattr(module, "half_of", lambda key: "promise")
+    made = calibrate(bare, tmp_path / "c")
+    assert "too few to fit on" in made.promise.why
+    again = Archive(
+        bare.corpus,
+        bare.encoder,
+        bare.index,
+        calibration=open_calibration(tmp_path / "c", index=fitted_to(bare.index), names=made.features),
+    )
+    again.evidence.further = bare.evidence.further
+    draft = again.draft(again.films_of(bare.corpus.part("test")[0]))
+    assert draft.lines == () and draft.promise.startswith("Not promised: at most 10% of lines wrong")
+    assert {why for name, why in draft.abstained.items() if name in made.findings} == {
+        f"not promised: {made.promise.why}"
+    }
+
+
+@pytest.mark.parametrize("given", [(0.0, 0.05, 0.9), (0.1, 1.0, 0.9), (0.1, 0.05, 2.0)])
+def test_a_risk_that_is_none_is_refused(given):
+    with pytest.raises(XemplarError, match="wanted a share between 0 and 1"):
+        asked_for(*given)
+
+
+def test_a_promise_that_is_kept_stands_in_every_draft(drawn, queries):
+    promise = Promise(asked=Asked(), patients=90, studies=90, state_at=0.3, deny_at=0.2, lines=2)
+    kept = Archive(
+        drawn.corpus,
+        drawn.encoder,
+        drawn.index,
+        calibration=drawn.calibration.model_copy(update={"promise": promise}),
+    )
+    drafts = kept.draft_many(queries)
+    assert {draft.promise for draft in drafts} == {promise.sentence}
+    assert max(len(draft.lines) for draft in drafts) == 2
+    assert TOO_LONG in {why for draft in drafts for why in draft.abstained.values()}
+
+
+def test_a_film_far_from_all_is_told_so(drawn, queries):
+    far = drawn.calibration.model_copy(update={"nearest": 1.01})
+    draft = Archive(drawn.corpus, drawn.encoder, drawn.index, calibration=far).draft(queries[0])
+    assert draft.lines == () and "no near neighbours: cosine 0." in draft.abstained["Cardiomegaly"]
+
+
+# --- a prior -----
+
+
+def test_a_prior_of_the_same_patient_is_another_draft(drawn, queries):
+    one = drawn.draft(queries[0], prior=queries[0])
+    assert one.draft_id != drawn.draft(queries[0]).draft_id
+
+
+def test_a_prior_of_another_patient_is_refused(drawn, queries):
+    other = next(q for q in queries if q[0].patient_id != queries[0][0].patient_id)
+    with pytest.raises(XemplarError, match="the prior is another patient's"):
+        drawn.draft(queries[0], prior=other)
+
+
+def test_priors_are_one_for_each_study(drawn, queries):
+    with pytest.raises(XemplarError, match="1 priors for 2 studies"):
+        drawn.draft_many(queries[:2], priors=[None])
+
+
+# --- drift -----
+
+
+def test_without_a_promise_there_is_nothing_to_move_away_from(drawn, queries):
+    with pytest.raises(XemplarError, match="nothing is promised"):
+        drawn.drift_of(queries)
+
+
+def test_films_that_have_moved_are_told(drawn, queries):
+    seen = seen_of({"nearest cosine": np.linspace(-1, -0.5, 50)})
+    moved = Archive(
+        drawn.corpus,
+        drawn.encoder,
+        drawn.index,
+        calibration=drawn.calibration.model_copy(update={"seen": seen}),
+    )
+    found = moved.drift_of(queries)
+    assert found.films <= len(queries)
+    assert found.warns == (found.films >= FEWEST)

@@ -13,7 +13,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classify")
     corpus = corpus_of(folder)
     archive = Archive(corpus, Seeing(), build_index(corpus, Seeing(), folder / "index"))
-    calibrate(archive, folder / "calibration")
+    calibrate(archive, folder / "calibration", promise=None)
     return archive
 
 

@@ -255,7 +255,7 @@ def test_a_fit_that_cant_be_leaves_no_older_one(made, tmp_path, monkeypatch):
     monkeypatch.setattr("xemplar.classify.plain.LEAST", 10**6)
     monkeypatch.setattr("xemplar.classify.combination.WANTED", 10**6)
     archive = Archive(made.corpus, Seeing(), made.index)
-    calibrate(archive, tmp_path / "c")
+    calibrate(archive, tmp_path / "c", promise=None)
     assert not (tmp_path / "c" / "classifier.json").exists()
     assert archive.classifier is None and "none of 13 findings" in str(archive.unclassified)
 

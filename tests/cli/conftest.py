@@ -31,7 +31,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     xemplar("train", folder / "corpus", "--recipe", folder / "test.toml", "--out", folder / "model")
     xemplar("index", folder / "corpus", "--model", folder / "model", "--out", folder / "index")
-    xemplar("calibrate", folder / "index")
+    xemplar("calibrate", folder / "index", "--no-promise")
     return folder
 
 

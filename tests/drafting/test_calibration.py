@@ -15,8 +15,10 @@ from xemplar.drafting.calibration import (
     fit,
     open_calibration,
     save_calibration,
-    truth_of,
 )
+from xemplar.drafting.drift import seen_of
+from xemplar.drafting.promise import Asked, Promise
+from xemplar.drafting.truth import truth_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.index import FittedTo
@@ -146,16 +148,47 @@ def by_hand(**changes):
 
 @pytest.mark.parametrize(
     ("probability", "decision"),
-    [(1.0, "state"), (0.6, "state"), (0.59, "abstain"), (0.11, "abstain"), (0.1, "deny"), (0.0, "deny")],
+    [(1.0, "state"), (0.6, "state"), (0.59, None), (0.11, None), (0.1, "deny"), (0.0, "deny")],
 )
 def test_a_decision_by_the_thresholds(probability, decision):
-    assert by_hand().decide("Edema", probability)[0] == decision
+    limits = by_hand().limits
+    assert limits.may_state(probability) is (decision == "state")
+    assert limits.may_deny("Edema", probability) is (decision == "deny")
+    assert (by_hand().undecided("Edema", probability) is None) is (decision is not None)
+
+
+def test_a_finding_without_a_threshold_is_never_denied():
+    assert not by_hand().limits.may_deny("Fracture", 0.0)
 
 
 def test_an_undecided_one_says_how_undecided():
-    assert by_hand().decide("Edema", 0.3)[1] == (
-        "evidence undecided: p = 0.30, stated from 0.60, denied up to 0.10"
-    )
+    assert by_hand().undecided("Edema", 0.55) == "evidence split 55 : 45, stated from 60% on"
+
+
+def kept(**limits):
+    return Promise(asked=Asked(), patients=80, studies=90, **limits)
+
+
+def test_what_is_promised_takes_the_thresholds_place():
+    limits = by_hand(promise=kept(state_at=0.7, deny_at=0.05)).limits
+    assert (limits.state_at, limits.deny_at) == (0.7, 0.05)
+
+
+def test_where_nothing_can_be_promised_there_are_no_limits():
+    assert by_hand(promise=kept(why="too few")).limits is None
+
+
+def test_a_promise_is_kept_in_the_folder(tmp_path):
+    seen = seen_of({"lines": [1, 2, 3]})
+    made = by_hand(promise=kept(state_at=0.7, deny_at=0.05, lines=6), nearest=0.4, seen=seen)
+    save_calibration(tmp_path / "c", made)
+    assert open_calibration(tmp_path / "c", index=INDEX) == made
+
+
+def test_without_a_promise_none_is_written_down(tmp_path):
+    save_calibration(tmp_path / "c", by_hand())
+    told = json.loads((tmp_path / "c" / "calibration.json").read_text())
+    assert not {"promise", "details", "nearest", "seen"} & told.keys()
 
 
 @pytest.mark.parametrize(
@@ -169,8 +202,7 @@ def test_an_undecided_one_says_how_undecided():
 )
 def test_a_finding_of_too_few_studies_is_never_drafted_and_says_why(finding, reason):
     assert WANTED == 8
-    for probability in (0.0, 0.5, 1.0):
-        assert by_hand().decide(finding, probability) == ("abstain", reason)
+    assert by_hand().outside[finding] == f"outside what the archive shows: {reason}"
 
 
 @pytest.mark.parametrize(("having", "left_out"), [(7, True), (8, False), (12, False), (13, True)])
@@ -273,7 +305,7 @@ def test_an_index_of_more_parts_is_served_until_it_has_drifted(tmp_path, reports
 def test_another_policy_is_refused_naming_both(tmp_path):
     save_calibration(tmp_path / "c", by_hand(policy="longest sentence"))
     with pytest.raises(
-        MismatchError, match=r"policy 'longest sentence'; wanted 'best span per finding, one threshold, v2'"
+        MismatchError, match=r"policy 'longest sentence'; wanted 'spans that cover what is believed, v3'"
     ):
         open_calibration(tmp_path / "c", index=INDEX)
 

@@ -1,37 +1,113 @@
 """What is fitted on an archive's validation part: when to state and to be silent, and how to classify.
 
-Knows who may be learnt from and who is left out; the fits are in the rooms below.
+Knows who may be learnt from, who is left out, and who is kept for the promise; the fits are rooms above.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.archive.facade import Archive
 from xemplar.archive.gating import fit_gate
 from xemplar.corpus import describe_part
+from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.composition import Gathered
+from xemplar.drafting.details_fit import HeldBack, fit_details
+from xemplar.drafting.drift import seen_of
 from xemplar.drafting.gate import save_gate
+from xemplar.drafting.limits import Half, Trial, guess, half_of, one_each, patient_of, promised
+from xemplar.drafting.policies.case import Case
+from xemplar.drafting.policies.evidence import ByEvidence, Held
+from xemplar.drafting.promise import Asked, Promise
+from xemplar.drafting.truth import Truth, held_to
 from xemplar.errors import XemplarError
 from xemplar.index import fitted_to
-from xemplar.records import Presence, Study
+from xemplar.records import Line, Study
 
-Truth = Callable[[Study], Mapping[str, Presence]]
-"""What a study is held to."""
+KEPT = 512
+"""Studies of which all that may be quoted is kept while limits are tried out."""
+
+ASKED = Asked()
 
 
-def calibrate(archive: Archive, folder: Path, *, truth: Truth = drafting.truth_of) -> Calibration:
-    """Fit probabilities and thresholds on the validation part of the archive's corpus, and its classifier.
+def calibrate(
+    archive: Archive,
+    folder: Path,
+    *,
+    truth: Callable[[Study], Truth] = held_to,
+    promise: Asked | None = ASKED,
+) -> Calibration:
+    """Fit probabilities and limits on the validation part of the archive's corpus, its gate and classifier.
 
-    `truth` says what a validation study is held to: its source's labels where it has any, else its
-    report's claims; or `drafting.claims_of`, the report alone.
+    `truth` says what a validation study is held to: what was drawn, its source's labels, or its report's
+    claims; or `drafting.held_to_report`, the report alone. With a `promise` half of the patients, by a
+    hash of their keys, fit everything but the limits, and the other half nothing else: then what was asked is
+    kept, or nothing is drafted. Without one all of them fit everything, and nothing is promised.
 
     Refused where the index holds validation patients, since they would find themselves; a study of
     which a film, or nearly, is in another split as well is left out and counted.
     """
+    _refuse(archive)
+    studies, copies = _held_back(archive)
+    everybody = _validation(archive, studies, truth)
+    try:
+        fitting = everybody if promise is None else everybody.half("fit")
+        classifier, fitted = _learnt(archive, fitting, copies)
+        if promise is not None:
+            fitted = _promised(archive, fitted, promise, halves=(fitting, everybody.half("promise")))
+    except XemplarError:
+        if promise is None:
+            raise
+        classifier, fitted = _learnt(archive, everybody, copies)
+        fitted = fitted.model_copy(update={"promise": _too_few(promise, everybody)})
+    title = describe_part(archive.corpus.settings.provenance, studies)
+    fitted = fitted.model_copy(update={"title": title})
+    save_gate(folder, fit_gate(archive.retriever))
+    drafting.save_calibration(folder, fitted)
+    if classifier is None:
+        classifying.drop_fitted(folder)
+    else:
+        classifying.save_fitted(folder, classifier)
+    return fitted
+
+
+def asked_for(wrong_lines: float, denied: float, confidence: float) -> Asked:
+    """The risks to keep, each between 0 and 1; others are refused."""
+    given = {"wrong_lines": wrong_lines, "denied": denied, "confidence": confidence}
+    for name, value in given.items():
+        if not 0.0 < value < 1.0:
+            raise XemplarError(f"{name.replace('_', ' ')} {value:g}", wanted="a share between 0 and 1")
+    return Asked(**given)
+
+
+@dataclass(frozen=True, slots=True)
+class _Validation:
+    """Validation studies as drafts see them, and what each is held to."""
+
+    studies: Sequence[Study]
+    cases: Sequence[Case]
+    truths: Sequence[Truth]
+
+    def half(self, half: Half) -> _Validation:
+        """The studies of one half of the patients."""
+        rows = [row for row, study in enumerate(self.studies) if half_of(patient_of(study)) == half]
+        return _Validation(
+            [self.studies[row] for row in rows],
+            [self.cases[row] for row in rows],
+            [self.truths[row] for row in rows],
+        )
+
+
+def _refuse(archive: Archive) -> None:
+    """Refuse an archive that can't be calibrated at all."""
     if archive.corpus.settings.texts == "captions":
         raise XemplarError(
             "a corpus of captions has no findings to calibrate", remedy="caption drafts need none"
@@ -40,31 +116,75 @@ def calibrate(archive: Archive, folder: Path, *, truth: Truth = drafting.truth_o
         raise XemplarError("no sentence in the index", where=str(archive.corpus.folder))
     if "val" in archive.index.manifest["parts"]:
         raise XemplarError("the index holds the validation part", wanted="an index of train alone")
-    studies, copies = _held_back(archive)
+
+
+def _validation(archive: Archive, studies: Sequence[Study], truth: Callable[[Study], Truth]) -> _Validation:
     queries = [archive.films_of(study) for study in studies]
-    vectors = archive.retriever.vectors_of(queries)
-    leaves = [archive.retriever.leave_of(query) for query in queries]
-    images = [[film.image for film in query] for query in queries]
-    truths = [truth(study) for study in studies]
-    title = describe_part(archive.corpus.settings.provenance, studies)
-    held = classifying.Held(vectors, leaves, truths, studies=studies, title=title, near_duplicates=copies)
-    classifier = _fit_classifier(archive, held)  # first, since what it learns is evidence too
-    evidence = archive.evidence.features(vectors, leaves, images)
+    cases = archive.cases(queries, archive.retriever.vectors_of(queries))
+    return _Validation(studies, cases, [truth(study) for study in studies])
+
+
+def _learnt(
+    archive: Archive, part: _Validation, copies: int
+) -> tuple[classifying.Fitted | None, Calibration]:
+    """A classifier first, since what it learns is evidence too; then probabilities."""
+    if not part.studies:
+        raise XemplarError("no validation study to fit on", where=str(archive.corpus.folder))
+    return _fit_classifier(archive, part, copies), _fit(archive, part, copies)
+
+
+def _too_few(asked: Asked, everybody: _Validation) -> Promise:
+    """Nothing can be promised where half of the patients are too few to fit on."""
+    patients = {patient_of(study) for study in everybody.studies}
+    why = f"half of {len(patients)} validation patients are too few to fit on"
+    return Promise(asked=asked, patients=0, studies=0, why=why)
+
+
+def _fit(archive: Archive, part: _Validation, copies: int) -> Calibration:
+    """Probabilities, details and thresholds; nothing promised yet."""
+    assert archive.evidence is not None
+    vectors, leaves = np.stack([case.vector for case in part.cases]), [case.leave for case in part.cases]
+    images = [[film.image for film in case.films] for case in part.cases]
     fitted = drafting.fit(
-        evidence,
-        truths,
+        archive.evidence.features(vectors, leaves, images),
+        [truth.presence for truth in part.truths],
         index=fitted_to(archive.index),
-        title=title,
+        title=describe_part(archive.corpus.settings.provenance, part.studies),
         near_duplicates=copies,
         names=archive.evidence.names,
     )
-    save_gate(folder, fit_gate(archive.retriever))
-    drafting.save_calibration(folder, fitted)
-    if classifier is None:
-        classifying.drop_fitted(folder)
-    else:
-        classifying.save_fitted(folder, classifier)
-    return fitted
+    held = HeldBack(vectors, part.studies, part.truths)
+    return fitted.model_copy(update={"details": fit_details(archive.corpus, archive.index, held)})
+
+
+def _promised(
+    archive: Archive, fitted: Calibration, asked: Asked, *, halves: tuple[_Validation, _Validation]
+) -> Calibration:
+    """The limits that keep what is asked, and what was seen of those it was found out on."""
+    assert archive.evidence is not None and archive.composer is not None
+    by = ByEvidence(archive.evidence, archive.composer, fitted)
+    first, second = (by.held(half.cases) for half in halves)
+    nearest = min(one.nearest for one in first)
+
+    def tested(half: _Validation, held: Sequence[Held]) -> Trial:
+        @lru_cache(maxsize=KEPT)
+        def gathered(place: int) -> Gathered:
+            return by.gathered(held[place])
+
+        def draft(place: int, limits: Limits) -> Sequence[Line]:
+            return () if held[place].nearest < nearest else gathered(place).compose(limits).lines
+
+        patients = [patient_of(study) for study in half.studies]
+        return Trial(patients, [one.beliefs for one in held], half.truths, draft)
+
+    where = guess(asked, tested(halves[0], first))
+    made = promised(asked, tested(halves[1], second), where)
+    fitted = fitted.model_copy(update={"promise": made, "nearest": nearest})
+    chosen = one_each([patient_of(study) for study in halves[1].studies])
+    by = ByEvidence(archive.evidence, archive.composer, fitted)
+    cases = [halves[1].cases[place] for place in chosen]
+    seen = seen_of(by.features([second[place] for place in chosen], by.drafts(cases)))
+    return fitted.model_copy(update={"seen": seen})
 
 
 def _held_back(archive: Archive) -> tuple[list[Study], int]:
@@ -80,9 +200,17 @@ def _held_back(archive: Archive) -> tuple[list[Study], int]:
     return studies, copies
 
 
-def _fit_classifier(archive: Archive, held: classifying.Held) -> classifying.Fitted | None:
+def _fit_classifier(archive: Archive, part: _Validation, copies: int) -> classifying.Fitted | None:
     """Fit and take the classifier; where that can't be, the archive says why."""
     assert archive.evidence is not None
+    held = classifying.Held(
+        np.stack([case.vector for case in part.cases]),
+        [case.leave for case in part.cases],
+        [truth.presence for truth in part.truths],
+        studies=part.studies,
+        title=describe_part(archive.corpus.settings.provenance, part.studies),
+        near_duplicates=copies,
+    )
     try:
         features = archive.evidence.features
         fitted = classifying.fit(archive.retriever, features, held, augmented=archive.head)

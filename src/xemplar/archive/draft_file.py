@@ -80,7 +80,7 @@ class Asked:
 
     def drafted(self, archive: Archive) -> Draft:
         """The draft."""
-        return archive.draft(self.films)
+        return archive.draft(self.films, self.prior or None)
 
 
 def record_of(archive: Archive, asked: Asked) -> Json:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,10 @@ from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
 from xemplar.corpus import Corpus
-from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.calibration import POLICY, Calibration
+from xemplar.drafting.drift import Drift, drift
 from xemplar.drafting.judges import ByLikeness, ByVerdict, Filter, filter_for
+from xemplar.drafting.limits import one_each
 from xemplar.drafting.policies.augmented import Augmented, Neighbourhood
 from xemplar.drafting.policies.case import Assembled, Case, Drafter
 from xemplar.drafting.policies.consistent import Consistent
@@ -37,7 +40,7 @@ from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
-from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
+from xemplar.retrieval import NOBODY, Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
 
 STOPPED = "none: stopped at the gate"
 CAPTIONS = 3
@@ -74,8 +77,8 @@ class Archive:
         )
         """Why nothing can be drafted while there is no calibration."""
         self.retriever = Retriever(corpus, index, encoder)
-        self.gatekeeper = Gatekeeper(self.retriever)
         self.finder = Finder(self.retriever)
+        self.gatekeeper = Gatekeeper(self.retriever)
         drafts = corpus.settings.texts == "reports" and "sentence" in index.items
         matcher = self.stages.matcher if self.assembly.policy == "evidence" else None
         self.evidence = drafting.Evidence(corpus, index, matcher=matcher) if drafts else None
@@ -130,22 +133,35 @@ class Archive:
         for one in named(facets):
             known.check(one, str(self.corpus.folder))
 
-    def draft(self, views: Views) -> Draft:
-        """A draft for a film, or for the several views of one study."""
-        return self.draft_many([views])[0]
+    def draft(self, views: Views, prior: Views | None = None) -> Draft:
+        """A draft for a film, or for the several views of one study.
 
-    def draft_many(self, studies: Sequence[Views], *, vectors: Vectors | None = None) -> list[Draft]:
+        With the views of an earlier study of the same patient, its `prior`, lines may say what has changed;
+        one that is known to be another patient's is refused.
+        """
+        return self.draft_many([views], priors=None if prior is None else [prior])[0]
+
+    def draft_many(
+        self,
+        studies: Sequence[Views],
+        *,
+        vectors: Vectors | None = None,
+        priors: Sequence[Views | None] | None = None,
+    ) -> list[Draft]:
         """Drafts for several studies; each is the same as it would be alone.
 
         `vectors` (studies, dim) are those that `retriever.vectors_of` gives for them, where somebody
-        has encoded the films already.
+        has encoded the films already; `priors` are earlier studies, one for each, None for one without.
         """
         if not studies:
             return []
+        before = self._priors(studies, priors)
         vectors = self._vectors(studies, vectors)
         gates = self._gates(studies, vectors)
         rows = [row for row, gate in enumerate(gates) if gate is None]
-        made = iter(self._drafts([studies[row] for row in rows], vectors[rows]))
+        made = iter(
+            self._drafts([studies[row] for row in rows], vectors[rows], [before[row] for row in rows])
+        )
         return [
             next(made) if gate is None else self._stopped(views, gate, vector=vector)
             for views, gate, vector in zip(studies, gates, vectors, strict=True)
@@ -221,15 +237,16 @@ class Archive:
     def _is_captions(self) -> bool:
         return self.corpus.settings.texts == "captions"
 
-    def _drafts(self, studies: Sequence[Views], vectors: Vectors | None) -> list[Draft]:
+    def _drafts(
+        self, studies: Sequence[Views], vectors: Vectors, priors: Sequence[Views | None]
+    ) -> list[Draft]:
         if not studies:
             return []
         drafter = self.drafter
-        vectors = self.retriever.vectors_of(studies) if vectors is None else vectors
-        made = drafter.drafts(self.cases(studies, vectors))
+        cases = self._with_priors(self.cases(studies, vectors), priors)
         return [
-            self._draft(views, made=one, policy=drafter.policy)
-            for views, one in zip(studies, made, strict=True)
+            self._draft(views, made=one, policy=drafter.policy, prior=prior)
+            for views, one, prior in zip(studies, drafter.drafts(cases), priors, strict=True)
         ]
 
     def cases(self, studies: Sequence[Views], vectors: Vectors) -> list[Case]:
@@ -238,6 +255,57 @@ class Archive:
             Case(_films(views), vector, self.retriever.leave_of(views))
             for views, vector in zip(studies, vectors, strict=True)
         ]
+
+    def _with_priors(self, cases: Sequence[Case], priors: Sequence[Views | None]) -> list[Case]:
+        """Study and prior leave the same out: of whichever the archive knows, its patient's studies."""
+        given = [_films(prior) for prior in priors if prior is not None]
+        vectors = iter(self.retriever.vectors_of(given) if given else ())
+        found = []
+        for case, prior in zip(cases, priors, strict=True):
+            if prior is not None:
+                leave = self.retriever.leave_of(prior) if case.leave == NOBODY else case.leave
+                case = replace(case, leave=leave, prior=Case(_films(prior), next(vectors), leave))
+            found.append(case)
+        return found
+
+    def _priors(
+        self, studies: Sequence[Views], priors: Sequence[Views | None] | None
+    ) -> Sequence[Views | None]:
+        """The priors, one for each study; one that is known to be another patient's is refused."""
+        if priors is None:
+            return [None] * len(studies)
+        if len(priors) != len(studies):
+            raise XemplarError(
+                f"{len(priors)} priors for {len(studies)} studies", wanted="one for each, or None"
+            )
+        for views, prior in zip(studies, priors, strict=True):
+            for film, before in product(_films(views), () if prior is None else _films(prior)):
+                one, other = self.retriever.leave_of(film), self.retriever.leave_of(before)
+                pairs = ((one.patient_id, other.patient_id), (one.cluster, other.cluster))
+                if any(None not in pair and pair[0] != pair[1] for pair in pairs):
+                    raise XemplarError(
+                        "the prior is another patient's", wanted="an earlier study of the same patient"
+                    )
+        return priors
+
+    def drift_of(self, studies: Sequence[Views], *, vectors: Vectors | None = None) -> Drift:
+        """Whether several studies are unlike those that limits were promised on: then none need hold.
+
+        One study of each patient is looked at, where patients are known. Refused where nothing is promised.
+        """
+        drafter = self.drafter if self.assembly.policy == "evidence" else None
+        seen = None if self.calibration is None else self.calibration.seen
+        if not isinstance(drafter, ByEvidence) or seen is None:
+            raise XemplarError(
+                "nothing is promised, so there is nothing to have moved away from",
+                wanted="a calibration with a promise",
+                remedy="run `xemplar calibrate`",
+            )
+        cases = self.cases(studies, self._vectors(studies, vectors)) if studies else []
+        people = [case.leave.cluster or case.leave.patient_id or f"{n}" for n, case in enumerate(cases)]
+        chosen = [cases[place] for place in one_each(people)]
+        held = drafter.held(chosen)
+        return drift(seen, drafter.features(held, drafter.drafts(chosen)))
 
     @property
     def drafter(self) -> Drafter:
@@ -277,19 +345,27 @@ class Archive:
         return (ByVerdict if self.assembly.filter == "nli" else ByLikeness)(judge, judge.name)
 
     def _draft(
-        self, views: Views, *, made: Assembled | None = None, policy: str = STOPPED, gate: str | None = None
+        self,
+        views: Views,
+        *,
+        made: Assembled | None = None,
+        policy: str = STOPPED,
+        gate: str | None = None,
+        prior: Views | None = None,
     ) -> Draft:
         films, made = _films(views), made or Assembled(())
-        image = hashlib.sha256(b"".join(film.image.tobytes() for film in films)).hexdigest()
         left_out = asdict(self.retriever.leave_of(views))
+        del left_out["others"]  # a search's own; of a film there are none
+        asked = [_pixels(films), self.fingerprint, policy, gate, left_out]
+        promise = self.calibration.promise if self.calibration and policy == POLICY else None
         return Draft(
-            draft_id=fingerprint([image, self.fingerprint, policy, gate, left_out]),
+            draft_id=fingerprint(asked if prior is None else [*asked, _pixels(_films(prior))]),
             study_id=films[0].study_id,
             lines=made.lines,
             abstained=made.abstained,
             gate=gate,
             policy=policy,
-            promise=None,
+            promise=None if promise is None else promise.sentence,
             fingerprint=self.fingerprint,
             domain=self.corpus.settings.domain,
         )
@@ -309,6 +385,10 @@ class Archive:
             "gate": self.gatekeeper.facts,
             "fingerprint": self.fingerprint,
         }
+
+
+def _pixels(films: Sequence[Film]) -> str:
+    return hashlib.sha256(b"".join(film.image.tobytes() for film in films)).hexdigest()
 
 
 def _films(views: Views) -> Sequence[Film]:

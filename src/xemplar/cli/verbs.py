@@ -140,17 +140,22 @@ def index(
 def calibrate(
     index: IndexFolder,
     out: Annotated[Path | None, typer.Option(help="Folder to write (default: beside the index).")] = None,
+    wrong_lines: Annotated[float, typer.Option(help="Share of lines that may be wrong.")] = 0.10,
+    denied: Annotated[float, typer.Option(help="Share of a study's findings that may be denied.")] = 0.05,
+    confidence: Annotated[float, typer.Option(help="How surely the share of wrong lines is kept.")] = 0.90,
+    promise: Annotated[bool, typer.Option(help="Keep these risks, or draft nothing.")] = True,
     as_json: Json = False,
 ) -> None:
     """Fit when to state, deny or be silent, and a classifier, on the validation part."""
+    from xemplar.archive import asked_for, open_archive
     from xemplar.archive import calibrate as run
-    from xemplar.archive import open_archive
     from xemplar.drafting.gate import open_gate
     from xemplar.index import fitted_to
     from xemplar.terminal import say, say_json, tell, tell_thin
 
+    asked = asked_for(wrong_lines, denied, confidence) if promise else None
     folder, archive = out or index.parent / "calibration", open_archive(index, calibrated=False)
-    fitted = run(archive, folder)
+    fitted = run(archive, folder, promise=asked)
     tell_thin(fitted)
     if archive.classifier is None:
         tell(f"no classifier: {archive.unclassified}")
@@ -162,9 +167,12 @@ def calibrate(
         say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin, "classifier": told})
         return
     say(f"{folder}: fitted on {fitted.title}; {fitted.near_duplicates} near-duplicates left out")
+    if fitted.promise is not None:
+        say(f"  {fitted.promise.sentence}")
+        if fitted.limits is None:
+            tell("nothing will be drafted: ask for less, calibrate on more patients, or give --no-promise")
     for name, fit in fitted.findings.items():
-        limits = f"stated from {fit.state_at:.2f}, denied up to {fit.deny_at:.2f}"
-        say(f"  {name:<28} present in {fit.present:>4}; {limits}")
+        say(f"  {name:<28} present in {fit.present:>4}{_limits(fitted, name)}")
     for name, count in fitted.too_few.items():
         if count:
             say(f"  {name:<28} present in {count:>4}; too few, never drafted")
@@ -172,10 +180,22 @@ def calibrate(
     say(f"  never present, so never drafted: {', '.join(unseen) or 'none'}")
 
 
+def _limits(fitted: Any, finding: str) -> str:  # noqa: ANN401
+    """From where on a finding is stated and denied, where it is at all."""
+    limits = fitted.limits
+    if limits is None:
+        return ""
+    deny_at = fitted.findings[finding].deny_at if fitted.promise is None else limits.deny_at
+    return f"; stated from {limits.state_at:.2f}, denied up to {deny_at:.2f}"
+
+
 @app.command()
 def draft(
     index: IndexFolder,
     images: Annotated[list[Path], typer.Argument(help="The views of one study.")],
+    prior: Annotated[
+        list[Path] | None, typer.Option(help="A view of an earlier study of the same patient.")
+    ] = None,
     calibration: Calibration = None,
     heatmaps: Annotated[Path | None, typer.Option(help="Folder for PNGs of what each line rests on.")] = None,
     out: Annotated[
@@ -191,7 +211,7 @@ def draft(
     from xemplar.terminal import say, show_draft
 
     archive = open_archive(index, calibration=calibration)
-    asked = Asked.load(archive, images)
+    asked = Asked.load(archive, images, prior or ())
     made = asked.drafted(archive)
     if heatmaps is not None:
         write_heatmaps(archive, asked.films, made, folder=heatmaps)
@@ -241,7 +261,7 @@ def evaluate(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"),
-    studies: Annotated[int, typer.Option(help="Studies to draw.", min=600)] = 2700,
+    studies: Annotated[int, typer.Option(help="Studies to draw.", min=600)] = 2000,
 ) -> None:
     """Walk the whole way on drawn films: corpus, model, index, drafts of unseen films, scores."""
     from xemplar.demo import draw_unseen
@@ -254,7 +274,8 @@ def demo(
     tell(f"3/6 indexing into {out / 'index'}")
     index(out / "corpus", out / "model", out / "index")
     tell(f"4/6 calibrating into {out / 'calibration'}")
-    calibrate(out / "index")
+    # So few patients can't show a smaller risk: what `calibrate` asks for by itself wants some thousands.
+    calibrate(out / "index", wrong_lines=0.25, denied=0.20)
     tell("5/6 drafting for three films that are in no archive")
     for films in draw_unseen(out / "films"):
         say(f"\n{' '.join(str(film) for film in films)}")

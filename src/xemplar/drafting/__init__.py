@@ -2,7 +2,6 @@
 
 from xemplar.drafting.calibration import (
     Calibration,
-    Decision,
     fit,
     open_calibration,
     save_calibration,
@@ -18,7 +17,6 @@ __all__ = [
     "Calibration",
     "Composed",
     "Composer",
-    "Decision",
     "Evidence",
     "Gathered",
     "claims_of",

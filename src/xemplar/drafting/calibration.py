@@ -1,16 +1,16 @@
 """Evidence -> probabilities and decisions, fitted on validation patients; the calibration folder.
 
 Knows features and truths; knows nothing of images or sentences. Each finding has a logistic
-regression of its features (Platt, 1999, on several scores) and a threshold below which it is denied (at
-most a settled share of the denied is present). Every finding is stated from one and the same probability:
-the one with the best micro-F1 on validation.
+regression of its features (Platt, 1999, on several scores). From where on it is stated or denied is promised
+(`promise`) or, where nothing is, settled by thresholds: a finding is denied where at most a settled share of
+the denied is present, and every finding is stated from one and the same probability, the one with the best
+micro-F1 on validation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,11 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 from sklearn.linear_model import LogisticRegression
 
 from xemplar.contracts import Json
+from xemplar.drafting.beliefs import Limits
+from xemplar.drafting.details import DetailsFit
+from xemplar.drafting.drift import Seen
 from xemplar.drafting.evidence import FEATURES
+from xemplar.drafting.promise import Promise
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint, publish, read_manifest, writing
@@ -27,7 +31,7 @@ from xemplar.metrics.thresholds import absent_up_to, best_f1
 from xemplar.records import Presence
 
 VERSION = 1
-POLICY = "best span per finding, one threshold, v2"
+POLICY = "spans that cover what is believed, v3"
 WANTED = 8
 """Validation studies with the finding, and without it, below which a finding isn't calibrated."""
 
@@ -36,7 +40,8 @@ FIRM = 30
 
 DENIED_WRONG = 0.05
 
-Decision = Literal["state", "deny", "abstain"]
+
+_LATER = {"details", "promise", "nearest", "seen"}
 
 
 class FindingFit(BaseModel):
@@ -70,14 +75,23 @@ class Calibration(BaseModel):
     """Findings left out, and how many validation studies have them."""
     features: tuple[str, ...] = FEATURES
     """Names of the evidence's features, in their order; written down where there are others than these."""
+    details: DetailsFit | None = None
+    """Of sides, places and degrees; without it each is as sure as its finding."""
+    promise: Promise | None = None
+    """What drafts keep, on patients that fitted nothing of the rest; None where nothing is promised."""
+    nearest: float | None = None
+    """The cosine of the fitted patients' most distant film to its nearest neighbour: none is drafted that
+    is further from all; None where nothing is promised."""
+    seen: Seen | None = None
+    """Of the promise's patients, to tell films that are unlike theirs."""
 
     @model_serializer(mode="wrap")
-    def _without_usual_features(self, write: SerializerFunctionWrapHandler) -> Json:
-        """As it always was where no matcher adds to the evidence, so that it keeps its fingerprint."""
+    def _without_what_is_usual(self, write: SerializerFunctionWrapHandler) -> Json:
+        """Only what isn't as it always was, so that it keeps its fingerprint."""
         values: Json = write(self)
         if self.features == FEATURES:
             del values["features"]
-        return values
+        return {key: value for key, value in values.items() if key not in _LATER or value is not None}
 
     @property
     def fingerprint(self) -> str:
@@ -102,19 +116,32 @@ class Calibration(BaseModel):
             for name, fit in self.findings.items()
         }
 
-    def decide(self, finding: str, probability: float) -> tuple[Decision, str]:
-        """What to do with a finding, and why where nothing is said."""
-        fit = self.findings.get(finding)
-        if fit is None:
-            return "abstain", self._why_too_few(self.too_few.get(finding, 0))
-        if probability >= fit.state_at:
-            return "state", ""
-        if probability <= fit.deny_at:
-            return "deny", ""
-        reason = f"evidence undecided: p = {probability:.2f}, stated from {fit.state_at:.2f}"
-        return "abstain", reason + f", denied up to {fit.deny_at:.2f}"
+    @property
+    def limits(self) -> Limits | None:
+        """From where on findings are stated and denied; None where what was asked can't be promised."""
+        if self.promise is None:
+            state_at = min(one.state_at for one in self.findings.values())
+            return Limits(state_at, {name: one.deny_at for name, one in self.findings.items()})
+        if self.promise.state_at is None or self.promise.deny_at is None:
+            return None
+        return Limits(self.promise.state_at, self.promise.deny_at)
 
-    def _why_too_few(self, having: int) -> str:
+    @property
+    def outside(self) -> dict[str, str]:
+        """Findings that are never drafted, and why."""
+        return {
+            name: f"outside what the archive shows: {self._too_few(n)}" for name, n in self.too_few.items()
+        }
+
+    def undecided(self, finding: str, presence: float) -> str | None:
+        """Why a finding of that probability is neither stated nor denied; None where it is sure enough."""
+        limits = self.limits
+        if limits is None or limits.may_state(presence) or limits.may_deny(finding, presence):
+            return None
+        there = round(100 * presence)
+        return f"evidence split {there} : {100 - there}, stated from {limits.state_at:.0%} on"
+
+    def _too_few(self, having: int) -> str:
         """Whichever there are too few of, studies with a finding or without it."""
         count, what = having, "it"
         if having >= WANTED:
@@ -210,7 +237,10 @@ def open_calibration(
     calibration = Calibration.model_validate(values)
     calibration.index.check(index, folder)
     if calibration.policy != POLICY:
-        raise MismatchError(f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder))
+        raise MismatchError(
+            f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder),
+            remedy="run `xemplar calibrate` again",
+        )  # fmt: skip
     if calibration.features != names:
         raise MismatchError(
             f"calibrated on {', '.join(calibration.features)}", wanted=f"on {', '.join(names)}",

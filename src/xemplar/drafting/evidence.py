@@ -109,6 +109,19 @@ class Evidence:
             out[:, :, count - len(self.further.names) :] = self.further.columns(vectors, leaves)
         return out
 
+    def nearest(self, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float64]:
+        """(queries, dim) -> (queries,) cosine of the nearest film that isn't left out; -1 without any.
+
+        Of the nearest report where no film is indexed.
+        """
+        found = np.full(len(vectors), -1.0)
+        kind = next((kind for kind in KINDS_VOTING if kind in self.index.items), None)
+        if kind is not None:
+            for query, leave in enumerate(leaves):
+                _, cosines = self._kept(self.index.items[kind], vectors[query : query + 1], leave)
+                found[query] = cosines[0] if len(cosines) else -1.0
+        return found
+
     def _votes(self, items: Items, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
         stated = self._stated[items.kind]
         rows, scores = items.engine.search(vectors, min(len(items), NEIGHBOURS))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xemplar.drafting.beliefs import Beliefs, Limits
 from xemplar.drafting.promise import Asked, Promise, conformal_limit, learn_then_test, ratio_p_value
 from xemplar.drafting.truth import Truth
-from xemplar.records import Line
+from xemplar.records import Line, Study
 
 Half = Literal["fit", "promise"]
 
@@ -28,19 +28,23 @@ STEP = 0.05
 
 LOOSEST = 0.2
 
-DENIALS: tuple[tuple[float, float], ...] = ((0.0, 0.05), (0.25, 0.1), (0.5, 0.25), (1.0, 0.6))
+DENIALS: tuple[tuple[float, float], ...] = ((0.0, 0.05), (0.5, 0.15), (1.0, 0.5), (1.4, 0.3))
 """(limit of denials as a share of the guess, share of the error spent on it): the guess is mostly right."""
 
 CAUTION = 0.6
 """The guess spends this share of the risk asked, so that the patients tested seldom have to refuse it."""
 
 
+LINES = 0.95
+"""So large a share of the fitted patients' drafts is as long as a draft may be, or shorter."""
+
+
 @dataclass(frozen=True)
-class Tested:
-    """Studies of the patients to test limits on, and how each is drafted.
+class Trial:
+    """Studies of patients, and how each is drafted.
 
     Of each study: its patient's key, what is believed and what is true of it; `draft` gives its lines
-    (by its place here) under limits. None of them has fitted anything that the beliefs rest on.
+    (by its place here) under limits, as many as there are.
     """
 
     patients: Sequence[str]
@@ -51,15 +55,25 @@ class Tested:
     @cached_property
     def groups(self) -> list[list[int]]:
         """Places of the studies of each patient, in an order that hangs on nothing but the keys."""
-        found: dict[str, list[int]] = {}
-        for place, key in enumerate(self.patients):
-            found.setdefault(key, []).append(place)
-        return [found[key] for key in sorted(found, key=_number)]
+        return list(_grouped(self.patients).values())
 
-    @cached_property
-    def most(self) -> int:
-        """The largest number of lines that any draft can have: each tells of a finding that no other does."""
-        return max((len(beliefs) for beliefs in self.beliefs), default=0)
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Where to look for limits, from the patients that the beliefs were fitted on: it promises nothing.
+
+    `deny_at` would by the beliefs themselves, were they right, deny less than what was asked; `lines` is how
+    long a draft may be. The shorter the longest draft, the fewer patients it takes to show what is wrong of
+    them, so that a few long drafts are cut short.
+    """
+
+    deny_at: float
+    lines: int
+
+
+def patient_of(study: Study) -> str:
+    """The key of whom a study can't be parted from: its group, its patient, else itself."""
+    return study.facets.get("cluster") or study.patient_id or study.study_id
 
 
 def half_of(patient: str) -> Half:
@@ -67,36 +81,52 @@ def half_of(patient: str) -> Half:
     return "promise" if _number(patient) % 2 else "fit"
 
 
-def guess_deny_at(beliefs: Sequence[Beliefs], asked: Asked) -> float:
-    """A limit of denials that by the beliefs themselves, were they right, would deny less than asked.
-
-    From the fitted patients: it says where to look, and promises nothing.
-    """
-    p = np.sort([belief.presence for one in beliefs for belief in one.values()])
-    if not len(p) or p.sum() == 0:
-        return 0.0
-    fine = np.flatnonzero(np.cumsum(p) / p.sum() <= CAUTION * asked.denied)
-    return float(p[fine[-1]]) if len(fine) else 0.0
+def one_each(patients: Sequence[str]) -> list[int]:
+    """The place of one study of each patient, chosen by nothing but the keys."""
+    return [places[_number(key) // 2 % len(places)] for key, places in _grouped(patients).items()]
 
 
-def promised(asked: Asked, tested: Tested, *, guess: float) -> Promise:
+def guess(asked: Asked, fitted: Trial) -> Guess:
+    """Where to look for limits that keep what is asked."""
+    p = np.sort([belief.presence for one in fitted.beliefs for belief in one.values()])
+    fine = np.flatnonzero(np.cumsum(p) <= CAUTION * asked.denied * p.sum())
+    deny_at = float(p[fine[-1]]) if len(fine) else 0.0
+    limits = Limits((1 - asked.wrong_lines + LOOSEST) / 2, deny_at)
+    counts = [len(fitted.draft(place, limits)) for place in range(len(fitted.patients))]
+    return Guess(deny_at, max(1, int(np.quantile(counts, LINES, method="higher"))))
+
+
+def shortened(lines: Sequence[Line], most: int | None) -> tuple[Line, ...]:
+    """The `most` lines of a draft that stay, in their order: denials go first, and the least sure first."""
+    if most is None or len(lines) <= most:
+        return tuple(lines)
+
+    def worth(place: int) -> tuple[bool, float, int]:
+        line = lines[place]
+        return any(claim.presence == "present" for claim in line.claims), line.confidence or 0.0, -place
+
+    return tuple(lines[place] for place in sorted(sorted(range(len(lines)), key=worth)[-most:]))
+
+
+def promised(asked: Asked, tested: Trial, where: Guess) -> Promise:
     """The limits with the most right lines of all that keep what was asked; or why none does.
 
-    Denied findings first: of the limits on presence the largest that conformal risk control takes. Then for
-    it and each stricter one the limits of statements, by Learn then Test.
+    None of the patients `tested` has fitted anything that their beliefs rest on, nor the guess. Denied
+    findings first: of the limits on presence the largest that conformal risk control takes. Then for it and
+    each stricter one the limits of statements, by Learn then Test.
     """
-    made = Promise(asked=asked, patients=len(tested.groups), studies=len(tested.patients))
-    limits = [part * guess for part, _ in DENIALS]
+    made = Promise(asked=asked, patients=len(tested.groups), studies=len(tested.patients), lines=where.lines)
+    limits = [part * where.deny_at for part, _ in DENIALS]
     losses = denied_losses(tested, limits)
     highest = conformal_limit(losses, limits, risk=asked.denied)
     if highest is None:
         fewest = int(np.ceil(1 / asked.denied)) - 1
-        return _unkept(made, f"{len(losses)} patients with a finding to test it on, {fewest} or more wanted")
+        return _unkept(made, f"{len(losses)} patients to test it on, {fewest} or more wanted")
     found = [
         (right, state_at, deny_at)
         for deny_at, (_, part) in zip(limits, DENIALS, strict=True)
         if deny_at <= highest
-        for state_at, right in _kept(asked, tested, deny_at, error=part * (1 - asked.confidence))
+        for state_at, right in _kept(made, tested, deny_at, error=part * (1 - asked.confidence))
     ]
     if not found:
         return _unkept(made, f"drafts for {len(tested.groups)} patients don't show it of any limit")
@@ -108,59 +138,62 @@ def _unkept(made: Promise, why: str) -> Promise:
     return made.model_copy(update={"why": why})
 
 
-def denied_losses(tested: Tested, limits: Sequence[float]) -> NDArray[np.float64]:
+def denied_losses(tested: Trial, limits: Sequence[float]) -> NDArray[np.float64]:
     """(patients, limits) in 0..1: of a study's findings that are there the share that may be denied.
 
-    The mean over a patient's studies with a finding; patients without one have nothing to deny, and are
-    left out. What may be denied needn't be: where no sentence denies it the true loss is smaller.
+    The mean over a patient's studies; where nothing is there, nothing is denied wrongly, 0. What may be
+    denied needn't be: where no sentence denies it the true loss is smaller.
     """
-    rows = []
-    for places in tested.groups:
-        shares = [_may_be_denied(tested.beliefs[i], tested.truths[i], limits) for i in places]
-        if there := [share for share in shares if share is not None]:
-            rows.append(np.mean(there, axis=0))
+    of = [_may_be_denied(b, t, limits) for b, t in zip(tested.beliefs, tested.truths, strict=True)]
+    rows = [np.mean([of[i] for i in places], axis=0) for places in tested.groups]
     return np.array(rows, np.float64).reshape(-1, len(limits))
 
 
-def wrong_and_lines(tested: Tested, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(patients,) each: the mean of wrong lines, and of lines, over a patient's drafts."""
+def wrong_and_lines(
+    tested: Trial, limits: Limits, *, most: int | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(patients,) each: the mean of wrong lines, and of lines, over a patient's drafts of `most` lines."""
     counts = []
     for place, truth in enumerate(tested.truths):
-        lines = tested.draft(place, limits)
+        lines = shortened(tested.draft(place, limits), most)
         counts.append((sum(truth.wrong(line) for line in lines), len(lines)))
     means = np.array([np.mean([counts[i] for i in places], axis=0) for places in tested.groups])
     return means[:, 0], means[:, 1]
 
 
-def _kept(asked: Asked, tested: Tested, deny_at: float, *, error: float) -> Iterator[tuple[float, float]]:
+def _kept(made: Promise, tested: Trial, deny_at: float, *, error: float) -> Iterator[tuple[float, float]]:
     """The limits of statements that may be taken with one of denials, and the right lines under each.
 
     The sequence starts where a line of that confidence is wrong as often as asked: stricter ones say less
     that is right, and so are harder to tell from what is asked.
     """
+    share, most = made.asked.wrong_lines, made.lines or 1
+    states = [round(float(one), 4) for one in np.arange(1 - share, LOOSEST - 1e-9, -STEP)]
     rights: list[float] = []
-    states = [float(one) for one in np.arange(1 - asked.wrong_lines, LOOSEST - 1e-9, -STEP)]
 
     def p_values() -> Iterator[float]:
         for state_at in states:
-            wrong, lines = wrong_and_lines(tested, Limits(state_at, deny_at))
+            wrong, lines = wrong_and_lines(tested, Limits(state_at, deny_at), most=most)
             rights.append(float((lines - wrong).sum()))
-            yield float(
-                ratio_p_value(
-                    wrong, lines, share=asked.wrong_lines, most=max(tested.most, 1), confidence=1 - error
-                )
-            )
+            yield float(ratio_p_value(wrong, lines, share=share, most=most, confidence=1 - error))
 
     taken = learn_then_test(p_values(), error=error)
     yield from zip(states[:taken], rights[:taken], strict=True)
 
 
-def _may_be_denied(beliefs: Beliefs, truth: Truth, limits: Sequence[float]) -> NDArray[np.float64] | None:
+def _may_be_denied(beliefs: Beliefs, truth: Truth, limits: Sequence[float]) -> NDArray[np.float64]:
     there = [name for name, presence in truth.presence.items() if presence == "present"]
     if not there:
-        return None
+        return np.zeros(len(limits))
     presence = np.array([beliefs[name].presence if name in beliefs else np.inf for name in there])
     return np.asarray((presence[:, None] <= np.array(limits)).mean(axis=0), np.float64)
+
+
+def _grouped(patients: Sequence[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place, key in enumerate(patients):
+        found.setdefault(key, []).append(place)
+    return {key: found[key] for key in sorted(found, key=_number)}
 
 
 def _number(key: str) -> int:

@@ -52,6 +52,8 @@ class Promise(BaseModel):
     studies: int
     state_at: float | None = None
     deny_at: float | None = None
+    lines: int | None = None
+    """A draft has no more than these: a promise on a share of lines needs a longest draft."""
     why: str | None = None
     """Why it can't be kept; then there are no limits, and nothing is drafted."""
     scope: str = SCOPE

@@ -68,4 +68,5 @@ def test_nobody_is_calibrated_by_drawn_truth(tmp_path, monkeypatch):
     systems._calibrated(systems.System(entry, archive, tmp_path, {}))
     claim = Claim("effusion", "present")
     study = SimpleNamespace(labels={"effusion": "absent"}, claims=(claim,))
-    assert asked["truth"](study) == {"effusion": "present"}
+    assert asked["truth"](study).presence == {"effusion": "present"}
+    assert asked["promise"] is None

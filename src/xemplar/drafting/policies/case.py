@@ -15,11 +15,13 @@ from xemplar.retrieval import Leave
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """One study asked about: its films, their vector (dim,) of length 1, and who is left out."""
+    """One study asked about: its films, their vector (dim,) of length 1, who is left out, and its prior."""
 
     films: Sequence[Film]
     vector: Vectors
     leave: Leave
+    prior: Case | None = None
+    """An earlier study of the same patient; policies that compare with none don't ask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,41 @@
-"""Ours: evidence for each finding, calibrated; then the span of a real sentence that says what is believed.
+"""Ours: evidence for each finding, calibrated; then spans of real sentences that cover what is believed.
 
-Knows the order of the three; what each does is next door.
+Knows the order of the three, and why nothing is said of a finding; what each does is next door.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from xemplar.drafting.beliefs import DETAILS, Belief, Limits
+from xemplar.drafting.beliefs import DETAILS, Belief, Beliefs
 from xemplar.drafting.calibration import POLICY, Calibration
-from xemplar.drafting.composition import Composer
+from xemplar.drafting.composition import Composer, Gathered
+from xemplar.drafting.details import Details
 from xemplar.drafting.evidence import Evidence
+from xemplar.drafting.limits import shortened
 from xemplar.drafting.policies.case import Assembled, Case
+
+TOO_LONG = "the draft is as long as what is promised of its lines lets it be"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is known of one case before anything is said: beliefs, its prior's, and its nearest film."""
+
+    case: Case
+    beliefs: Beliefs
+    prior: Beliefs | None
+    nearest: float
+    """Cosine of the nearest film that isn't left out."""
 
 
 class ByEvidence:
-    """Features of every finding -> probabilities -> what is stated, denied, left unsaid -> lines."""
+    """Features of every finding -> beliefs -> what is stated, denied, left unsaid -> lines."""
 
     def __init__(self, evidence: Evidence, composer: Composer, calibration: Calibration) -> None:
         self.evidence, self.composer, self.calibration = evidence, composer, calibration
@@ -29,30 +46,73 @@ class ByEvidence:
         return POLICY
 
     def drafts(self, cases: Sequence[Case]) -> list[Assembled]:
-        """Lines for what is believed present, then for what is denied."""
+        """Lines that cover what is believed of each case, and why nothing is said of the rest."""
+        return [self._draft(one) for one in self.held(cases)]
+
+    def held(self, cases: Sequence[Case]) -> list[Held]:
+        """What is believed of each case, the same whatever it is asked together with."""
+        if not cases:
+            return []
+        vectors, leaves = np.stack([case.vector for case in cases]), [case.leave for case in cases]
+        nearest = self.evidence.nearest(vectors, leaves)
+        priors = iter(self._beliefs([case.prior for case in cases if case.prior is not None]))
+        return [
+            Held(case, beliefs, None if case.prior is None else next(priors), float(cosine))
+            for case, beliefs, cosine in zip(cases, self._beliefs(cases), nearest, strict=True)
+        ]
+
+    def gathered(self, held: Held) -> Gathered:
+        """All that may be quoted of a case, to be composed under any limits."""
+        case = held.case
+        return self.composer.gather(case.vector, held.beliefs, leave=case.leave, prior=held.prior)
+
+    def features(self, held: Sequence[Held], made: Sequence[Assembled]) -> dict[str, NDArray[np.float64]]:
+        """What is compared to tell drift: feature -> (cases,) values, of cases and their drafts."""
+        found = {"nearest cosine": np.array([one.nearest for one in held], np.float64)}
+        for name in self.calibration.findings:
+            found[f"p({name})"] = np.array([one.beliefs[name].presence for one in held], np.float64)
+        return {**found, "lines": np.array([len(one.lines) for one in made], np.float64)}
+
+    def _beliefs(self, cases: Sequence[Case]) -> list[Beliefs]:
         if not cases:
             return []
         vectors, leaves = np.stack([case.vector for case in cases]), [case.leave for case in cases]
         images = [[film.image for film in case.films] for case in cases]
-        probabilities = self.calibration.probabilities(self.evidence.features(vectors, leaves, images))
+        found = self.calibration.probabilities(self.evidence.features(vectors, leaves, images))
+        details = self._details
+        told = [{}] * len(cases) if details is None else details.of(vectors)
+        unknown = {} if details is not None else self._any_detail
         return [
-            self._draft(case, {finding: float(values[row]) for finding, values in probabilities.items()})
-            for row, case in enumerate(cases)
+            {name: Belief(float(p[row]), told[row].get(name, unknown)) for name, p in found.items()}
+            for row in range(len(cases))
         ]
 
-    def _draft(self, case: Case, probabilities: dict[str, float]) -> Assembled:
-        silent = {name: self.calibration.decide(name, 0.0)[1] for name in self.calibration.too_few}
-        fits = self.calibration.findings
-        limits = Limits(
-            min(one.state_at for one in fits.values()), {name: one.deny_at for name, one in fits.items()}
-        )
-        beliefs = {name: Belief(p, self._any_detail) for name, p in probabilities.items()}
-        made = self.composer.compose(case.vector, beliefs, limits, leave=case.leave)
-        return Assembled(made.lines, {**silent, **made.silent})
+    def _draft(self, held: Held) -> Assembled:
+        outside, limits, promise = self.calibration.outside, self.calibration.limits, self.calibration.promise
+        least = self.calibration.nearest
+        if least is not None and held.nearest < least:
+            why = f"no near neighbours: cosine {held.nearest:.2f} of the nearest film, {least:.2f} wanted"
+            return Assembled((), {**outside, **dict.fromkeys(held.beliefs, why)})
+        if limits is None:
+            why = f"not promised: {promise.why}" if promise is not None else "no limits"
+            return Assembled((), {**outside, **dict.fromkeys(held.beliefs, why)})
+        made = self.gathered(held).compose(limits)
+        lines = shortened(made.lines, None if promise is None else promise.lines)
+        told = {claim.finding for line in lines for claim in line.claims}
+        silent = {
+            name: self.calibration.undecided(name, one.presence) or made.silent.get(name, TOO_LONG)
+            for name, one in held.beliefs.items()
+            if name not in told
+        }
+        return Assembled(lines, {**outside, **silent})
+
+    @cached_property
+    def _details(self) -> Details | None:
+        return None if self.calibration.details is None else Details(self.calibration.details)
 
     @cached_property
     def _any_detail(self) -> Mapping[str, Mapping[str, float]]:
-        """Every detail that the archive tells, each as sure as its finding."""
+        """Every detail that the archive tells, each as sure as its finding: where none was learnt."""
         claims = [claim for sentence in self.composer.sentences for claim in sentence.claims]
         told = {kind: {getattr(claim, kind) for claim in claims} - {None} for kind in DETAILS}
         return {kind: dict.fromkeys(values, 1.0) for kind, values in told.items()}

@@ -15,7 +15,7 @@ from pathlib import Path
 from xemplar.archive import Archive, calibrate
 from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
-from xemplar.drafting import claims_of
+from xemplar.drafting.truth import held_to_report
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark.plan import Entry, recipe_of
 from xemplar.evaluation.benchmark.steps import Steps
@@ -126,6 +126,8 @@ def _calibrated(system: System) -> None:
     By what the validation reports claim: what was drawn serves for scores alone.
     """
     try:
-        system.archive.calibration = calibrate(system.archive, system.folder / "calibration", truth=claims_of)
+        system.archive.calibration = calibrate(
+            system.archive, system.folder / "calibration", truth=held_to_report, promise=None
+        )
     except XemplarError as error:
         system.notes["drafts"] = f"not calibrated: {error}"
