@@ -161,6 +161,7 @@ def fit_gate(retriever: Retriever) -> gating.Gate:
         index=index,
         looks=learnt.looks,
         limits=limits,
+        spreads=[float(f"{spread:.7g}") for spread in strange.std(axis=0)],
         far=_far(retriever, held_back),
         learnt_from=len(proper),
         held_out=len(strange),

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xemplar.contracts import Json
@@ -37,6 +38,8 @@ class Gate(BaseModel):
     looks: Looks | None = None
     limits: list[float] = []
     """Of `Looks.strangeness`, in its order: above any a film is stopped."""
+    spreads: list[float] = []
+    """Of the same, among proper films that nothing was learnt from."""
     far: float | None = None
     """Mean cosine to the NEIGHBOURS nearest studies below which a single film is stopped; None where too
     few films were held back to say."""
@@ -69,7 +72,7 @@ class Gate(BaseModel):
         """Why a preview is no proper frontal film, by its looks; None where it is, or nothing was learnt."""
         if self.looks is None:
             return None
-        strange = self.looks.strangeness(features.features_of(image)[None])[0]
+        strange = self._strange(image)
         above = strange > np.array(self.limits)
         if not above.any():
             return None
@@ -77,6 +80,16 @@ class Gate(BaseModel):
             return FAR
         place = int(np.argmax(np.where(above[1:], strange[1:], -np.inf))) + 1
         return SEEN[self.looks.kinds[place]]
+
+    def excess(self, image: Image) -> float:
+        """How far a film lies above its worst limit, in spreads of proper ones; 0 or less where it passes."""
+        if self.looks is None:
+            return 0.0
+        return float(np.max((self._strange(image) - np.array(self.limits)) / np.array(self.spreads)))
+
+    def _strange(self, image: Image) -> NDArray[np.float64]:
+        assert self.looks is not None
+        return self.looks.strangeness(features.features_of(image)[None])[0]
 
     def is_far(self, cosines: Sequence[float]) -> bool:
         """Whether a film is too far, given the cosines of its nearest studies, best first."""

@@ -111,4 +111,4 @@ def limits(strange: Rows, *, false: float = FALSE) -> list[float]:
     first = np.sort(ranks.min(axis=1))
     allowed = int(false * len(strange))
     above = int(first[allowed]) if allowed < len(first) else int(first[-1])
-    return [float(f"{np.sort(column)[::-1][above]:.7g}") for column in strange.T]
+    return [float(np.sort(column)[::-1][above]) for column in strange.T]
