@@ -188,7 +188,7 @@ def test_the_quoted_span_is_marked_in_its_sentence(drafted):
 def test_every_silence_is_shown_with_its_reason(drafted):
     text = Outline(drafted.html).text
     reasons = {why for p in _picks(drafted) for why in drafted.evaluation.drafts[p.row].abstained.values()}
-    assert "only 2 calibration studies have it, 8 wanted" in reasons
+    assert "outside what the archive shows: only 2 calibration studies have it, 8 wanted" in reasons
     assert all(why in text for why in reasons)
 
 
