@@ -106,6 +106,13 @@ def test_an_image_ranks_what_the_words_let_pass(finder):
         finder.find("zebra", like=film)
 
 
+def test_an_image_is_filtered_by_side_too(finder):
+    corpus = finder.retriever.corpus
+    own = next(study for study in corpus.studies if study.text == REPORTS[2][0])
+    answer = finder.find("right effusion", like=corpus.film(own, own.views[0]))
+    assert texts(answer) == [REPORTS[4][0]]
+
+
 def test_images_are_found_for_words(finder):
     hit = finder.find("right effusion", 1, kind="image").found[0].hit
     assert hit.kind == "image" and hit.view_id == hit.item_id and hit.text == REPORTS[4][0]

@@ -9,6 +9,7 @@ import typer
 
 from xemplar.cli.benchmark import benchmark_app
 from xemplar.cli.classify import classify_app
+from xemplar.cli.cohort import cohort_app
 from xemplar.cli.corpus import corpus_app
 from xemplar.cli.ingest import ingest_app, ingest_phantom
 from xemplar.cli.models import model_app
@@ -58,6 +59,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(classify_app)
 app.add_typer(replay_app)
 app.add_typer(search_app)
+app.add_typer(cohort_app)
 app.add_typer(texts_app)
 app.add_typer(benchmark_app)
 

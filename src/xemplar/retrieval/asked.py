@@ -78,6 +78,12 @@ class Term:
         if self.presence not in get_args(Presence):
             raise XemplarError(f"presence {self.presence!r}", wanted=", ".join(get_args(Presence)))
 
+    @property
+    def agrees_from(self) -> float:
+        """The share of points from which a claim's details are those asked for; a place may be next to it."""
+        asked = sum(bool(values) for values in (self.side, self.place, self.degree))
+        return 0.999 - (1 / (3 * asked) if self.place else 0.0)
+
     def __str__(self) -> str:
         details = [" or ".join(values) for values in (self.degree, self.side, self.place) if values]
         named = "nothing abnormal" if self.finding == NORMAL else self.finding

@@ -102,7 +102,7 @@ class Facets:
     def ages(self) -> NDArray[np.float64]:
         """(studies,) in years; NaN where it isn't said."""
         values, places = np.unique(self.column("age"), return_inverse=True)
-        return np.array([_years(value) for value in values])[places.reshape(-1)]
+        return np.array([years_of(value) for value in values])[places.reshape(-1)]
 
     def kept(self, one: Filter) -> NDArray[np.bool_]:
         """(studies,) which have it; one that doesn't say has it not."""
@@ -192,7 +192,8 @@ def _ranged(name: str, value: str) -> Filter:
     return Filter(name, low=float(ends[1]), high=float(ends[2] or ends[1]))
 
 
-def _years(value: str) -> float:
+def years_of(value: str) -> float:
+    """An age as facets have it ("61", "061Y", "6M"), in years; NaN where it is none."""
     said = _AGE.match(value)
     return float("nan") if said is None else int(said[1]) / _PER_YEAR[said[2].upper()]
 

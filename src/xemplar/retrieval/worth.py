@@ -36,6 +36,8 @@ class Weighed:
     """(n, len(PARTS))."""
     wanted: tuple[NDArray[np.int8], ...]
     unwanted: tuple[NDArray[np.int8], ...]
+    agreed: tuple[NDArray[np.bool_], ...]
+    """Of each wanted term, whether it is stated with the side, place and degree asked for."""
 
     @property
     def asserted(self) -> NDArray[np.bool_]:
@@ -46,10 +48,9 @@ class Weighed:
 
     @property
     def met(self) -> NDArray[np.bool_]:
-        """(n,) whether it states every term that is wanted."""
+        """(n,) whether it states every term that is wanted, as it is wanted."""
         every = np.ones(len(self.parts), np.bool_)
-        stated = [every, *(status == STATED for status in self.wanted)]
-        return np.asarray(np.logical_and.reduce(stated), np.bool_)
+        return np.asarray(np.logical_and.reduce([every, *self.agreed]), np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> 
         "doubted": _mean([status == DOUBTED for status in unwanted], count, none=0.0),
     }
     parts = np.stack([np.asarray(columns[name], np.float32) for name in PARTS], axis=1)
-    return Weighed(parts, tuple(one.status for one in said), unwanted)
+    agreed = (
+        (one.status == STATED) & (one.details >= term.agrees_from)
+        for one, term in zip(said, asked.wanted, strict=True)
+    )
+    return Weighed(parts, tuple(one.status for one in said), unwanted, tuple(agreed))
 
 
 def _said(table: SentenceTable, asked: Asked, place: int) -> Said:

@@ -1,0 +1,220 @@
+"""A query -> every study that answers it, as a table that says why, who is left out, how to make it again.
+
+Knows the finder's verdicts and CSV. A cohort is stricter than a search: a report states all that is wanted,
+and neither states nor doubts what is excluded. Its first line holds the query, its reading, fingerprints and
+counts, and is enough to gather the same cohort of the same archive again.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xemplar import __version__
+from xemplar.contracts import Json
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.findings import lexicon_version, summarise
+from xemplar.folders import fingerprint
+from xemplar.records import Study
+from xemplar.retrieval.answered import evidence
+from xemplar.retrieval.asked import Asked, asked_from
+from xemplar.retrieval.by_sentences import DOUBTED, UNSAID
+from xemplar.retrieval.finder import Finder, Judged
+
+VERSION = 1
+MANY = 30
+"""Values of a facet beyond which they are told by their number alone."""
+
+_UNTOLD = frozenset(("cluster",))
+_MARK = "# "
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """The studies of a cohort, best first, with the header that makes it again."""
+
+    header: Json
+    studies: tuple[Study, ...]
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]
+    """One a study: ids, probability, for each thing asked what is said, where and in which words; facets."""
+
+    def text(self) -> str:
+        """As CSV, the header in its first line."""
+        return csv_of(self.header, self.columns, self.rows)
+
+
+def gather(
+    finder: Finder,
+    query: str | Asked,
+    *,
+    facets: Mapping[str, str] | None = None,
+    at_least: float | None = None,
+) -> Cohort:
+    """Every study of an index that answers a query; with `at_least`, of that probability or a higher one.
+
+    A query that names neither a finding nor a facet, and an archive whose reports aren't read, are refused.
+    """
+    asked = finder.reading(query, facets)
+    if asked.how != "claims" or not finder.reads or not (asked.names_findings or asked.filters):
+        raise XemplarError(
+            f"a query that defines no cohort ({asked})",
+            wanted="findings or facets that a report can be held to",
+        )
+    if at_least is not None and not 0 <= at_least <= 1:
+        raise XemplarError(f"a probability of {at_least}", wanted="one in 0..1")
+    judged = finder.judge(asked)
+    excluded, inside = _sorted_out(judged, at_least)
+    by_id = finder.retriever.corpus.by_id
+    found = [
+        (float(judged.probability[row]), finder.study_ids[row]) for row in np.flatnonzero(inside).tolist()
+    ]
+    found.sort(key=lambda one: (-one[0], one[1]))
+    studies = tuple(by_id[study_id] for _, study_id in found)
+    names = tuple(name for name in finder.facets.names if name not in _UNTOLD)
+    rows = tuple(
+        _row(study, chance, asked, names=names) for (chance, _), study in zip(found, studies, strict=True)
+    )
+    header = {
+        **_made_with(finder),
+        "query": asked.text,
+        "reading": asked.json(),
+        "at_least": at_least,
+        "reports": finder.table.count,
+        "included": len(studies),
+        "patients": len({study.patient_id for study in studies if study.patient_id}),
+        "excluded": excluded,
+        "findings": _findings(studies),
+        "facets": {name: _counted([row[name] for row in rows]) for name in names},
+    }
+    return Cohort(header, studies, _columns(asked, names), rows)
+
+
+def gather_again(finder: Finder, path: Path) -> Cohort:
+    """The cohort that a file's header describes, of the very archive and rules it was made with."""
+    header = read_header(path)
+    for name, own in _made_with(finder).items():
+        if name != "xemplar" and header.get(name) != own:
+            raise MismatchError(
+                f"the cohort was made with {name} {header.get(name)}", wanted=f"{name} {own}, as here",
+                where=str(path), remedy="gather it anew from its query",
+            )  # fmt: skip
+    return gather(finder, asked_from(header["reading"]), at_least=header["at_least"])
+
+
+def read_header(path: Path) -> Json:
+    """The first line of a cohort's file."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            line = file.readline()
+        header = json.loads(line.removeprefix(_MARK))
+    except (OSError, ValueError) as error:
+        raise XemplarError(
+            f"no cohort ({type(error).__name__})",
+            wanted="a file that `xemplar cohort` wrote",
+            where=str(path),
+        ) from None
+    if not isinstance(header, dict) or (header.get("kind"), header.get("version")) != ("cohort", VERSION):
+        raise XemplarError("no cohort's header", wanted=f"a cohort of version {VERSION}", where=str(path))
+    return header
+
+
+def csv_of(header: Json, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
+    """A table as text, with a header in JSON before it."""
+    sink = io.StringIO()
+    sink.write(_MARK + json.dumps(header, ensure_ascii=False) + "\n")
+    table = csv.DictWriter(sink, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return sink.getvalue()
+
+
+def _made_with(finder: Finder) -> Json:
+    """What the same cohort takes."""
+    retriever = finder.retriever
+    return {
+        "kind": "cohort",
+        "version": VERSION,
+        "xemplar": __version__,
+        "domain": retriever.corpus.settings.domain,
+        "corpus": retriever.corpus.fingerprint,
+        "index": retriever.index.fingerprint,
+        "lexicon": lexicon_version(),
+        "weights": fingerprint([finder.worth.intercept, *finder.worth.weights]),
+    }
+
+
+def _sorted_out(judged: Judged, at_least: float | None) -> tuple[dict[str, int], np.ndarray]:
+    """Reports by the first reason that leaves them out, and who is left (n,)."""
+    asked, weighed = judged.reading, judged.weighed
+    inside = judged.reason < 0
+    excluded = judged.excluded
+    unwanted = list(zip(asked.unwanted, weighed.unwanted, strict=True))
+    wanted = list(zip(asked.wanted, weighed.wanted, strict=True))
+    reasons = [
+        *((f"doubts {term}", status == DOUBTED) for term, status in unwanted),
+        *((f"says nothing of {term}", status == UNSAID) for term, status in wanted),
+        *((f"is unsure of {term}", status == DOUBTED) for term, status in wanted),
+        *(
+            (f"states {term.finding}, not as {term}", ~agreed)
+            for term, agreed in zip(asked.wanted, weighed.agreed, strict=True)
+        ),
+    ]
+    if at_least is not None:
+        reasons.append((f"below a probability of {at_least:g}", judged.probability < at_least))
+    for why, rows in reasons:
+        count = int((inside & rows).sum())
+        inside = inside & ~rows
+        if count:
+            excluded[why] = count
+    return excluded, inside
+
+
+def _columns(asked: Asked, names: Sequence[str]) -> tuple[str, ...]:
+    said = [f"{name}: {part}" for name in _asked_for(asked) for part in ("says", "start", "end", "text")]
+    return ("study_id", "patient_id", "split", "probability", *said, *names)
+
+
+def _asked_for(asked: Asked) -> list[str]:
+    told = [f"with {term}" for term in asked.wanted] + [f"without {term}" for term in asked.unwanted]
+    return [*told, *(["words"] if asked.words else [])]
+
+
+def _row(study: Study, chance: float, asked: Asked, *, names: Sequence[str]) -> dict[str, str]:
+    row = {
+        "study_id": study.study_id,
+        "patient_id": study.patient_id or "",
+        "split": study.split or "",
+        "probability": f"{chance:.4f}" if asked.names_findings else "",
+    }
+    said = evidence(study, asked)
+    for name, one in zip(_asked_for(asked)[: len(said)], said, strict=True):
+        start, end = one.span or ("", "")
+        row |= {f"{name}: says": one.says, f"{name}: start": str(start), f"{name}: end": str(end)}
+        row[f"{name}: text"] = " ".join((one.text or "").split())
+    own = {"modality": study.modality, "language": study.language}
+    own["view"] = " ".join(sorted({view.position or "" for view in study.views} - {""}))
+    return row | {name: study.facets.get(name) or own.get(name) or "" for name in names}
+
+
+def _findings(studies: Sequence[Study]) -> dict[str, dict[str, int]]:
+    """Finding -> studies that state, doubt and deny it, the most stated first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for study in studies:
+        counts.update(summarise(study.claims).items())
+    names = sorted({name for name, _ in counts}, key=lambda name: (-counts[name, "present"], name))
+    return {name: {p: counts[name, p] for p in ("present", "uncertain", "absent")} for name in names}
+
+
+def _counted(values: Sequence[str]) -> dict[str, int]:
+    counts = Counter(value or "not said" for value in values)
+    if len(counts) > MANY:
+        return {"different values": len(counts)}
+    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))

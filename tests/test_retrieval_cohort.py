@@ -1,0 +1,131 @@
+"""Cohorts: who is in, who is out and why, made again from a header, and handed on without ids or words."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from handmade import HashEncoder, arrival, corpus_of
+from xemplar.errors import MismatchError, XemplarError
+from xemplar.index import build_index
+from xemplar.retrieval import Finder, Retriever, asked_from
+from xemplar.retrieval.cohort import gather, gather_again, read_header
+from xemplar.retrieval.deidentified import write_deidentified
+
+SPLITS = ("train", "val", "test")
+REPORTS = [
+    ("Small left pleural effusion. No pneumothorax.", "70"),
+    ("Left pleural effusion.", "95"),
+    ("Left pleural effusion. Left pneumothorax.", "72"),
+    ("Left pleural effusion. Possible pneumothorax.", "72"),
+    ("Possible left pleural effusion.", "40"),
+    ("No pleural effusion.", "41"),
+    ("The lungs are clear.", "30"),
+    ("Right pleural effusion.", "74"),
+    ("Pleural effusion.", "75"),
+]
+QUERY = "left effusion without pneumothorax"
+
+
+def finder_of(folder, reports=REPORTS):
+    arrivals = [
+        arrival(n, patient=f"p{n}", findings=text, facets={"age": age, "sex": "F", "ward": f"secret {n}"})
+        for n, (text, age) in enumerate(reports)
+    ]
+    corpus = corpus_of(arrivals, folder / "corpus")
+    index = build_index(corpus, HashEncoder(), folder / "index", parts=SPLITS)
+    return Finder(Retriever(corpus, index, HashEncoder()))
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory):
+    return finder_of(tmp_path_factory.mktemp("cohort"))
+
+
+def rows_of(text):
+    return list(csv.DictReader(text.splitlines()[1:]))
+
+
+def test_who_is_in_and_why_the_others_are_not(finder):
+    made = gather(finder, QUERY)
+    assert {study.text for study in made.studies} == {REPORTS[0][0], REPORTS[1][0]}
+    assert made.header["excluded"] == {
+        "states Pneumothorax": 1,
+        "denies Pleural Effusion (left)": 1,
+        "doubts Pneumothorax": 1,
+        "says nothing of Pleural Effusion (left)": 1,
+        "is unsure of Pleural Effusion (left)": 1,
+        "states Pleural Effusion, not as Pleural Effusion (left)": 2,
+    }
+    assert made.header["included"] + sum(made.header["excluded"].values()) == made.header["reports"] == 9
+
+
+def test_each_row_quotes_what_answers(finder):
+    made = gather(finder, QUERY)
+    for study, row in zip(made.studies, rows_of(made.text()), strict=True):
+        name = "with Pleural Effusion (left)"
+        span = slice(int(row[f"{name}: start"]), int(row[f"{name}: end"]))
+        assert (study.study_id, study.text[span]) == (row["study_id"], row[f"{name}: text"])
+        assert row["age"] and float(row["probability"]) > 0.5
+
+
+def test_findings_and_facets_are_counted(finder):
+    header = gather(finder, QUERY).header
+    assert header["findings"]["Pneumothorax"] == {"present": 0, "uncertain": 0, "absent": 1}
+    assert header["facets"]["sex"] == {"F": 2} and header["patients"] == 2
+
+
+def test_a_probability_may_be_asked_for(finder):
+    made = gather(finder, QUERY, at_least=1.0)
+    assert made.rows == () and made.header["excluded"]["below a probability of 1"] == 2
+    with pytest.raises(XemplarError, match="a probability of 90"):
+        gather(finder, QUERY, at_least=90)
+
+
+def test_the_same_cohort_comes_of_its_own_header(finder, tmp_path):
+    made = gather(finder, QUERY + ", over 60", at_least=0.1)
+    (tmp_path / "one.csv").write_text(made.text())
+    assert gather_again(finder, tmp_path / "one.csv").text() == made.text()
+    assert asked_from(read_header(tmp_path / "one.csv")["reading"]).text == QUERY + ", over 60"
+
+
+def test_another_archive_is_refused(finder, tmp_path):
+    (tmp_path / "one.csv").write_text(gather(finder, QUERY).text())
+    with pytest.raises(MismatchError, match="the cohort was made with corpus"):
+        gather_again(finder_of(tmp_path, REPORTS[:4]), tmp_path / "one.csv")
+
+
+@pytest.mark.parametrize("line", ["", "study_id\n", "# {}\n", '# {"kind": "cohort", "version": 9}\n'])
+def test_what_is_no_cohort_is_refused(tmp_path, line):
+    (tmp_path / "one.csv").write_text(line)
+    with pytest.raises(XemplarError, match="cohort"):
+        read_header(tmp_path / "one.csv")
+
+
+def test_a_query_that_names_nothing_defines_no_cohort(finder):
+    with pytest.raises(XemplarError, match="defines no cohort"):
+        gather(finder, "zebra")
+
+
+def test_what_is_handed_on_has_no_id_and_no_word(finder, tmp_path):
+    made = gather(finder, QUERY)
+    assert write_deidentified(made, finder.retriever.corpus, tmp_path / "out") == 2
+    text = (tmp_path / "out" / "cohort.csv").read_text()
+    for study in finder.retriever.corpus.studies:
+        kept = (study.study_id, study.patient_id, study.facets["ward"], study.text, study.views[0].view_id)
+        assert not any(one in text for one in kept)
+    assert "Small left" not in text and finder.retriever.corpus.fingerprint not in text
+    rows = rows_of(text)
+    assert {row["age"] for row in rows} == {"70-79", "90+"} and {row["sex"] for row in rows} == {"F"}
+    assert json.loads(text.splitlines()[0].removeprefix("# "))["deidentified"] is True
+
+
+def test_its_previews_are_the_archives(finder, tmp_path):
+    made, corpus = gather(finder, "left effusion, age=95"), finder.retriever.corpus
+    write_deidentified(made, corpus, tmp_path)
+    pixels = corpus.preview_pixels([made.studies[0].views[0].view_id])[0]
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "previews" / "case-00001-1.png")), pixels)
+    with pytest.raises(XemplarError, match="the folder holds other files"):
+        write_deidentified(made, corpus, tmp_path)
