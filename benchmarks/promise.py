@@ -25,7 +25,7 @@ from machine import drawn, machine
 
 from xemplar.archive import calibrate, open_archive
 from xemplar.drafting.drift import drift, seen_of
-from xemplar.drafting.limits import Guess, Trial, denied_losses, guess, patient_of, promised, wrong_and_lines
+from xemplar.drafting.limits import Trial, denied_losses, guess, patient_of, promised, wrong_and_lines
 from xemplar.drafting.policies.case import Assembled, Case
 from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.promise import Asked
@@ -106,9 +106,8 @@ def guessed(asked):
         studies = [s for s in archive.corpus.held_apart(archive.corpus.part("val"))[0] if s.views]
         films = [archive.films_of(study) for study in studies]
         cases = archive.cases(films, archive.retriever.vectors_of(films))
-        found = guess(Asked(), trial(by, cases, studies)[1])
-        place.write_text(json.dumps({"deny_at": found.deny_at, "lines": found.lines}))
-    return Guess(**json.loads(place.read_text()))
+        place.write_text(json.dumps(guess(Asked(), [one.beliefs for one in by.held(cases)])))
+    return float(json.loads(place.read_text()))
 
 
 def judged(tested, by, made):
@@ -117,7 +116,7 @@ def judged(tested, by, made):
     limits = fitted.limits
     if limits is None:
         return {"lines": 0, "why": made.why}
-    wrong, lines = wrong_and_lines(tested, limits, most=made.lines)
+    wrong, lines = wrong_and_lines(tested, limits)
     hits = {"clear": [0, 0], "present": [0, 0], "stated": [0, 0]}
     denied = []
     for place, truth in enumerate(tested.truths):

@@ -13,7 +13,6 @@ from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import fit, open_calibration, truth_of
 from xemplar.drafting.drift import FEWEST, seen_of
-from xemplar.drafting.policies.evidence import TOO_LONG
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.images import PreviewSpec
@@ -199,7 +198,7 @@ def test_a_risk_that_is_none_is_refused(given):
 
 
 def test_a_promise_that_is_kept_stands_in_every_draft(drawn, queries):
-    promise = Promise(asked=Asked(), patients=90, studies=90, state_at=0.3, deny_at=0.2, lines=2)
+    promise = Promise(asked=Asked(), patients=90, studies=90, state_at=0.3, deny_at=0.2)
     kept = Archive(
         drawn.corpus,
         drawn.encoder,
@@ -208,8 +207,7 @@ def test_a_promise_that_is_kept_stands_in_every_draft(drawn, queries):
     )
     drafts = kept.draft_many(queries)
     assert {draft.promise for draft in drafts} == {promise.sentence}
-    assert max(len(draft.lines) for draft in drafts) == 2
-    assert TOO_LONG in {why for draft in drafts for why in draft.abstained.values()}
+    assert any(draft.lines for draft in drafts)
 
 
 def test_a_film_far_from_all_is_told_so(drawn, queries):

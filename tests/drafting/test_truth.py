@@ -12,8 +12,9 @@ from xemplar.records import Claim, Study
 
 EFFUSION = "Pleural Effusion"
 DRAWN = Study(
-    study_id="s", patient_id="p", domain="synthetic", labels={EFFUSION: "present", "Edema": "absent",
-    "Atelectasis": "present"}, facets={"effusion_left": "severe", "atelectasis": "right lower linear mild", "age": "5"},
+    study_id="s", patient_id="p", domain="synthetic",
+    labels={EFFUSION: "present", "Edema": "absent", "Atelectasis": "present"},
+    facets={"effusion_left": "severe", "atelectasis": "right lower linear mild", "age": "5"},
     claims=(Claim(EFFUSION, "present", side="right", degree="small"),),
 )  # fmt: skip
 

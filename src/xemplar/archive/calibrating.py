@@ -25,7 +25,7 @@ from xemplar.drafting.drift import seen_of
 from xemplar.drafting.gate import save_gate
 from xemplar.drafting.limits import Half, Trial, guess, half_of, one_each, patient_of, promised
 from xemplar.drafting.policies.case import Case
-from xemplar.drafting.policies.evidence import ByEvidence, Held
+from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.drafting.truth import Truth, held_to
 from xemplar.errors import XemplarError
@@ -163,26 +163,24 @@ def _promised(
     """The limits that keep what is asked, and what was seen of those it was found out on."""
     assert archive.evidence is not None and archive.composer is not None
     by = ByEvidence(archive.evidence, archive.composer, fitted)
-    first, second = (by.held(half.cases) for half in halves)
+    fitting, testing = halves
+    first, second = by.held(fitting.cases), by.held(testing.cases)
     nearest = min(one.nearest for one in first)
 
-    def tested(half: _Validation, held: Sequence[Held]) -> Trial:
-        @lru_cache(maxsize=KEPT)
-        def gathered(place: int) -> Gathered:
-            return by.gathered(held[place])
+    @lru_cache(maxsize=KEPT)
+    def gathered(place: int) -> Gathered:
+        return by.gathered(second[place])
 
-        def draft(place: int, limits: Limits) -> Sequence[Line]:
-            return () if held[place].nearest < nearest else gathered(place).compose(limits).lines
+    def draft(place: int, limits: Limits) -> Sequence[Line]:
+        return () if second[place].nearest < nearest else gathered(place).compose(limits).lines
 
-        patients = [patient_of(study) for study in half.studies]
-        return Trial(patients, [one.beliefs for one in held], half.truths, draft)
-
-    where = guess(asked, tested(halves[0], first))
-    made = promised(asked, tested(halves[1], second), where)
+    patients = [patient_of(study) for study in testing.studies]
+    tested = Trial(patients, [one.beliefs for one in second], testing.truths, draft)
+    made = promised(asked, tested, guess(asked, [one.beliefs for one in first]))
     fitted = fitted.model_copy(update={"promise": made, "nearest": nearest})
-    chosen = one_each([patient_of(study) for study in halves[1].studies])
+    chosen = one_each(patients)
     by = ByEvidence(archive.evidence, archive.composer, fitted)
-    cases = [halves[1].cases[place] for place in chosen]
+    cases = [testing.cases[place] for place in chosen]
     seen = seen_of(by.features([second[place] for place in chosen], by.drafts(cases)))
     return fitted.model_copy(update={"seen": seen})
 

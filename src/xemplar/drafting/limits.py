@@ -35,10 +35,6 @@ CAUTION = 0.6
 """The guess spends this share of the risk asked, so that the patients tested seldom have to refuse it."""
 
 
-LINES = 0.95
-"""So large a share of the fitted patients' drafts is as long as a draft may be, or shorter."""
-
-
 @dataclass(frozen=True)
 class Trial:
     """Studies of patients, and how each is drafted.
@@ -58,19 +54,6 @@ class Trial:
         return list(_grouped(self.patients).values())
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """Where to look for limits, from the patients that the beliefs were fitted on: it promises nothing.
-
-    `deny_at` would by the beliefs themselves, were they right, deny less than what was asked; `lines` is how
-    long a draft may be. The shorter the longest draft, the fewer patients it takes to show what is wrong of
-    them, so that a few long drafts are cut short.
-    """
-
-    deny_at: float
-    lines: int
-
-
 def patient_of(study: Study) -> str:
     """The key of whom a study can't be parted from: its group, its patient, else itself."""
     return study.facets.get("cluster") or study.patient_id or study.study_id
@@ -86,37 +69,25 @@ def one_each(patients: Sequence[str]) -> list[int]:
     return [places[_number(key) // 2 % len(places)] for key, places in _grouped(patients).items()]
 
 
-def guess(asked: Asked, fitted: Trial) -> Guess:
-    """Where to look for limits that keep what is asked."""
-    p = np.sort([belief.presence for one in fitted.beliefs for belief in one.values()])
+def guess(asked: Asked, fitted: Sequence[Beliefs]) -> float:
+    """Where to look for the limit of denials, from the patients that the beliefs were fitted on.
+
+    By the beliefs themselves, were they right, it would deny less than what was asked. It promises nothing.
+    """
+    p = np.sort([belief.presence for one in fitted for belief in one.values()])
     fine = np.flatnonzero(np.cumsum(p) <= CAUTION * asked.denied * p.sum())
-    deny_at = float(p[fine[-1]]) if len(fine) else 0.0
-    limits = Limits((1 - asked.wrong_lines + LOOSEST) / 2, deny_at)
-    counts = [len(fitted.draft(place, limits)) for place in range(len(fitted.patients))]
-    return Guess(deny_at, max(1, int(np.quantile(counts, LINES, method="higher"))))
+    return float(p[fine[-1]]) if len(fine) else 0.0
 
 
-def shortened(lines: Sequence[Line], most: int | None) -> tuple[Line, ...]:
-    """The `most` lines of a draft that stay, in their order: denials go first, and the least sure first."""
-    if most is None or len(lines) <= most:
-        return tuple(lines)
-
-    def worth(place: int) -> tuple[bool, float, int]:
-        line = lines[place]
-        return any(claim.presence == "present" for claim in line.claims), line.confidence or 0.0, -place
-
-    return tuple(lines[place] for place in sorted(sorted(range(len(lines)), key=worth)[-most:]))
-
-
-def promised(asked: Asked, tested: Trial, where: Guess) -> Promise:
+def promised(asked: Asked, tested: Trial, guessed: float) -> Promise:
     """The limits with the most right lines of all that keep what was asked; or why none does.
 
     None of the patients `tested` has fitted anything that their beliefs rest on, nor the guess. Denied
     findings first: of the limits on presence the largest that conformal risk control takes. Then for it and
     each stricter one the limits of statements, by Learn then Test.
     """
-    made = Promise(asked=asked, patients=len(tested.groups), studies=len(tested.patients), lines=where.lines)
-    limits = [part * where.deny_at for part, _ in DENIALS]
+    made = Promise(asked=asked, patients=len(tested.groups), studies=len(tested.patients))
+    limits = [part * guessed for part, _ in DENIALS]
     losses = denied_losses(tested, limits)
     highest = conformal_limit(losses, limits, risk=asked.denied)
     if highest is None:
@@ -149,13 +120,11 @@ def denied_losses(tested: Trial, limits: Sequence[float]) -> NDArray[np.float64]
     return np.array(rows, np.float64).reshape(-1, len(limits))
 
 
-def wrong_and_lines(
-    tested: Trial, limits: Limits, *, most: int | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(patients,) each: the mean of wrong lines, and of lines, over a patient's drafts of `most` lines."""
+def wrong_and_lines(tested: Trial, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(patients,) each: the mean of wrong lines, and of lines, over a patient's drafts."""
     counts = []
     for place, truth in enumerate(tested.truths):
-        lines = shortened(tested.draft(place, limits), most)
+        lines = tested.draft(place, limits)
         counts.append((sum(truth.wrong(line) for line in lines), len(lines)))
     means = np.array([np.mean([counts[i] for i in places], axis=0) for places in tested.groups])
     return means[:, 0], means[:, 1]
@@ -167,15 +136,15 @@ def _kept(made: Promise, tested: Trial, deny_at: float, *, error: float) -> Iter
     The sequence starts where a line of that confidence is wrong as often as asked: stricter ones say less
     that is right, and so are harder to tell from what is asked.
     """
-    share, most = made.asked.wrong_lines, made.lines or 1
+    share = made.asked.wrong_lines
     states = [round(float(one), 4) for one in np.arange(1 - share, LOOSEST - 1e-9, -STEP)]
     rights: list[float] = []
 
     def p_values() -> Iterator[float]:
         for state_at in states:
-            wrong, lines = wrong_and_lines(tested, Limits(state_at, deny_at), most=most)
+            wrong, lines = wrong_and_lines(tested, Limits(state_at, deny_at))
             rights.append(float((lines - wrong).sum()))
-            yield float(ratio_p_value(wrong, lines, share=share, most=most, confidence=1 - error))
+            yield float(ratio_p_value(wrong, lines, share=share))
 
     taken = learn_then_test(p_values(), error=error)
     yield from zip(states[:taken], rights[:taken], strict=True)

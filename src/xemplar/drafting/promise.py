@@ -1,11 +1,11 @@
 """Which limits keep a risk that somebody states: wrong lines as a share of lines, present findings denied.
 
 Knows numbers of patients alone, one row each; knows nothing of films, findings or drafts. Two rules,
-both true of any distribution, for patients exchangeable with those that are counted:
+for patients exchangeable with those that are counted:
 
 - Learn then Test (Angelopoulos, Bates, Candès, Jordan and Lei, 2021): every candidate limit is a null
   hypothesis, "its risk is above what was asked"; a limit is taken only when its hypothesis is rejected, with
-  a family-wise error of 1 - confidence. The p-values are by betting (Waudby-Smith and Ramdas, 2023).
+  a family-wise error of 1 - confidence. The p-values are Student's, over patients.
 - Conformal risk control (Angelopoulos, Bates, Fisch, Lei and Schuster, 2022): the largest limit whose mean
   loss, with one more patient of the worst loss counted in, is at most what was asked.
 """
@@ -19,11 +19,9 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.stats import t
 
 SCOPE = "on average, for images exchangeable with the calibration set; not for each patient"
-
-_STAKE = 0.9
-"""The largest share of the capital that one patient can lose: below 1, so that no bet ruins."""
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -52,8 +50,6 @@ class Promise(BaseModel):
     studies: int
     state_at: float | None = None
     deny_at: float | None = None
-    lines: int | None = None
-    """A draft has no more than these: a promise on a share of lines needs a longest draft."""
     why: str | None = None
     """Why it can't be kept; then there are no limits, and nothing is drafted."""
     scope: str = SCOPE
@@ -75,46 +71,26 @@ class Promise(BaseModel):
         return f"Promised: {risks}: {self.scope} ({self.patients} patients)."
 
 
-def betting_p_value(values: ArrayLike, *, above: float, confidence: float = 0.9) -> NDArray[np.float64]:
-    """p-values of "the mean is 0 or more", for independent values of at most `above`; small where it is less.
-
-    `values` (n,) or (n, candidates), `above` > 0; returns () or (candidates,) in (0, 1]. A gambler bets
-    against the hypothesis: K_t = prod_{i <= t} (1 - b_i x_i), where the bet b_i in [0, 0.9 / above] is
-    settled before x_i is seen. Where the mean is 0 or more, K is a nonnegative supermartingale from 1, and
-    by Ville's inequality P(max K >= 1 / p) <= p: the p-value is 1 / max_t K_t. The bets are the predictable
-    plug-in of Waudby-Smith and Ramdas (2023, section 4): b_t = sqrt(2 log(1 / (1 - confidence)) / (n v_t)),
-    with v_t the variance so far, begun at above^2 / 4 as if by one more value. The order of rows has to be
-    settled without looking at the values.
-    """
-    x = np.asarray(values, np.float64)
-    if above <= 0 or (x.size and float(x.max()) > above + 1e-9):
-        raise ValueError(f"a value above {above}")
-    n = len(x)
-    if n == 0:
-        return np.ones(x.shape[1:], np.float64)
-    count = np.arange(1, n + 1).reshape(-1, *[1] * (x.ndim - 1))
-    mean = np.cumsum(x, axis=0) / (count + 1)
-    variance = (above**2 / 4 + np.cumsum((x - mean) ** 2, axis=0)) / (count + 1)
-    before = np.concatenate([np.full((1, *x.shape[1:]), above**2 / 4), variance[:-1]])
-    bets = np.minimum(np.sqrt(2 * np.log(1 / (1 - confidence)) / (n * before)), _STAKE / above)
-    capital = np.cumsum(np.log1p(-bets * x), axis=0)
-    return np.asarray(np.exp(-np.maximum(capital.max(axis=0), 0.0)), np.float64)
-
-
-def ratio_p_value(
-    wrong: ArrayLike, lines: ArrayLike, *, share: float, most: float, confidence: float = 0.9
-) -> NDArray[np.float64]:
+def ratio_p_value(wrong: ArrayLike, lines: ArrayLike, *, share: float) -> NDArray[np.float64]:
     """p-values of "wrong lines are `share` of lines, or more"; small where they are fewer.
 
-    `wrong` and `lines` are (patients,) or (patients, candidates): each patient's mean over its studies. The
-    hypothesis E[wrong] / E[lines] >= share is that of a mean: E[wrong - share * lines] >= 0, with values of
-    at most (1 - share) * `most`, where no study has more than `most` lines. So a draft of many lines
-    counts for more than one of few, and an empty one for nothing.
+    `wrong` and `lines` are (patients,) or (patients, candidates): each patient's mean over its studies;
+    returns () or (candidates,) in (0, 1]. The hypothesis E[wrong] / E[lines] >= share is that of a mean:
+    E[wrong - share * lines] >= 0, tested by Student's t over patients, so that a draft of many lines
+    counts for more than one of few, and an empty one for nothing. That is true in the limit of many patients
+    (the p-values by the central limit theorem of Angelopoulos et al. 2021, section 2); few of whom nothing
+    is wrong can't show more than (1 - share) ** patients, the exact p-value of all lines right where a
+    patient's lines are right or wrong together.
     """
     w, n = np.asarray(wrong, np.float64), np.asarray(lines, np.float64)
-    if n.size and (float(n.max()) > most + 1e-9 or bool((w > n + 1e-9).any())):
-        raise ValueError(f"more than {most} lines, or more wrong lines than lines")
-    return betting_p_value(w - share * n, above=(1 - share) * most, confidence=confidence)
+    if n.size and bool((w > n + 1e-9).any()):
+        raise ValueError("more wrong lines than lines")
+    x, patients = w - share * n, len(w)
+    least = (1.0 - share) ** (n > 0).sum(axis=0)
+    if patients < 2:
+        return np.ones(x.shape[1:], np.float64)
+    spread = np.maximum(x.std(axis=0, ddof=1), 1e-12) / np.sqrt(patients)
+    return np.maximum(t.cdf(x.mean(axis=0) / spread, patients - 1), least)
 
 
 def learn_then_test(p_values: Iterable[float], *, error: float) -> int:

@@ -42,6 +42,7 @@ class Truth:
     """Findings with their presence; of those that are there the sides and degrees, where known.
 
     A finding that isn't in `sides` has sides that nobody knows, and no claim of a side is held against it.
+    So have devices: "a left pacemaker with a lead in the right atrium" has both, and neither is the device's.
     """
 
     presence: Mapping[str, Presence]
@@ -114,6 +115,8 @@ def _drawn(study: Study) -> Iterator[_Detail]:
             continue
         for part in value.split(";"):
             words = set(re.findall(r"[a-z]+", f"{name} {part}".replace("_", " ")))
+            if finding == "Support Devices":
+                words -= {"left", "right"}
             degree = next((_DEGREES[word] for word in sorted(words) if word in _DEGREES), None)
             yield finding, frozenset(words & {"left", "right"}), degree
 

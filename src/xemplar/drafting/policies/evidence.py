@@ -17,10 +17,7 @@ from xemplar.drafting.calibration import POLICY, Calibration
 from xemplar.drafting.composition import Composer, Gathered
 from xemplar.drafting.details import Details
 from xemplar.drafting.evidence import Evidence
-from xemplar.drafting.limits import shortened
 from xemplar.drafting.policies.case import Assembled, Case
-
-TOO_LONG = "the draft is as long as what is promised of its lines lets it be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +94,13 @@ class ByEvidence:
             why = f"not promised: {promise.why}" if promise is not None else "no limits"
             return Assembled((), {**outside, **dict.fromkeys(held.beliefs, why)})
         made = self.gathered(held).compose(limits)
-        lines = shortened(made.lines, None if promise is None else promise.lines)
-        told = {claim.finding for line in lines for claim in line.claims}
+        told = {claim.finding for line in made.lines for claim in line.claims}
         silent = {
-            name: self.calibration.undecided(name, one.presence) or made.silent.get(name, TOO_LONG)
+            name: self.calibration.undecided(name, one.presence) or made.silent[name]
             for name, one in held.beliefs.items()
             if name not in told
         }
-        return Assembled(lines, {**outside, **silent})
+        return Assembled(made.lines, {**outside, **silent})
 
     @cached_property
     def _details(self) -> Details | None:
