@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from xemplar.drafting.calibration import (
@@ -19,6 +18,7 @@ from xemplar.drafting.calibration import (
 from xemplar.drafting.drift import seen_of
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.drafting.truth import truth_of
+from xemplar.drafting.weighing import weigh
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.index import FittedTo
@@ -58,12 +58,12 @@ def fitted():
     )
 
 
-def test_probabilities_are_scikit_learns(fitted):
+def test_probabilities_are_those_of_the_weights(fitted):
     features, present, made = fitted
-    mine = features[:, EDEMA].astype(np.float64)
-    scaled = (mine - mine.mean(axis=0)) / mine.std(axis=0)
-    wanted = LogisticRegression(C=1.0).fit(scaled, present).predict_proba(scaled)[:, 1]
-    np.testing.assert_allclose(made.probabilities(features)["Edema"], wanted, atol=1e-4)
+    found = weigh(features[:, [EDEMA]], present[:, None])
+    scaled = (features[:, EDEMA] - found.mean[0]) / found.scale
+    wanted = 1 / (1 + np.exp(-(scaled @ found.weights[0] + found.intercepts[0])))
+    np.testing.assert_allclose(made.probabilities(features)["Edema"], wanted, atol=1e-6)
 
 
 def test_a_feature_that_never_varies_is_harmless():

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
-from sklearn.linear_model import LogisticRegression
 
 from xemplar.contracts import Json
 from xemplar.drafting.beliefs import Limits
@@ -23,6 +22,7 @@ from xemplar.drafting.details import DetailsFit
 from xemplar.drafting.drift import Seen
 from xemplar.drafting.evidence import FEATURES
 from xemplar.drafting.promise import Promise
+from xemplar.drafting.weighing import weigh
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint, publish, read_manifest, writing
@@ -166,18 +166,12 @@ def fit(
     `truths` says of each study which findings are there, `near_duplicates` how many studies were left
     out before, to be told with the result; `names` are the features', as the evidence has them.
     """
-    rough: dict[str, FindingFit] = {}
-    held: dict[str, tuple[NDArray[np.float64], NDArray[np.bool_]]] = {}
-    too_few: dict[str, int] = {}
-    for place, name in enumerate(FINDINGS):
-        present = np.array([truth.get(name) == "present" for truth in truths], np.bool_)
-        count = int(present.sum())
-        if count < WANTED or len(present) - count < WANTED:
-            too_few[name] = count
-        else:
-            rough[name] = _fit_finding(features[:, place], present)
-            held[name] = _probability(rough[name], features[:, place]), present
-    if not rough:
+    present = np.array([[truth.get(name) == "present" for name in FINDINGS] for truth in truths], np.bool_)
+    present = present.reshape(len(truths), len(FINDINGS))
+    counts = present.sum(axis=0).tolist()
+    chosen = [place for place, count in enumerate(counts) if WANTED <= count <= len(truths) - WANTED]
+    too_few = {name: counts[place] for place, name in enumerate(FINDINGS) if place not in chosen}
+    if not chosen:
         raise XemplarError(
             f"none of {len(FINDINGS)} findings is both present and absent often enough"
             f" among {len(truths)} validation studies",
@@ -185,6 +179,11 @@ def fit(
             remedy="ingest more, or search without drafting: where a tenth is held for validation, "
             f"a finding that one study in ten has needs some {WANTED * 100} studies in the archive",
         )
+    rough = _fitted(features, present, chosen)
+    held = {
+        FINDINGS[place]: (_probability(rough[FINDINGS[place]], features[:, place]), present[:, place])
+        for place in chosen
+    }
     return Calibration(
         index=index,
         studies=len(truths),
@@ -249,14 +248,19 @@ def open_calibration(
     return calibration
 
 
-def _fit_finding(features: NDArray[np.float32], present: NDArray[np.bool_]) -> FindingFit:
-    mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale == 0] = 1.0
-    model = LogisticRegression(C=1.0).fit((features - mean) / scale, present)
-    return FindingFit(
-        mean=mean.tolist(), scale=scale.tolist(), weights=model.coef_[0].tolist(),
-        intercept=float(model.intercept_[0]), state_at=1.0, deny_at=0.0, present=int(present.sum()),
-    )  # fmt: skip
+def _fitted(
+    features: NDArray[np.float32], present: NDArray[np.bool_], chosen: list[int]
+) -> dict[str, FindingFit]:
+    """The chosen findings' parts of one regression, without thresholds; `present` (studies, findings)."""
+    found = weigh(features[:, chosen], present[:, chosen])
+    return {
+        FINDINGS[place]: FindingFit(
+            mean=found.mean[row].tolist(), scale=found.scale.tolist(), weights=found.weights[row].tolist(),
+            intercept=float(found.intercepts[row]), state_at=1.0, deny_at=0.0,
+            present=int(present[:, place].sum()),
+        )
+        for row, place in enumerate(chosen)
+    }  # fmt: skip
 
 
 def _probability(fit: FindingFit, features: NDArray[np.float32]) -> NDArray[np.float64]:
