@@ -115,7 +115,7 @@ class Finder:
             for row, near in zip(rows, nearness, strict=True)
         )
         worth, above = self.worth, None
-        if worth.cut_off is not None and judged.reading.names_findings:
+        if worth.cut_off is not None and judged.reading.names_findings and like is None:
             above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
         return Answer(judged.reading, found, judged.excluded, worth.cut_off, worth.precision, above)
 
