@@ -116,3 +116,13 @@ def test_one_study_each_whatever_the_others_are():
     assert chosen.keys() == {"a", "b", "c"}
     again = [*keys, "d"]
     assert {again[place]: place for place in one_each(again)}.items() >= chosen.items()
+
+
+def test_what_reports_do_not_mention_is_not_stated_for_nothing():
+    """Reports that mention nothing: no line could be called wrong, and a promise would be empty."""
+    tested = archive(np.random.default_rng(5), 60)
+    silent = Trial(tested.patients, tested.beliefs, [Truth({})] * 60, tested.draft)
+    wrong, _ = wrong_and_lines(silent, Limits(0.5, 0.0))
+    assert wrong.sum() > 0
+    made = promised(Asked(), silent, 0.0)
+    assert not made.kept

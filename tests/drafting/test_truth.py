@@ -8,7 +8,7 @@ import pytest
 
 from xemplar.drafting.beliefs import Belief
 from xemplar.drafting.truth import Truth, held_to, held_to_report
-from xemplar.records import Claim, Study
+from xemplar.records import Claim, Line, Study
 
 EFFUSION = "Pleural Effusion"
 DRAWN = Study(
@@ -65,3 +65,16 @@ def test_a_belief_weighs_all_a_claim_says() -> None:
     assert belief.probability(Claim(EFFUSION, "present", place="base")) == 0.0
     assert belief.probability(Claim(EFFUSION, "absent")) == pytest.approx(0.2)
     assert belief.probability(Claim(EFFUSION, "uncertain")) == 0.0
+
+
+def test_a_statement_that_nobody_knows_to_be_right_fails_a_promise() -> None:
+    """A report that doesn't mention a finding is no sign of it; a denial of it is what silence means."""
+    truth = Truth({EFFUSION: "present", "Edema": "uncertain"})
+    said = {"Fracture": "present", "Pneumothorax": "absent", "Edema": "present", EFFUSION: "absent"}
+    lines = [_line(Claim(name, presence)) for name, presence in said.items()]
+    assert [truth.fails(line) for line in lines] == [True, False, False, True]
+    assert [truth.wrong(line) for line in lines] == [False, False, False, True]
+
+
+def _line(claim: Claim) -> Line:
+    return Line("Said.", "s", "Said.", (0, 5), ("a",), (claim,))

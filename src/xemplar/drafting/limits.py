@@ -121,11 +121,11 @@ def denied_losses(tested: Trial, limits: Sequence[float]) -> NDArray[np.float64]
 
 
 def wrong_and_lines(tested: Trial, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(patients,) each: the mean of wrong lines, and of lines, over a patient's drafts."""
+    """(patients,) each: the mean of wrong lines (`Truth.fails`), and of lines, over a patient's drafts."""
     counts = []
     for place, truth in enumerate(tested.truths):
         lines = tested.draft(place, limits)
-        counts.append((sum(truth.wrong(line) for line in lines), len(lines)))
+        counts.append((sum(truth.fails(line) for line in lines), len(lines)))
     means = np.array([np.mean([counts[i] for i in places], axis=0) for places in tested.groups])
     return means[:, 0], means[:, 1]
 

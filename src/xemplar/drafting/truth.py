@@ -75,6 +75,15 @@ class Truth:
         """Whether any claim of a line has a wrong presence or a wrong side; degrees are told apart."""
         return any(self.fault(claim) in ("presence", "side") for claim in line.claims)
 
+    def fails(self, line: Line) -> bool:
+        """Whether a promise counts a line as wrong: it is, or states a finding of which nothing is known.
+
+        Where a report doesn't mention a finding, probabilities are fitted as if it were absent; were such
+        a statement not counted, reports alone could hardly ever break a promise.
+        """
+        unknown = any(c.presence == "present" and c.finding not in self.presence for c in line.claims)
+        return unknown or self.wrong(line)
+
 
 def truth_of(study: Study) -> Mapping[str, Presence]:
     """Findings alone: a source's labels where it has any, else the claims of the report."""

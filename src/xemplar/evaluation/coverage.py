@@ -189,9 +189,10 @@ def held_promise(
 ) -> Json:
     """What was promised beside what came of it; measured alone where nothing was promised.
 
-    Every patient weighs alike, as in the promise: wrong lines are the ratio of two means over patients.
+    As in the promise, every patient weighs alike, wrong lines are the ratio of two means over patients, and
+    a line that states what nobody knows to be there is counted as wrong.
     """
-    wrong = np.array([sum(map(t.wrong, d.lines)) for d, t in zip(drafts, truths, strict=True)], np.float64)
+    wrong = np.array([sum(map(t.fails, d.lines)) for d, t in zip(drafts, truths, strict=True)], np.float64)
     lines = np.array([len(draft.lines) for draft in drafts], np.float64)
     weights = patient_weights(resampling.clusters)
     losses = denied_losses(drafts, truths)
