@@ -13,6 +13,7 @@ from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import fit, open_calibration, truth_of
 from xemplar.drafting.drift import FEWEST, seen_of
+from xemplar.drafting.gate import Gate, save_gate
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.images import PreviewSpec
@@ -160,6 +161,15 @@ def test_unless_none_is_wanted(opened, drawn, tmp_path):
     other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
     fits.save_calibration(tmp_path / "c", other)
     assert opened(calibration=tmp_path / "c", calibrated=False).calibration is None
+
+
+def test_a_promise_whose_gate_is_gone_is_refused(opened, drawn, tmp_path):
+    promise = Promise(asked=Asked(), patients=90, studies=90, state_at=0.3, deny_at=0.2)
+    fits.save_calibration(tmp_path / "c", drawn.calibration.model_copy(update={"promise": promise}))
+    with pytest.raises(MismatchError, match=r"a promise without gate\.json.*`xemplar calibrate`"):
+        opened(calibration=tmp_path / "c")
+    save_gate(tmp_path / "c", Gate(index=fitted_to(drawn.index), why="too few films"))
+    assert opened(calibration=tmp_path / "c").calibration.promise == promise
 
 
 def test_an_index_that_doesnt_name_its_corpus_asks_for_it(index_folder):

@@ -15,6 +15,7 @@ from xemplar.corpus import Corpus
 from xemplar.drafting.calibration import VERSION as FITS
 from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.gate import open_gate
+from xemplar.drafting.gate.fitted import NAME as GATE
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import read_manifest
 from xemplar.index import PREPARED, VERSION, fitted_to, open_index
@@ -73,7 +74,13 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
         archive.classify_not(missing)
     try:
         archive.gatekeeper.gate = open_gate(folder, index=fitted_to(archive.index))
-        archive.calibration = _fitting(archive, folder, missing)
+        fitting = _fitting(archive, folder, missing)
+        if archive.gatekeeper.gate is None and fitting.promise is not None:
+            raise MismatchError(
+                f"a promise without {GATE}, so that nothing says how proper films look", where=str(folder),
+                remedy="run `xemplar calibrate` again",
+            )  # fmt: skip
+        archive.calibration = fitting
     except XemplarError as error:
         if named is not None:
             raise
