@@ -60,7 +60,7 @@ def test_a_clinical_archive_drafts_for_a_film_of_unknown_origin(tmp_path, figure
 def test_no_flag_turns_the_gate_off(callable_):
     known = {
         "self", "views", "studies", "corpus", "encoder", "index", "calibration", "model", "calibrated",
-        "vectors", "stages", "kept",
+        "vectors", "stages", "kept", "prior", "priors",
     }  # fmt: skip
     assert set(inspect.signature(callable_).parameters) <= known
 

@@ -180,7 +180,7 @@ def test_where_nothing_can_be_promised_there_are_no_limits():
 
 def test_a_promise_is_kept_in_the_folder(tmp_path):
     seen = seen_of({"lines": [1, 2, 3]})
-    made = by_hand(promise=kept(state_at=0.7, deny_at=0.05, lines=6), nearest=0.4, seen=seen)
+    made = by_hand(promise=kept(state_at=0.7, deny_at=0.05), nearest=0.4, seen=seen)
     save_calibration(tmp_path / "c", made)
     assert open_calibration(tmp_path / "c", index=INDEX) == made
 

@@ -32,6 +32,7 @@ def leaves(corpus):
         yield Leave(cluster=study.facets["cluster"])
         yield Leave(study.study_id, study.patient_id, study.facets["cluster"])
         yield Leave(study.study_id, facets={"cluster": study.facets["cluster"]})
+        yield Leave(others=frozenset({study.study_id, "nobody here"}))
 
 
 @pytest.mark.parametrize("kind", ["image", "sentence", "report"])
@@ -51,7 +52,8 @@ def test_rows_and_sources_are_those_of_asking_every_study(made, kind):
 
 
 def test_it_looks_at_all_that_a_leave_may_name():
-    assert {field.name for field in fields(Leave)} == {"study_id", "patient_id", "cluster", "facets"}
+    names = {field.name for field in fields(Leave)}
+    assert names == {"study_id", "patient_id", "cluster", "facets", "others"}
 
 
 def test_spans_of_a_sentence_of_many_studies_hash_none_of_them():

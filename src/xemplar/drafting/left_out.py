@@ -46,7 +46,7 @@ class LeftOut:
         if leave.facets:
             studies = {study.study_id for study in self._corpus.studies if leave.drops(study)}
         else:
-            studies = set() if leave.study_id is None else {leave.study_id}
+            studies = {*leave.others} if leave.study_id is None else {leave.study_id, *leave.others}
             if leave.patient_id is not None:
                 studies.update(self._of_patient.get(leave.patient_id, ()))
             if leave.cluster is not None:
