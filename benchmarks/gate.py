@@ -54,7 +54,7 @@ from xemplar.sources.phantom.sampling import examination
 from xemplar.sources.phantom.truth import Heart
 
 Json = dict[str, Any]
-SEED = 97
+SEED = 197
 REPLICATES = 1000
 
 
