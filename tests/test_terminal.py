@@ -42,6 +42,11 @@ def test_a_line_is_sure_of_its_finding_alone(capsys):
     assert UNVERIFIED in printed and "sure" not in printed
 
 
+def test_what_is_promised_is_said_with_the_draft(capsys):
+    show_draft(Draft("d", "s", (), {}, None, "p", "Promised: this.", "f", "synthetic"), CORPUS)
+    assert "  Promised: this.\n" in capsys.readouterr().out
+
+
 def test_scores_tell_whether_the_probabilities_hold(capsys):
     interval = {"low": 0.1, "value": 0.2, "high": 0.3}
     nothing = {"low": None, "value": None, "high": None, "claims": 0}

@@ -136,6 +136,8 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
         say(f"      {how_sure(line)}; {scores}; from {sources}")
         if line.text != line.sentence_text:
             say(f"      cut from: {line.sentence_text}")
+    if draft.promise is not None:
+        say(f"  {draft.promise}")
     findings_by_reason: dict[str, list[str]] = {}
     for finding, why in draft.abstained.items():
         findings_by_reason.setdefault(why, []).append(finding)

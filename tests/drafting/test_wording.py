@@ -14,6 +14,7 @@ HERE, OTHER, NOT = ("Edema", "present"), ("Fracture", "present"), ("Pneumothorax
 LEFT, SMALL = (*HERE, "left"), (*HERE, None, None, "small")
 BASE = (*HERE, "left", "base", "small")
 GROWN = (*HERE, None, None, None, "increased")
+SAME = (*LEFT, None, None, "unchanged")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,9 @@ GROWN = (*HERE, None, None, None, "increased")
         ([BASE], "87 % that the finding is there, on that side, in that place and of that degree"),
         ([HERE, OTHER], "87 % or more that each finding is there"),
         ([LEFT, OTHER], "87 % or more that each finding is there, on that side"),
-        ([GROWN], "87 % that it has changed as said"),
+        ([GROWN], "87 % that the comparison is as said"),
+        ([SAME], "87 % that the comparison is as said, on that side"),
+        ([SAME, OTHER], "87 % or more that each finding is as said, on that side"),
         ([NOT], "87 % that it is absent"),
         ([NOT, ("Edema", "absent")], "87 % or more that each finding is absent"),
         ([HERE, NOT], "87 % or more that each finding is as said"),

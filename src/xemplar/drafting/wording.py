@@ -9,8 +9,8 @@ from xemplar.drafting.beliefs import DETAILS
 from xemplar.records import Line
 
 UNWEIGHED = (
-    "A confidence is about findings with their side, place and degree where a line tells them; age, number"
-    " and level are not judged."
+    "A confidence is about findings, and about side, place, degree and change where a line tells them; age,"
+    " number and level are not judged."
 )
 
 
@@ -23,11 +23,12 @@ def how_sure(line: Line) -> str:
         return "confidence not calibrated"
     percent = "over 99 %" if line.confidence > 0.995 else f"{100 * line.confidence:.0f} %"
     presences = {claim.presence for claim in line.claims}
+    changes = any(claim.change for claim in line.claims)
     if len({claim.finding for claim in line.claims}) > 1:
         what = "there" if presences == {"present"} else "absent" if presences == {"absent"} else "as said"
-        return f"{percent} or more that each finding is {what}{_details(line)}"
-    if any(claim.change for claim in line.claims):
-        return f"{percent} that it has changed as said{_details(line)}"
+        return f"{percent} or more that each finding is {'as said' if changes else what}{_details(line)}"
+    if changes:
+        return f"{percent} that the comparison is as said{_details(line)}"
     return (
         f"{percent} that it is absent"
         if presences == {"absent"}
