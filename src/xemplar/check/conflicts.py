@@ -97,7 +97,7 @@ def _about(name: str, about: Sequence[Said]) -> Iterator[Alert]:
     stated = [one for one in about if one.claim.presence == "present" and one.claim.change != "resolved"]
     denied = [one for one in about if one.claim.presence == "absent"]
     if name not in _VAGUE and (pair := _both(stated, denied)):
-        yield _alert("presence conflict", name, pair, "stated in one place and denied in another")
+        yield _alert("presence conflict", name, pair, told="stated in one place and denied in another")
     across = [
         (one, other)
         for one, other in product(stated, stated)
@@ -105,13 +105,15 @@ def _about(name: str, about: Sequence[Said]) -> Iterator[Alert]:
     ]
     if across and (pair := _sides_apart(stated, across)):
         yield _alert(
-            "side conflict", name, pair, "on one side in the findings, on the other in the impression"
+            "side conflict", name, pair, told="on one side in the findings, on the other in the impression"
         )
         return
     if pair := _places_apart(stated, across):
-        yield _alert("place conflict", name, pair, "in different places in findings and impression")
+        yield _alert("place conflict", name, pair, told="in different places in findings and impression")
     if pair := _degrees_apart(stated, across):
-        yield _alert("degree conflict", name, pair, "small in one part of the report and large in the other")
+        yield _alert(
+            "degree conflict", name, pair, told="small in one part of the report and large in the other"
+        )
 
 
 def _same(one: Said, other: Said) -> bool:
@@ -194,14 +196,14 @@ def _not_normal(read: Read) -> Iterator[Alert]:
         one = _against(read, normal, _UNCLEAR) if clear and normal.claim.finding == "Lung Opacity" else None
         if one is not None:
             told = "the lungs are called clear, and this is stated"
-            yield _alert("normal conflict", one.claim.finding, (one, normal), told)
+            yield _alert("normal conflict", one.claim.finding, (one, normal), told=told)
             return
     for order, sentence in enumerate(read.sentences):
         if sentence.section == "impression" and _CALM.search(sentence.sentence.lower()):
             whole = Said(Claim("No Finding", "present"), sentence, order)
             if one := _against(read, whole, _ACUTE):
                 told = "nothing acute is concluded, and this is stated"
-                yield _alert("normal conflict", one.claim.finding, (one, whole), told)
+                yield _alert("normal conflict", one.claim.finding, (one, whole), told=told)
                 return
 
 
@@ -239,5 +241,5 @@ def _unsupported(read: Read) -> Iterator[Alert]:
             yield Alert("unsupported impression", name, message, (one.quote,))
 
 
-def _alert(kind: Kind, name: str, pair: tuple[Said, Said], told: str) -> Alert:
+def _alert(kind: Kind, name: str, pair: tuple[Said, Said], *, told: str) -> Alert:
     return Alert(kind, name, f"{name}: {told}", (pair[0].quote, pair[1].quote))

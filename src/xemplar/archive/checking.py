@@ -1,0 +1,251 @@
+"""A report beside its film, by an archive: what its evidence speaks against, with the studies that speak.
+
+Knows which room believes, which reads, and who is near; what becomes an alert is told in `check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xemplar.check import (
+    Alert,
+    Checked,
+    CheckLimits,
+    Clean,
+    Read,
+    Source,
+    Suspicion,
+    check_text,
+    fit_limits,
+    fit_of,
+    open_limits,
+    read_report,
+    save_limits,
+    suspicions,
+)
+from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.policies.case import Case
+from xemplar.drafting.policies.evidence import ByEvidence, Held
+from xemplar.errors import XemplarError
+from xemplar.index import fitted_to
+from xemplar.records import Claim, Film, Kind, Study
+
+if TYPE_CHECKING:
+    from xemplar.archive.facade import Archive, Views
+
+NEAR = 48
+"""Nearest studies that are looked through for one that says otherwise."""
+SHOWN = 3
+OTHERS = 4
+"""Films of other patients beside which each clean report is put, to learn what that looks like."""
+ADVICE = "run `xemplar calibrate`"
+
+
+def checked(archive: Archive, views: Views | None, report: str | Study) -> Checked:
+    """What in a report should be looked at again, by its words and by its film; silent otherwise.
+
+    `views` are a film, or the several views of one study; without one, or where the film can't be judged
+    (stopped at the gate, nothing calibrated), the words alone are checked and `unseen` says why. Quotes'
+    places are offsets into a text given whole, or into each section of a study.
+    """
+    read = read_report(report)
+    words = check_text(read)
+    films = () if views is None else [views] if isinstance(views, Film) else views
+    if not films or read.unread is not None:
+        return words
+    if (why := _unable(archive)) is not None:
+        return _told(words, unseen=why)
+    vector = archive.retriever.vectors_of([films])[0]
+    if (why := archive.gatekeeper.why(films, vector)) is not None:
+        return _told(words, unseen=why)
+    return judged(archive, believed(archive, [films], vector[None])[0], read, words=words)
+
+
+def believed(archive: Archive, studies: Sequence[Sequence[Film]], vectors: NDArray[np.float32]) -> list[Held]:
+    """What the archive's evidence says of each study's films."""
+    drafter = archive.drafter
+    if not isinstance(drafter, ByEvidence):
+        raise XemplarError("the archive's policy believes nothing", wanted="one that weighs evidence")
+    return drafter.held(archive.cases(list(studies), vectors))
+
+
+def judged(archive: Archive, held: Held, read: Read, *, words: Checked) -> Checked:
+    """Alerts by the film, after those by the words."""
+    limits = limits_of(archive)
+    found = [one for one in suspicions(read, held.beliefs) if limits.tells(one.kind, one.probability)]
+    near = _Near(archive, held)
+    alerts = [_alert(one, near) for one in sorted(found, key=lambda one: -one.probability)]
+    fit = fit_of(read, held.beliefs, usual=limits.usual, nearer=nearer(archive, held, read))
+    if limits.tells("another film", chance := limits.another(fit)):
+        message = "what it says fits other films of the archive better than this one"
+        quotes = read.sentences[-1:]
+        alerts.insert(0, Alert("another film", None, message, quotes, chance, near.reports()))
+    return Checked((*words.alerts, *alerts), None, limits.why, words.notes)
+
+
+def limits_of(archive: Archive) -> CheckLimits:
+    """Those fitted with the archive's calibration; refused where there are none."""
+    why = _unable(archive)
+    if why is not None:
+        raise XemplarError(why, remedy=ADVICE)
+    found = _limits(archive)
+    assert found is not None
+    return found
+
+
+def _limits(archive: Archive) -> CheckLimits | None:
+    """Read anew when asked for: it is small, and may have been fitted since."""
+    named = archive.folders.get("calibration")
+    index = archive.folders.get("index")
+    if named is None and index is None:
+        return None
+    folder = Path(named) if named is not None else Path(str(index)).parent / "calibration"
+    return open_limits(folder, index=fitted_to(archive.index))
+
+
+def _unable(archive: Archive) -> str | None:
+    if archive.assembly.policy != "evidence" or "sentence" not in archive.index.items:
+        return "this archive's policy believes nothing of a film"
+    if archive.calibration is None:
+        return f"{archive.uncalibrated.found}; {ADVICE}"
+    return None if _limits(archive) is not None else f"nothing is fitted for checks; {ADVICE} again"
+
+
+def _told(words: Checked, *, unseen: str) -> Checked:
+    return Checked(words.alerts, words.unread, unseen, words.notes)
+
+
+# --- who speaks for an alert ---
+
+
+class _Near:
+    """The studies nearest to a film, and what their reports say; asked only where something is told."""
+
+    def __init__(self, archive: Archive, held: Held) -> None:
+        self.archive, self.held = archive, held
+        self._ids: list[str] | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        if self._ids is None:
+            kind: Kind = "image" if "image" in self.archive.index.items else "report"
+            case = self.held.case
+            hits = self.archive.retriever.search(
+                case.films or "a film", kind, NEAR, leave=case.leave, vector=case.vector, stages=("vectors",)
+            )
+            self._ids = list(dict.fromkeys(hit.study_ids[0] for hit in hits))
+        return self._ids
+
+    def against(self, one: Suspicion) -> tuple[Source, ...]:
+        """The nearest whose reports say the opposite, with the sentence that does."""
+        found = []
+        for study_id in self.ids:
+            for said in read_report(self.archive.corpus.by_id[study_id]).said:
+                if said.claim.finding == one.finding and _opposes(said.claim, one):
+                    found.append(Source(study_id, " ".join(said.quote.sentence.split())))
+                    break
+            if len(found) == SHOWN:
+                break
+        return tuple(found)
+
+    def reports(self) -> tuple[Source, ...]:
+        """The nearest studies, and how their reports end."""
+        last = [(one, read_report(self.archive.corpus.by_id[one]).sentences) for one in self.ids[:SHOWN]]
+        return tuple(Source(one, " ".join(said[-1].sentence.split())) for one, said in last if said)
+
+
+def _opposes(claim: Claim, one: Suspicion) -> bool:
+    if one.kind == "stated, not seen":
+        return claim.presence == "absent"
+    if claim.presence != "present":
+        return False
+    if one.said is None or one.kind == "denied, but seen":
+        return True
+    kind = "side" if one.kind == "other side seen" else "degree"
+    other, mine = getattr(claim, kind), getattr(one.said.claim, kind)
+    return other is not None and other != mine
+
+
+def _alert(one: Suspicion, near: _Near) -> Alert:
+    said = one.said
+    quotes = () if said is None else (said.quote,)
+    return Alert(one.kind, one.finding, _message(one), quotes, one.probability, near.against(one))
+
+
+def _message(one: Suspicion) -> str:
+    chance = f"{one.probability:.2f}"
+    if one.kind == "seen, not said":
+        return f"{one.finding}: the report doesn't speak of it; by this film it is there with {chance}"
+    claim = None if one.said is None else one.said.claim
+    if one.kind == "stated, not seen":
+        return f"{one.finding}: the report states it; by this film it isn't there with {chance}"
+    if one.kind == "denied, but seen" or claim is None:
+        return f"{one.finding}: the report denies it; by this film it is there with {chance}"
+    said = claim.side if one.kind == "other side seen" else claim.degree
+    return f"{one.finding}: the report says {said}; by this film it is there and not so with {chance}"
+
+
+# --- what is fitted ---
+
+
+def nearer(archive: Archive, held: Held, read: Read) -> float:
+    """The share of the archive's films to whose vectors the report's is nearer than to this film's."""
+    text = archive.encoder.encode_texts([read.text])[0]
+    return _nearer(archive, held.case.vector, text)
+
+
+def _nearer(archive: Archive, film: NDArray[np.float32], text: NDArray[np.float32]) -> float:
+    if "image" not in archive.index.items:
+        return 0.5
+    cosines = np.asarray(archive.index.items["image"].vectors) @ text
+    own = float(film @ text)
+    return float((cosines > own).mean() + 0.5 * (cosines == own).mean())
+
+
+def fit_checks(
+    archive: Archive,
+    folder: Path,
+    calibration: Calibration,
+    *,
+    cases: Sequence[Case],
+    studies: Sequence[Study],
+) -> CheckLimits:
+    """Fit limits on clean reports beside their films and others', and write them into a folder.
+
+    `calibration` is what the films are believed by; best fitted on other patients than these.
+    """
+    assert archive.evidence is not None and archive.composer is not None
+    held = ByEvidence(archive.evidence, archive.composer, calibration).held(cases)
+    pairs = [(one, read_report(study)) for one, study in zip(held, studies, strict=True)]
+    pairs = [(one, read) for one, read in pairs if read.unread is None]
+    texts = archive.encoder.encode_texts([read.text for _, read in pairs]) if pairs else ()
+    names = list(pairs[0][0].beliefs) if pairs else []
+    usual = {name: float(np.mean([one.beliefs[name].presence for one, _ in pairs])) for name in names}
+    clean = []
+    for place, (own, read) in enumerate(pairs):
+        fits = [
+            fit_of(read, one.beliefs, usual=usual, nearer=_nearer(archive, one.case.vector, texts[place]))
+            for one in (own, *_others(pairs, place))
+        ]
+        alarms = bool(check_text(read).alerts)
+        clean.append(Clean(suspicions(read, own.beliefs), alarms, fits[0], fits[1:]))
+    limits = fit_limits(clean, usual, fitted_to(archive.index))
+    save_limits(folder, limits)
+    return limits
+
+
+def _others(pairs: Sequence[tuple[Held, Read]], place: int) -> list[Held]:
+    """Films of other patients, at even distances; a study without a patient is its own."""
+    own = pairs[place][0].case.leave.patient_id
+    found = [
+        one
+        for step in range(1, len(pairs))
+        for one, _ in [pairs[(place + step * max(1, len(pairs) // (OTHERS + 1))) % len(pairs)]]
+        if one is not pairs[place][0] and (own is None or one.case.leave.patient_id != own)
+    ]
+    return list({id(one): one for one in found}.values())[:OTHERS]
