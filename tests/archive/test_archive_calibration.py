@@ -229,8 +229,13 @@ def test_a_film_far_from_all_is_told_so(drawn, queries):
 # --- a prior -----
 
 
+def earlier(films):
+    """Films of the same patient, as another examination's."""
+    return [replace(film, image=film.image * np.float32(0.9), sha256=None) for film in films]
+
+
 def test_a_prior_of_the_same_patient_is_another_draft(drawn, queries):
-    one = drawn.draft(queries[0], prior=queries[0])
+    one = drawn.draft(queries[0], prior=earlier(queries[0]))
     assert one.draft_id != drawn.draft(queries[0]).draft_id
 
 

@@ -147,3 +147,16 @@ def test_a_promise_that_can_not_be_kept_says_why():
 def test_a_risk_that_is_none_is_refused(wrong):
     with pytest.raises(ValueError, match="Asked"):
         Asked(**wrong)
+
+
+def test_shares_are_told_as_they_were_asked():
+    said = Promise(asked=Asked(wrong_lines=0.004, confidence=0.999), patients=9, studies=9).sentence
+    assert "at most 0.4% of lines wrong (confidence 99.9%)" in said
+
+
+def test_studies_are_not_called_patients_where_nobody_knows_those():
+    counted = "studies, patients unknown"
+    made = Promise(asked=Asked(), patients=80, studies=80, state_at=0.6, deny_at=0.1, counted=counted)
+    assert "(80 studies, patients unknown)" in made.sentence
+    assert Promise.model_validate(made.model_dump()) == made
+    assert "counted" not in Promise(asked=Asked(), patients=80, studies=80).model_dump()

@@ -16,14 +16,14 @@ from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.archive.checking import fit_checks
 from xemplar.archive.facade import Archive
-from xemplar.archive.gating import fit_gate
+from xemplar.archive.gating import Gatekeeper, fit_gate
 from xemplar.corpus import describe_part
 from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.composition import Gathered
 from xemplar.drafting.details_fit import HeldBack, fit_details
 from xemplar.drafting.drift import seen_of
-from xemplar.drafting.gate import save_gate
+from xemplar.drafting.gate import Gate, save_gate
 from xemplar.drafting.limits import Half, Trial, guess, half_of, one_each, patient_of, promised
 from xemplar.drafting.policies.case import Case
 from xemplar.drafting.policies.evidence import ByEvidence
@@ -59,19 +59,22 @@ def calibrate(
     _refuse(archive)
     studies, copies = _held_back(archive)
     everybody = _validation(archive, studies, truth)
+    fitting = everybody if promise is None else everybody.half("fit")
+    gate = fit_gate(archive.retriever, None if promise is None else fitting.studies)
     try:
-        fitting = everybody if promise is None else everybody.half("fit")
         classifier, fitted = _learnt(archive, fitting, copies)
-        if promise is not None:
-            fitted = _promised(archive, fitted, promise, halves=(fitting, everybody.half("promise")))
     except XemplarError:
         if promise is None:
             raise
         classifier, fitted = _learnt(archive, everybody, copies)
         fitted = fitted.model_copy(update={"promise": _too_few(promise, everybody)})
+    else:
+        if promise is not None:
+            halves = (fitting, everybody.half("promise"))
+            fitted = _promised(archive, fitted, promise, halves=halves, gate=gate)
     title = describe_part(archive.corpus.settings.provenance, studies)
     fitted = fitted.model_copy(update={"title": title})
-    save_gate(folder, fit_gate(archive.retriever))
+    save_gate(folder, gate)
     drafting.save_calibration(folder, fitted)
     tested = everybody if promise is None else everybody.half("promise")
     fit_checks(archive, folder, fitted, cases=tested.cases, studies=tested.studies)
@@ -161,7 +164,12 @@ def _fit(archive: Archive, part: _Validation, copies: int) -> Calibration:
 
 
 def _promised(
-    archive: Archive, fitted: Calibration, asked: Asked, *, halves: tuple[_Validation, _Validation]
+    archive: Archive,
+    fitted: Calibration,
+    asked: Asked,
+    *,
+    halves: tuple[_Validation, _Validation],
+    gate: Gate,
 ) -> Calibration:
     """The limits that keep what is asked, and what was seen of those it was found out on."""
     assert archive.evidence is not None and archive.composer is not None
@@ -169,23 +177,36 @@ def _promised(
     fitting, testing = halves
     first, second = by.held(fitting.cases), by.held(testing.cases)
     nearest = min(one.nearest for one in first)
+    keeper = Gatekeeper(archive.retriever, gate)
+    stopped = [keeper.why(case.films, case.vector) is not None for case in testing.cases]
 
     @lru_cache(maxsize=KEPT)
     def gathered(place: int) -> Gathered:
         return by.gathered(second[place])
 
     def draft(place: int, limits: Limits) -> Sequence[Line]:
-        return () if second[place].nearest < nearest else gathered(place).compose(limits).lines
+        if stopped[place] or second[place].nearest < nearest:
+            return ()
+        return gathered(place).compose(limits).lines
 
     patients = [patient_of(study) for study in testing.studies]
     tested = Trial(patients, [one.beliefs for one in second], testing.truths, draft)
     made = promised(asked, tested, guess(asked, [one.beliefs for one in first]))
+    made = made.model_copy(update={"counted": _counted(testing.studies)})
     fitted = fitted.model_copy(update={"promise": made, "nearest": nearest})
     chosen = one_each(patients)
     by = ByEvidence(archive.evidence, archive.composer, fitted)
     cases = [testing.cases[place] for place in chosen]
     seen = seen_of(by.features([second[place] for place in chosen], by.drafts(cases)))
     return fitted.model_copy(update={"seen": seen})
+
+
+def _counted(studies: Sequence[Study]) -> str:
+    """Who is counted as a patient."""
+    if all(study.patient_id is not None for study in studies):
+        return "patients"
+    units = {study.split_unit for study in studies}
+    return "groups, patients unknown" if units == {"group"} else "studies, patients unknown"
 
 
 def _held_back(archive: Archive) -> tuple[list[Study], int]:

@@ -24,6 +24,7 @@ from xemplar.contracts import Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
 from xemplar.records import Draft, Film
+from xemplar.sources.dicom.headers import Unreadable, read_header
 
 KIND, VERSION = "draft", 1
 
@@ -74,7 +75,11 @@ class Asked:
 
     @classmethod
     def load(cls, archive: Archive, images: Sequence[Path], prior: Sequence[Path] = ()) -> Asked:
-        """Read the files as the archive's own previews were made."""
+        """Read the files as the archive's own previews were made; all of them are one patient's.
+
+        Refused where their headers name two: what a header names is compared, and kept nowhere.
+        """
+        _check_one_patient([*images, *prior])
         films, before = ([archive.load_film(path) for path in paths] for paths in (images, prior))
         return cls(tuple(images), tuple(films), tuple(prior), tuple(before))
 
@@ -174,6 +179,22 @@ def _number(value: object) -> object:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _check_one_patient(paths: Sequence[Path]) -> None:
+    """By PatientID, where two files have one of the same issuer, or of one that isn't told."""
+    named: list[tuple[str, str | None]] = []
+    for path in paths:
+        try:
+            header = read_header(path)
+        except Unreadable:
+            continue  # told when its pixels are read
+        if header is None or header.patient is None:
+            continue
+        for patient, issuer in named:
+            if patient != header.patient and (issuer == header.issuer or None in (issuer, header.issuer)):
+                raise XemplarError("another patient's than the films before it", where=str(path))
+        named.append((header.patient, header.issuer))
 
 
 def _films(paths: Sequence[Path], films: Sequence[Film]) -> list[Json]:

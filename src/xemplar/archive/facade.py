@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 
 from xemplar import classify as classifying
 from xemplar import drafting
-from xemplar.archive.checking import checked
 from xemplar.archive.explaining import heatmaps_of
 from xemplar.archive.gating import Gatekeeper
+from xemplar.archive.priors import Earlier, earlier_of, with_earlier
 from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
@@ -41,7 +40,7 @@ from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
-from xemplar.retrieval import NOBODY, Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
+from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
 
 STOPPED = "none: stopped at the gate"
 CAPTIONS = 3
@@ -128,8 +127,6 @@ class Archive:
         """The best reports or images for a query that is read; with `like`, the most alike it lets pass."""
         return self.finder.find(query, k, kind=kind, like=like)
 
-    check = checked
-
     def check_facets(self, facets: Mapping[str, str]) -> None:
         """Refuse a facet, or a value of one, that no study of the corpus has."""
         known = Facets(self.corpus.studies)
@@ -140,7 +137,8 @@ class Archive:
         """A draft for a film, or for the several views of one study.
 
         With the views of an earlier study of the same patient, its `prior`, lines may say what has changed;
-        one that is known to be another patient's is refused.
+        one that is known to be another patient's is refused, and one that looks like no proper film stops
+        the draft.
         """
         return self.draft_many([views], priors=None if prior is None else [prior])[0]
 
@@ -158,9 +156,14 @@ class Archive:
         """
         if not studies:
             return []
-        before = self._priors(studies, priors)
+        asked = [None] * len(studies) if priors is None else priors
+        given = [None if one is None else _films(one) for one in asked]
+        before = earlier_of(self.gatekeeper, [_films(views) for views in studies], given)
         vectors = self._vectors(studies, vectors)
-        gates = self._gates(studies, vectors)
+        gates = [
+            gate or (None if one is None else one.gate)
+            for gate, one in zip(self._gates(studies, vectors), before, strict=True)
+        ]
         rows = [row for row, gate in enumerate(gates) if gate is None]
         made = iter(
             self._drafts([studies[row] for row in rows], vectors[rows], [before[row] for row in rows])
@@ -228,7 +231,8 @@ class Archive:
 
     def _gates(self, studies: Sequence[Views], vectors: Vectors) -> list[str | None]:
         """Why there is to be no draft, whatever the evidence; no flag turns this off."""
-        return [self.gatekeeper.why(_films(one), row) for one, row in zip(studies, vectors, strict=True)]
+        pairs = zip(studies, vectors, strict=True)
+        return [self.gatekeeper.why(_films(views), vector) for views, vector in pairs]
 
     def _stopped(self, views: Views, gate: str, *, vector: NDArray[np.float32]) -> Draft:
         """No draft, and the most similar studies in its place."""
@@ -240,14 +244,14 @@ class Archive:
         return self.corpus.settings.texts == "captions"
 
     def _drafts(
-        self, studies: Sequence[Views], vectors: Vectors, priors: Sequence[Views | None]
+        self, studies: Sequence[Views], vectors: Vectors, priors: Sequence[Earlier | None]
     ) -> list[Draft]:
         if not studies:
             return []
         drafter = self.drafter
-        cases = self._with_priors(self.cases(studies, vectors), priors)
+        cases = with_earlier(self.retriever, self.cases(studies, vectors), priors)
         return [
-            self._draft(views, made=one, policy=drafter.policy, prior=prior)
+            self._draft(views, made=one, policy=drafter.policy, prior=None if prior is None else prior.films)
             for views, one, prior in zip(studies, drafter.drafts(cases), priors, strict=True)
         ]
 
@@ -257,38 +261,6 @@ class Archive:
             Case(_films(views), vector, self.retriever.leave_of(views))
             for views, vector in zip(studies, vectors, strict=True)
         ]
-
-    def _with_priors(self, cases: Sequence[Case], priors: Sequence[Views | None]) -> list[Case]:
-        """Study and prior leave the same out: of whichever the archive knows, its patient's studies."""
-        given = [_films(prior) for prior in priors if prior is not None]
-        vectors = iter(self.retriever.vectors_of(given) if given else ())
-        found = []
-        for case, prior in zip(cases, priors, strict=True):
-            if prior is not None:
-                leave = self.retriever.leave_of(prior) if case.leave == NOBODY else case.leave
-                case = replace(case, leave=leave, prior=Case(_films(prior), next(vectors), leave))
-            found.append(case)
-        return found
-
-    def _priors(
-        self, studies: Sequence[Views], priors: Sequence[Views | None] | None
-    ) -> Sequence[Views | None]:
-        """The priors, one for each study; one that is known to be another patient's is refused."""
-        if priors is None:
-            return [None] * len(studies)
-        if len(priors) != len(studies):
-            raise XemplarError(
-                f"{len(priors)} priors for {len(studies)} studies", wanted="one for each, or None"
-            )
-        for views, prior in zip(studies, priors, strict=True):
-            for film, before in product(_films(views), () if prior is None else _films(prior)):
-                one, other = self.retriever.leave_of(film), self.retriever.leave_of(before)
-                pairs = ((one.patient_id, other.patient_id), (one.cluster, other.cluster))
-                if any(None not in pair and pair[0] != pair[1] for pair in pairs):
-                    raise XemplarError(
-                        "the prior is another patient's", wanted="an earlier study of the same patient"
-                    )
-        return priors
 
     def drift_of(self, studies: Sequence[Views], *, vectors: Vectors | None = None) -> Drift:
         """Whether several studies are unlike those that limits were promised on: then none need hold.
@@ -353,7 +325,7 @@ class Archive:
         made: Assembled | None = None,
         policy: str = STOPPED,
         gate: str | None = None,
-        prior: Views | None = None,
+        prior: Sequence[Film] | None = None,
     ) -> Draft:
         films, made = _films(views), made or Assembled(())
         left_out = asdict(self.retriever.leave_of(views))
@@ -361,13 +333,13 @@ class Archive:
         asked = [_pixels(films), self.fingerprint, policy, gate, left_out]
         promise = self.calibration.promise if self.calibration and policy == POLICY else None
         return Draft(
-            draft_id=fingerprint(asked if prior is None else [*asked, _pixels(_films(prior))]),
+            draft_id=fingerprint(asked if prior is None else [*asked, _pixels(prior)]),
             study_id=films[0].study_id,
             lines=made.lines,
             abstained=made.abstained,
             gate=gate,
             policy=policy,
-            promise=None if promise is None else promise.sentence,
+            promise=None if promise is None else promise.told(prior=prior is not None),
             fingerprint=self.fingerprint,
             domain=self.corpus.settings.domain,
         )

@@ -24,7 +24,7 @@ from xemplar.drafting.gate.reasons import CHILD, FAR, HELD, LATERAL_ALONE, SEEN
 from xemplar.drafting.gate.spoiled import LATERAL
 from xemplar.images.tags import POSITIONS
 from xemplar.index import fitted_to
-from xemplar.records import Film, Hit, Image, Kind, Split, Study, View
+from xemplar.records import Film, Hit, Image, Kind, Study, View
 from xemplar.retrieval import Retriever
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
@@ -46,15 +46,19 @@ FAR_SHARE = 0.01
 class Gatekeeper:
     """Says of a study why there is to be no draft."""
 
-    def __init__(self, retriever: Retriever) -> None:
+    def __init__(self, retriever: Retriever, gate: gating.Gate | None = None) -> None:
         self.retriever, self.corpus = retriever, retriever.corpus
-        self.gate: gating.Gate | None = None
+        self.gate = gate
         self.chest = self.corpus.settings.texts == "reports"
         """Whether the archive is of chest films with reports, so that positions, ages and looks matter."""
 
     def why(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
         """Why there is to be no draft for the views of one study, `vector` (dim,) being theirs; or None."""
-        return self._facts(films) or self._looks(films, vector)
+        return self._facts(films) or self._same_file(films) or self._looks(films, vector)
+
+    def why_not_compared(self, films: Sequence[Film]) -> str | None:
+        """Why nothing is compared with the views of an earlier study, held by the archive or not; or None."""
+        return self._facts(films) or self._seen(films)
 
     @property
     def facts(self) -> Json:
@@ -77,11 +81,11 @@ class Gatekeeper:
             return SYNTHETIC_ONLY
         if all(_is_blank(film) for film in films):
             return BLANK
-        if self.chest and all(_position(film.position) == "lateral" for film in films):
+        if self.chest and all(_position(film.position) == "lateral" for film in films if not _is_blank(film)):
             return LATERAL_ALONE
         if self.chest and any(film.age_years is not None and film.age_years < GROWN for film in films):
             return CHILD
-        return self._same_file(films)
+        return None
 
     def _same_file(self, films: Sequence[Film]) -> str | None:
         for film in films:
@@ -136,13 +140,15 @@ class Gatekeeper:
         return None
 
 
-def fit_gate(retriever: Retriever) -> gating.Gate:
-    """Learn from the archive's indexed training films, with limits from those and the validation films.
+def fit_gate(retriever: Retriever, held_back: Sequence[Study] | None = None) -> gating.Gate:
+    """Learn from the archive's indexed training films, with limits from those and the films `held_back`.
 
+    Those are the validation part's where nobody says which of them.
     An archive with too few frontal films gives a gate that says so, and stops by facts alone.
     """
     corpus, index = retriever.corpus, fitted_to(retriever.index)
-    proper, laterals = _films(corpus, "train", "frontal"), _films(corpus, "train", "lateral")
+    train, others = corpus.part("train"), corpus.part("val") if held_back is None else held_back
+    proper, laterals = _films(corpus, train, "frontal"), _films(corpus, train, "lateral")
     people = [_whose(study) for study, _ in proper]
     if len(proper) < gating.WANTED or len(set(people)) < gating.PEOPLE:
         held = f"{len(proper)} frontal films of {len(set(people))} patients or groups to learn from"
@@ -151,10 +157,10 @@ def fit_gate(retriever: Retriever) -> gating.Gate:
     images = corpus.previews([view.view_id for _, view in proper])
     sides = corpus.previews([view.view_id for _, view in laterals])
     learnt = gating.learn(images, sides, people=people)
-    held_back = _films(corpus, "val", "frontal")
+    held_out = _films(corpus, others, "frontal")
     strange = learnt.strange
-    if held_back:
-        rows = gating.rows_of(corpus.previews([view.view_id for _, view in held_back]))
+    if held_out:
+        rows = gating.rows_of(corpus.previews([view.view_id for _, view in held_out]))
         strange = np.concatenate([strange, learnt.looks.strangeness(rows)])
     limits = gating.limits(strange)
     return gating.Gate(
@@ -162,7 +168,7 @@ def fit_gate(retriever: Retriever) -> gating.Gate:
         looks=learnt.looks,
         limits=limits,
         spreads=[float(f"{spread:.7g}") for spread in strange.std(axis=0)],
-        far=_far(retriever, held_back),
+        far=_far(retriever, held_out),
         learnt_from=len(proper),
         held_out=len(strange),
         stopped=float((strange > np.array(limits)).any(axis=1).mean()),
@@ -211,8 +217,8 @@ def _looked(image: Image) -> Looked:
     return Looked(landmarks_of(pixels), pixels)
 
 
-def _films(corpus: Corpus, split: Split, position: str) -> list[tuple[Study, View]]:
-    """Films of one part to learn from: of this position, of grown people, not blank, MOST by chance.
+def _films(corpus: Corpus, studies: Sequence[Study], position: str) -> list[tuple[Study, View]]:
+    """Films of studies to learn from: of this position, of grown people, not blank, MOST by chance.
 
     Where no film of the corpus is said to be frontal, those of which nothing is said are taken for it.
     """
@@ -220,7 +226,7 @@ def _films(corpus: Corpus, split: Split, position: str) -> list[tuple[Study, Vie
     wanted = position if stated or position == "lateral" else None
     found = [
         (study, view)
-        for study in corpus.part(split)
+        for study in studies
         for view in study.views
         if _position(view.position) == wanted and not _is_blank_view(view) and not _is_young(study)
     ]

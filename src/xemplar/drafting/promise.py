@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 from scipy.stats import t
 
 SCOPE = "on average, for images exchangeable with the calibration set; not for each patient"
+
+WRONG = "Wrong is a presence or a side; places, degrees and numbers are not counted."
 
 Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 
@@ -53,6 +55,14 @@ class Promise(BaseModel):
     why: str | None = None
     """Why it can't be kept; then there are no limits, and nothing is drafted."""
     scope: str = SCOPE
+    counted: str = "patients"
+    """Who `patients` are: what can't be told apart by patient is counted by group, or study."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without who is counted where that is patients, as it always was."""
+        values: dict[str, Any] = write(self)
+        return {key: value for key, value in values.items() if (key, value) != ("counted", "patients")}
 
     @property
     def kept(self) -> bool:
@@ -62,13 +72,23 @@ class Promise(BaseModel):
     @property
     def sentence(self) -> str:
         """What a draft says of it."""
-        asked = self.asked
-        risks = f"at most {asked.wrong_lines:.0%} of lines wrong (confidence {asked.confidence:.0%}), " + (
-            f"at most {asked.denied:.0%} of findings that are there denied"
-        )
         if self.why is not None:
-            return f"Not promised: {risks}: {self.why}."
-        return f"Promised: {risks}: {self.scope} ({self.patients} patients)."
+            return f"Not promised: {self._risks}: {self.why}."
+        return f"Promised: {self._risks}: {self.scope} ({self.patients} {self.counted}). {WRONG}"
+
+    def told(self, *, prior: bool) -> str:
+        """The sentence for a draft; it was found out on drafts without a prior, and is of no other."""
+        if prior and self.why is None:
+            return f"Not promised with a prior, since found out without: {self._risks}."
+        return self.sentence
+
+    @property
+    def _risks(self) -> str:
+        wrong, denied, sure = (
+            f"{100 * one:.4g}%" for one in (self.asked.wrong_lines, self.asked.denied, self.asked.confidence)
+        )
+        lines = f"at most {wrong} of lines wrong (confidence {sure})"
+        return f"{lines}, at most {denied} of findings that are there denied"
 
 
 def ratio_p_value(wrong: ArrayLike, lines: ArrayLike, *, share: float) -> NDArray[np.float64]:
