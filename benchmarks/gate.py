@@ -55,6 +55,8 @@ from xemplar.sources.phantom.truth import Heart
 
 Json = dict[str, Any]
 SEED = 197
+ROOT = Path(__file__).parents[1]
+MARK = "<!-- What follows is made by benchmarks/gate.py -->"
 REPLICATES = 1000
 
 
@@ -82,6 +84,36 @@ def main() -> None:
     report["real"] = real(Path(os.environ["XEMPLAR_DATA"]), given.figures)
     say(report["real"])
     given.out.write_text(json.dumps(report, indent=1) + "\n")
+    publish(given.out)
+
+
+def publish(out: Path) -> None:
+    """The tables of docs/gate.md, from what was measured."""
+    report, page = json.loads(out.read_text()), ROOT / "docs" / "gate.md"
+    drawn, real = report["drawn"], report["real"]
+    parts = [
+        ("Drawn films, to be let through", drawn["let_through"]),
+        ("Drawn films, to be stopped", drawn["stopped"]),
+        (f"A real archive ({real['archive']}), to be let through", real["should_pass"]),
+        (f"A real archive ({real['archive']}), to be stopped", real["should_be_stopped"]),
+    ]
+    lines = [f"Commit {report['machine']['commit']}, {report['machine']['cpu']}; intervals of 95 %.", ""]
+    for title, rows in parts:
+        lines += [f"### {title}", "", "| films | of | stopped |", "| --- | --- | --- |"]
+        for name, row in rows.items():
+            share = f"{row['stopped']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+            lines.append(f"| {name} | {row['of']} | {share} |")
+        lines.append("")
+    lines += ["| AUROC of strangeness |  |", "| --- | --- |"]
+    for name, one in real["auroc"].items():
+        lines.append(f"| {name} | {one['auroc']:.3f} [{one['low']:.3f}, {one['high']:.3f}] |")
+    ms = drawn["ms"]
+    lines += [
+        "",
+        f"The looks of a film take {ms['looks']:.1f} ms of a processor; the gate, {ms['all']:.0f} ms.",
+    ]
+    head = page.read_text(encoding="utf-8").partition(MARK)[0]
+    page.write_text(head + MARK + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 def say(value: Json) -> None:
