@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xemplar import classify as classifying
 from xemplar import drafting
+from xemplar.archive.checking import checked
 from xemplar.archive.explaining import heatmaps_of
 from xemplar.archive.gating import Gatekeeper
 from xemplar.archive.priors import Earlier, earlier_of, with_earlier
@@ -127,6 +128,8 @@ class Archive:
         """The best reports or images for a query that is read; with `like`, the most alike it lets pass."""
         return self.finder.find(query, k, kind=kind, like=like)
 
+    check = checked
+
     def check_facets(self, facets: Mapping[str, str]) -> None:
         """Refuse a facet, or a value of one, that no study of the corpus has."""
         known = Facets(self.corpus.studies)
@@ -231,8 +234,7 @@ class Archive:
 
     def _gates(self, studies: Sequence[Views], vectors: Vectors) -> list[str | None]:
         """Why there is to be no draft, whatever the evidence; no flag turns this off."""
-        pairs = zip(studies, vectors, strict=True)
-        return [self.gatekeeper.why(_films(views), vector) for views, vector in pairs]
+        return [self.gatekeeper.why(_films(one), row) for one, row in zip(studies, vectors, strict=True)]
 
     def _stopped(self, views: Views, gate: str, *, vector: NDArray[np.float32]) -> Draft:
         """No draft, and the most similar studies in its place."""
