@@ -211,6 +211,22 @@ def test_view_positions(preview, word, position):
     assert preview(noise(), ViewPosition=word).position == position
 
 
+@pytest.mark.parametrize(
+    ("told", "years"),
+    [
+        ({"PatientAge": "009Y", "PatientBirthDate": "19500101", "StudyDate": "20200101"}, 9.0),
+        ({"PatientAge": "000D", "PatientBirthDate": "19500101", "StudyDate": "20200101"}, 0.0),
+        ({"PatientBirthDate": "20120630", "StudyDate": "20200630"}, 8.0),
+        ({"PatientBirthDate": "2012.06.30", "StudyDate": "", "ContentDate": "20200630"}, 8.0),
+        ({"PatientBirthDate": "20120630"}, None),
+        ({"PatientBirthDate": "20200630", "StudyDate": "20120630"}, None),
+        ({"PatientBirthDate": "20121399", "StudyDate": "20200630"}, None),
+    ],
+)
+def test_an_age_is_as_stated_else_by_the_birth_date(preview, told, years):
+    assert preview(noise(), **told).age_years == (None if years is None else pytest.approx(years, abs=0.01))
+
+
 def test_a_patient_is_no_part_of_a_preview(preview):
     shown = preview(
         noise(),

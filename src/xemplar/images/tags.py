@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from xemplar.images.decoded import Tags
@@ -56,8 +57,27 @@ def read_tags(dataset: Dataset) -> Tags:
         position=_position(_word(dataset, "ViewPosition")) or _coded(dataset) or _oriented(dataset),
         laterality=laterality if laterality in ("L", "R", "B", "U") else None,
         pixel_spacing=read_spacing(dataset),
-        age_years=_age(_word(dataset, "PatientAge")),
+        age_years=_years(dataset),
     )
+
+
+def _years(dataset: Dataset) -> float | None:
+    """As stated, else between the birth date and the first day that is told of the study."""
+    if (stated := _age(_word(dataset, "PatientAge"))) is not None:
+        return stated
+    days = (_day(_word(dataset, name)) for name in ("StudyDate", "AcquisitionDate", "ContentDate"))
+    born, made = _day(_word(dataset, "PatientBirthDate")), next((day for day in days if day), None)
+    if born is None or made is None:
+        return None
+    years = (made - born).days / 365.25
+    return years if 0 <= years <= 150 else None
+
+
+def _day(word: str | None) -> date | None:
+    try:
+        return None if word is None else datetime.strptime(word.replace(".", ""), "%Y%m%d").date()
+    except ValueError:
+        return None
 
 
 def _age(word: str | None) -> float | None:
