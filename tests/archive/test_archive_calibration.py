@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from drawn_archive import Stub, ingested
-from xemplar.archive import Archive, asked_for, calibrate, open_archive
+from xemplar.archive import Archive, asked_for, calibrate, fit_gate, open_archive
 from xemplar.archive import calibrating as module
+from xemplar.archive.gating import Gatekeeper
 from xemplar.contracts import Arrival, Drawable, Stages
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import fit, open_calibration, truth_of
+from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.drift import FEWEST, seen_of
 from xemplar.drafting.gate import Gate, save_gate
+from xemplar.drafting.limits import patient_of
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.images import PreviewSpec
@@ -199,6 +202,39 @@ def test_where_half_of_the_patients_are_too_few_nothing_is_promised_and_nothing_
     assert {why for name, why in draft.abstained.items() if name in made.findings} == {
         f"not promised: {made.promise.why}"
     }
+
+
+def test_limits_are_found_on_what_the_gate_lets_through_and_it_has_seen_none_of_it(
+    bare, tmp_path, monkeypatch
+):
+    """One half of the patients is for the gate and the fits alone; the other is tested behind the gate."""
+    heard = {}
+
+    def found(asked, tested, guessed):
+        heard["lines"] = [tested.draft(place, Limits(0.0, 1.0)) for place in range(len(tested.truths))]
+        return Promise(asked=asked, patients=len(tested.groups), studies=len(tested.truths), why="a test")
+
+    def fitted(retriever, held_back):
+        heard["held_back"] = held_back
+        return fit_gate(retriever, held_back)
+
+    def stops(keeper, films, vector):
+        return None if films[0].study_id in heard["let"] else "no draft: a test"
+
+    studies = [study for study in bare.corpus.part("val") if study.views]
+    keys = sorted({patient_of(study) for study in studies})
+    monkeypatch.setattr(fits, "WANTED", 1)
+    monkeypatch.setattr(module, "half_of", lambda key: "promise" if key in keys[::2] else "fit")
+    tested = [study.study_id for study in studies if patient_of(study) in keys[::2]]
+    heard["let"] = set(tested[::2])
+    for name, one in (("promised", found), ("fit_gate", fitted)):
+        monkeypatch.setattr(module, name, one)
+    monkeypatch.setattr(Gatekeeper, "why", stops)
+    made = calibrate(bare, tmp_path / "c")
+    assert made.promise.why == "a test"
+    assert {patient_of(study) for study in heard["held_back"]} == set(keys[1::2])
+    drafted = {one for one, lines in zip(tested, heard["lines"], strict=True) if lines}
+    assert drafted and drafted <= heard["let"] < set(tested)
 
 
 @pytest.mark.parametrize("given", [(0.0, 0.05, 0.9), (0.1, 1.0, 0.9), (0.1, 0.05, 2.0)])
