@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from xemplar.drafting.drift import FEWEST, KEPT, LEVEL, drift, ks_p_value, seen_of
+from xemplar.drafting.drift import FEWEST, KEPT, LEVEL, Directions, drift, ks_p_value, seen_of
 
 
 def features(rng, count, *, shift=0.0, width=1.0):
@@ -60,3 +60,21 @@ def test_a_feature_of_one_side_alone_is_left_out():
     rng = np.random.default_rng(5)
     seen = seen_of({"p(Fracture)": rng.random(50), "lines": rng.random(50)})
     assert drift(seen, {"lines": rng.random(50), "p(Edema)": rng.random(50)}).films == 50
+
+
+def test_directions_are_those_in_which_the_archive_differs_most():
+    rng = np.random.default_rng(5)
+    vectors = rng.normal(size=(300, 6)) * [9, 1, 5, 0.1, 0.1, 0.1]
+    found = Directions(vectors).of(vectors)
+    assert len(found) == 6
+    first, second = (found[f"direction {place} of the archive"] for place in (1, 2))
+    assert abs(np.corrcoef(first, vectors[:, 0])[0, 1]) > 0.99
+    assert abs(np.corrcoef(second, vectors[:, 2])[0, 1]) > 0.99
+
+
+def test_directions_have_one_sign_however_the_archive_is_ordered():
+    rng = np.random.default_rng(6)
+    vectors, query = rng.normal(size=(50, 4)), rng.normal(size=(3, 4))
+    one, other = Directions(vectors).of(query), Directions(vectors[::-1]).of(query)
+    for name, values in one.items():
+        np.testing.assert_allclose(values, other[name], atol=1e-9)

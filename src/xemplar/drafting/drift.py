@@ -23,6 +23,31 @@ FEWEST = 20
 """Films below which nothing is said."""
 
 
+DIRECTIONS = 8
+"""In which an archive's films differ most, along which a batch is compared."""
+
+ROWS = 4096
+"""Films of an archive, evenly spaced, by which its directions are found."""
+
+
+class Directions:
+    """Where films lie along the directions in which an archive's own films differ most (Pearson 1901)."""
+
+    def __init__(self, vectors: NDArray[np.floating]) -> None:
+        """`vectors` (films, dim) are the archive's."""
+        rows = np.asarray(vectors[:: -(-len(vectors) // ROWS)], np.float64)
+        self._mean = rows.mean(axis=0)
+        axes = np.linalg.svd(rows - self._mean, full_matrices=False)[2][:DIRECTIONS]
+        # A direction has no sign of its own: its largest part is made positive.
+        largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+        self._axes = axes * np.sign(largest)[:, None]
+
+    def of(self, vectors: NDArray[np.floating]) -> dict[str, NDArray[np.float64]]:
+        """(films, dim) -> direction -> (films,)."""
+        found = (np.asarray(vectors, np.float64) - self._mean) @ self._axes.T
+        return {f"direction {place + 1} of the archive": found[:, place] for place in range(len(self._axes))}
+
+
 class Seen(BaseModel):
     """What was seen of the calibration's patients: feature -> rising values, one a patient."""
 

@@ -110,7 +110,7 @@ def ratio_p_value(wrong: ArrayLike, lines: ArrayLike, *, share: float) -> NDArra
     if patients < 2:
         return np.ones(x.shape[1:], np.float64)
     spread = np.maximum(x.std(axis=0, ddof=1), 1e-12) / np.sqrt(patients)
-    return np.maximum(t.cdf(x.mean(axis=0) / spread, patients - 1), least)
+    return np.asarray(np.maximum(t.cdf(x.mean(axis=0) / spread, patients - 1), least), np.float64)
 
 
 def learn_then_test(p_values: Iterable[float], *, error: float) -> int:

@@ -89,7 +89,8 @@ class Gate(BaseModel):
 
     def _strange(self, image: Image) -> NDArray[np.float64]:
         assert self.looks is not None
-        return self.looks.strangeness(features.features_of(image)[None])[0]
+        found: NDArray[np.float64] = self.looks.strangeness(features.features_of(image)[None])[0]
+        return found
 
     def is_far(self, cosines: Sequence[float]) -> bool:
         """Whether a film is too far, given the cosines of its nearest studies, best first."""

@@ -16,6 +16,7 @@ from xemplar.drafting.beliefs import DETAILS, Belief, Beliefs
 from xemplar.drafting.calibration import POLICY, Calibration
 from xemplar.drafting.composition import Composer, Gathered
 from xemplar.drafting.details import Details
+from xemplar.drafting.drift import Directions
 from xemplar.drafting.evidence import Evidence
 from xemplar.drafting.policies.case import Assembled, Case
 
@@ -66,6 +67,8 @@ class ByEvidence:
     def features(self, held: Sequence[Held], made: Sequence[Assembled]) -> dict[str, NDArray[np.float64]]:
         """What is compared to tell drift: feature -> (cases,) values, of cases and their drafts."""
         found = {"nearest cosine": np.array([one.nearest for one in held], np.float64)}
+        if held and self._directions is not None:
+            found |= self._directions.of(np.stack([one.case.vector for one in held]))
         for name in self.calibration.findings:
             found[f"p({name})"] = np.array([one.beliefs[name].presence for one in held], np.float64)
         return {**found, "lines": np.array([len(one.lines) for one in made], np.float64)}
@@ -101,6 +104,11 @@ class ByEvidence:
             if name not in told
         }
         return Assembled(made.lines, {**outside, **silent})
+
+    @cached_property
+    def _directions(self) -> Directions | None:
+        films = self.evidence.index.items.get("image")
+        return None if films is None else Directions(films.vectors)
 
     @cached_property
     def _details(self) -> Details | None:
