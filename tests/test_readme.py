@@ -40,13 +40,13 @@ def run_lines(block: str) -> list[str]:
 
 @pytest.fixture
 def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """films.csv and case.png, as a reader would have them: most of the studies with an effusion."""
+    """films.csv, most of its studies with an effusion, and case.png, which isn't among them."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "films").mkdir()
     first = [a for a in phantom.studies(2800, seed=5) if a.study.prior_id is None]
     drawn = [a for a in first if isinstance(a.images[0], Drawable)]
-    ill = [a for a in drawn if a.study.labels["Pleural Effusion"] == "present"][:170]
-    chosen = [*ill, *[a for a in drawn if a not in ill][:80]]
+    *ill, case = [a for a in drawn if a.study.labels["Pleural Effusion"] == "present"][:171]
+    chosen = [*ill, *[a for a in drawn if a.study.labels["Pleural Effusion"] != "present"][:80]]
     with (tmp_path / "films.csv").open("w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(["study", "patient", "image", "findings", "impression"])
@@ -55,7 +55,7 @@ def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             Image.fromarray(arrival.images[0].draw()).save(image)
             study = arrival.study
             rows.writerow([study.study_id, study.patient_id, image, study.findings, study.impression])
-    shutil.copy("films/0.png", "case.png")
+    Image.fromarray(case.images[0].draw()).save("case.png")
     return tmp_path
 
 
@@ -80,7 +80,8 @@ def test_your_own_data_and_its_python(films, capsys):
         "evaluate",
         "corpus",
     ]
-    assert "Unverified draft" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Unverified draft" in said and re.search(r" % (or more )?that ", said)
     exec(compile(blocks("python")[0], "README.md", "exec"), {})
     assert capsys.readouterr().out.strip()
 
@@ -110,7 +111,7 @@ def test_the_labelers_figures_are_the_committed_ones():
 
 
 @pytest.mark.shared
-def test_the_figures_commands(tmp_path, monkeypatch):
+def test_the_figures_commands(tmp_path, monkeypatch, capsys):
     if not os.environ.get("XEMPLAR_DATA"):
         pytest.skip("XEMPLAR_DATA is not set")
     source = Path(os.environ["XEMPLAR_DATA"]) / "roco"
@@ -121,7 +122,9 @@ def test_the_figures_commands(tmp_path, monkeypatch):
         rows = list(csv.reader(stream))
     with Path("roco/metadata.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows(rows[:72])
+    shutil.copy(source / rows[72][rows[0].index("image")], "figure.jpg")
     assert run_lines(blocks("sh")[3])[-1] == "draft"
+    assert "no draft: " not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["demo", "figures"])
