@@ -12,6 +12,7 @@ from itertools import product
 
 from xemplar.check.alerts import Alert, Kind
 from xemplar.check.reading import Read, Said
+from xemplar.findings import FINDINGS
 from xemplar.records import Claim
 
 _REGIONS = {
@@ -20,6 +21,11 @@ _REGIONS = {
 }  # fmt: skip
 """Places that are far enough apart; what lies between the two conflicts with neither."""
 
+_BROAD = {
+    "Lung Opacity": {"opacity", "opacitie", "opacification", "abnormality"},
+    "Support Devices": {"device", "hardware"},
+}
+"""Words of a denial that deny all of several things."""
 _SEVERAL = frozenset(
     (
         "Lung Opacity",
@@ -33,6 +39,9 @@ _SEVERAL = frozenset(
 )
 """Names of several things: only of two mentions by one word is it known that they mean the same."""
 
+_ONE_EACH = frozenset(("Lung Opacity",))
+"""Of which a report that tells of one side in findings and impression means one, by whatever words."""
+
 _VAGUE = frozenset(
     ("Infection", "Malignancy", "Respiratory Distress", "Degenerative Change", "Bone Deformity")
 )
@@ -41,7 +50,7 @@ _VAGUE = frozenset(
 _NARROW = re.compile(
     r"\b(?:acute(?:ly)?|new|large|significant|suspicious|displaced|active|overt|frank|gross|evolving|developing"
     r"|additional|other|further|definite|convincing|obvious|discrete|lobar|recurrent|residual|worsening|tension"
-    r"|interval|measurable|sizable|sizeable|enlarging|dominant|confluent|alveolar|destructive|typical|moderate)\b"
+    r"|clearing|follow\w*|interval|measurable|sizable|sizeable|enlarging|dominant|confluent|alveolar|destructive|typical|moderate)\b"
 )
 """Of a denial: it denies less than the finding as such."""
 _FOCAL = re.compile(r"\b(?:focal|focus|airspace|air space)\b")
@@ -52,7 +61,12 @@ _OLD = re.compile(
 """Of a statement: not what "no acute ..." denies, or no longer there."""
 
 _CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
-_UNCLEAR = frozenset(("Consolidation", "Pneumonia", "Edema", "Lung Lesion", "Pneumothorax"))
+_ELSEWHERE = re.compile(
+    r"\b(?:otherwise|elsewhere|remain\w*|rest|remainder|grossly|essentially|relatively)\b"
+)
+_UNCLEAR = frozenset(
+    ("Consolidation", "Pneumonia", "Edema", "Lung Lesion", "Pneumothorax", "Lung Opacity", "Pleural Effusion")
+)
 """What clear lungs don't show; atelectasis and scars are so often passed over that they say nothing."""
 _CALM = re.compile(
     r"\b(?:no|without)\b(?: \w+){0,4}? (?:acute|active) (?:\w+ ){0,2}?"
@@ -103,7 +117,7 @@ def _about(name: str, about: Sequence[Said]) -> Iterator[Alert]:
         for one, other in product(stated, stated)
         if one.section == "findings" and other.section == "impression" and _same(one, other)
     ]
-    if across and (pair := _sides_apart(stated, across)):
+    if pair := _sides_apart(stated):
         yield _alert(
             "side conflict", name, pair, told="on one side in the findings, on the other in the impression"
         )
@@ -121,12 +135,18 @@ def _same(one: Said, other: Said) -> bool:
     return one.claim.finding not in _SEVERAL or one.head == other.head
 
 
+def _denies(one: Said, other: Said) -> bool:
+    """Whether a denial is of what is stated."""
+    name = one.claim.finding
+    return name == "Lung Lesion" or _same(one, other) or other.head in _BROAD.get(name, ())
+
+
 def _both(stated: Sequence[Said], denied: Sequence[Said]) -> tuple[Said, Said] | None:
     """A statement and a denial that can't both be true; of two sections before of one."""
     found = [
         (one, other)
         for one, other in product(stated, denied)
-        if one.order != other.order and _same(one, other) and _excludes(one, other)
+        if one.order != other.order and _denies(one, other) and _excludes(one, other)
     ]
     return min(found, key=lambda pair: pair[0].section == pair[1].section, default=None)
 
@@ -140,27 +160,26 @@ def _excludes(stated: Said, denied: Said) -> bool:
         if narrow is not None and narrow not in (getattr(one, kind), "bilateral"):
             return False
     words = f"{denied.before[-60:]} {denied.quote.text.lower()}"
-    if _NARROW.search(words) or _OLD.search(stated.quote.sentence.lower()):
+    if _NARROW.search(words) or (one.finding in FINDINGS and _OLD.search(stated.quote.sentence.lower())):
         return False
-    if other.finding == "Lung Opacity" and (_FOCAL.search(words) or _CLEAR.search(denied.quote.text)):
-        return False
-    return one.finding != "Cardiomegaly" or one.degree != "small"
+    return other.finding != "Lung Opacity" or not (_FOCAL.search(words) or _CLEAR.search(denied.quote.text))
 
 
-def _side(claim: Claim) -> str | None:
-    return claim.side if claim.side in ("left", "right") else None
-
-
-def _sides_apart(stated: Sequence[Said], across: Sequence[tuple[Said, Said]]) -> tuple[Said, Said] | None:
+def _sides_apart(stated: Sequence[Said]) -> tuple[Said, Said] | None:
     """A pair of one side each, where neither part of the report speaks of any other side."""
     sides = {
         section: {one.claim.side for one in stated if one.section == section} - {None}
         for section in ("findings", "impression")
     }
-    if any(len(each) != 1 or "bilateral" in each for each in sides.values()):
+    if sorted(sides.values(), key=str) != [{"left"}, {"right"}]:
         return None
-    pairs = ((one, other) for one, other in across if _side(one.claim) and _side(other.claim))
-    return next((pair for pair in pairs if _side(pair[0].claim) != _side(pair[1].claim)), None)
+    sided = [one for one in stated if one.claim.side is not None]
+    pairs = (
+        (one, other)
+        for one, other in product(sided, sided)
+        if one.section == "findings" and other.section == "impression"
+    )
+    return next((p for p in pairs if p[0].claim.finding in _ONE_EACH or _same(*p)), None)
 
 
 def _only(stated: Sequence[Said], section: str, kind: str) -> set[str | None]:
@@ -192,7 +211,7 @@ def _one_side(one: Claim, other: Claim) -> bool:
 def _not_normal(read: Read) -> Iterator[Alert]:
     """Clear lungs, or nothing acute, beside a finding that is neither."""
     for normal in read.said:
-        clear = normal.claim.presence == "absent" and _CLEAR.search(normal.quote.text.lower())
+        clear = normal.claim.presence == "absent" and _is_clear(normal)
         one = _against(read, normal, _UNCLEAR) if clear and normal.claim.finding == "Lung Opacity" else None
         if one is not None:
             told = "the lungs are called clear, and this is stated"
@@ -205,6 +224,11 @@ def _not_normal(read: Read) -> Iterator[Alert]:
                 told = "nothing acute is concluded, and this is stated"
                 yield _alert("normal conflict", one.claim.finding, (one, whole), told=told)
                 return
+
+
+def _is_clear(said: Said) -> bool:
+    """Whether lungs are called clear, and not but for something."""
+    return bool(_CLEAR.search(said.quote.text.lower())) and not _ELSEWHERE.search(said.quote.sentence.lower())
 
 
 def _against(read: Read, normal: Said, names: frozenset[str]) -> Said | None:
