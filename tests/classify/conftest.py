@@ -7,6 +7,14 @@ from xemplar.archive import Archive, calibrate
 from xemplar.index import build_index
 
 
+@pytest.fixture(scope="package", autouse=True)
+def _squares_are_all_alike():
+    """Who shows the same film is tested with the gate; of squares it would say so of all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xemplar.archive.gating.shows_same", lambda one, held: False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
     """The archive, calibrated; only to be read. Its calibration lies beside its index."""
