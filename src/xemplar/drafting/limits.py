@@ -102,7 +102,8 @@ def promised(asked: Asked, tested: Trial, guessed: float) -> Promise:
     if not found:
         return _unkept(made, f"drafts for {len(tested.groups)} patients don't show it of any limit")
     _, state_at, deny_at = max(found)
-    return made.model_copy(update={"state_at": state_at, "deny_at": deny_at})
+    stating = _wrong_statements(tested, Limits(state_at, deny_at))
+    return made.model_copy(update={"state_at": state_at, "deny_at": deny_at, "stating_wrong": stating})
 
 
 def _unkept(made: Promise, why: str) -> Promise:
@@ -128,6 +129,17 @@ def wrong_and_lines(tested: Trial, limits: Limits) -> tuple[NDArray[np.float64],
         counts.append((sum(truth.fails(line) for line in lines), len(lines)))
     means = np.array([np.mean([counts[i] for i in places], axis=0) for places in tested.groups])
     return means[:, 0], means[:, 1]
+
+
+def _wrong_statements(tested: Trial, limits: Limits) -> float | None:
+    """Of the lines that state a finding the share that are wrong; None where there are none."""
+    stating = [
+        truth.fails(line)
+        for place, truth in enumerate(tested.truths)
+        for line in tested.draft(place, limits)
+        if any(claim.presence == "present" for claim in line.claims)
+    ]
+    return float(np.mean(stating)) if stating else None
 
 
 def _kept(made: Promise, tested: Trial, deny_at: float, *, error: float) -> Iterator[tuple[float, float]]:

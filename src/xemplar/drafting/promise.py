@@ -52,6 +52,8 @@ class Promise(BaseModel):
     studies: int
     state_at: float | None = None
     deny_at: float | None = None
+    stating_wrong: float | None = None
+    """Of the lines that state a finding, those that were wrong: nothing promises that of them alone."""
     why: str | None = None
     """Why it can't be kept; then there are no limits, and nothing is drafted."""
     scope: str = SCOPE
@@ -74,7 +76,10 @@ class Promise(BaseModel):
         """What a draft says of it."""
         if self.why is not None:
             return f"Not promised: {self._risks}: {self.why}."
-        return f"Promised: {self._risks}: {self.scope} ({self.patients} {self.counted}). {WRONG}"
+        promised = f"Promised: {self._risks}: {self.scope} ({self.patients} {self.counted}). {WRONG}"
+        if self.stating_wrong is None:
+            return promised
+        return f"{promised} Of lines that state a finding, {self.stating_wrong:.0%} were wrong among those."
 
     def told(self, *, prior: bool) -> str:
         """The sentence for a draft; it was found out on drafts without a prior, and is of no other."""
