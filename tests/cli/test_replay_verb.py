@@ -14,6 +14,7 @@ from xemplar.archive.draft_file import Asked, file_bytes, record_of
 from xemplar.errors import XemplarError
 
 UNREAD = {
+    "calibration/check.json": "limits of the second reader, which checks it",
     "corpus/landmarks/000000.npy": "tells near-duplicates, for calibration and scores alone",
     "corpus/near_duplicates.json": "what was found of them; has a checksum of its own",
     "corpus/previews/000000.npy": "read for films of the corpus alone, and checked then",
