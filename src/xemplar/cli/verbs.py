@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from xemplar.cli.benchmark import benchmark_app
+from xemplar.cli.check import check_app
 from xemplar.cli.classify import classify_app
 from xemplar.cli.cohort import cohort_app
 from xemplar.cli.corpus import corpus_app
@@ -59,6 +60,7 @@ app.add_typer(model_app, name="model")
 app.add_typer(classify_app)
 app.add_typer(replay_app)
 app.add_typer(search_app)
+app.add_typer(check_app)
 app.add_typer(cohort_app)
 app.add_typer(texts_app)
 app.add_typer(benchmark_app)

@@ -1,0 +1,108 @@
+"""Suspicions by hand-made beliefs, and limits on hand-made clean reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xemplar.check import (
+    FIT,
+    Clean,
+    Suspicion,
+    fit_limits,
+    fit_of,
+    open_limits,
+    read_report,
+    save_limits,
+    suspicions,
+)
+from xemplar.drafting.beliefs import Belief
+from xemplar.errors import MismatchError
+from xemplar.index import FittedTo
+
+INDEX = FittedTo(fingerprint="i", generation=1, corpus="c", model="m", reports=100)
+EFFUSION = "Pleural Effusion"
+
+
+def suspected(text: str, belief: Belief, finding: str = EFFUSION) -> dict[str, float]:
+    found = suspicions(read_report(f"FINDINGS: {text}"), {finding: belief})
+    return {one.kind: round(one.probability, 6) for one in found}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Pleural effusion.", {"stated, not seen": 0.2}),
+        ("No pleural effusion.", {"denied, but seen": 0.8}),
+        ("Heart size is normal.", {"seen, not said": 0.8}),
+        ("Possible pleural effusion.", {}),
+        ("Left pleural effusion.", {"stated, not seen": 0.2, "other side seen": 0.72}),
+        ("No left pleural effusion.", {"denied, but seen": 0.08}),
+        ("No large pleural effusion.", {}),
+    ],
+)
+def test_a_claim_is_suspected_by_what_is_believed(text: str, expected: dict[str, float]) -> None:
+    belief = Belief(0.8, {"side": {"left": 0.1, "right": 0.95, "bilateral": 0.05}})
+    assert suspected(text, belief) == expected
+
+
+def test_what_is_told_by_another_name_is_not_unsaid() -> None:
+    assert suspected("Left lower lobe pneumonia.", Belief(0.9), "Consolidation") == {}
+
+
+def test_a_report_of_the_opposite_fits_a_film_worse() -> None:
+    believed, usual = {EFFUSION: Belief(0.9)}, {EFFUSION: 0.3}
+    right, wrong = (
+        fit_of(read_report(f"FINDINGS: {text}"), believed, usual=usual, nearer=0.5)
+        for text in ("Pleural effusion.", "No pleural effusion.")
+    )
+    assert len(right) == len(FIT)
+    assert sum(right) == pytest.approx(np.log(0.3 / 0.9))
+    assert sum(wrong) == pytest.approx(np.log(0.7 / 0.1))
+
+
+def clean(count: int, words: int = 0) -> list[Clean]:
+    rng = np.random.default_rng(3)
+    return [
+        Clean(
+            [Suspicion("seen, not said", EFFUSION, float(rng.random()))],
+            number < words,
+            list(rng.normal(-1, 1, len(FIT))),
+            [list(rng.normal(1, 1, len(FIT))) for _ in range(2)],
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("words", [0, 8])
+def test_no_more_clean_reports_alarm_than_the_budget_allows(words: int) -> None:
+    given = clean(200, words)
+    limits = fit_limits(given, {EFFUSION: 0.5}, INDEX, budget=0.1)
+    alarmed = [
+        one.by_words
+        or limits.tells("another film", limits.another(one.own))
+        or any(limits.tells(each.kind, each.probability) for each in one.suspected)
+        for one in given
+    ]
+    assert 0.05 < np.mean(alarmed) <= 0.1
+    assert limits.alarmed == np.mean(alarmed)
+
+
+def test_too_few_clean_reports_give_no_alert_and_a_reason() -> None:
+    limits = fit_limits(clean(5), {EFFUSION: 0.5}, INDEX)
+    assert limits.why == "fitted on 5 clean reports, wanted 30"
+    assert not limits.tells("seen, not said", 1.0)
+
+
+def test_limits_come_back_from_their_folder(tmp_path: Path) -> None:
+    limits = fit_limits(clean(60), {EFFUSION: 0.5}, INDEX)
+    save_limits(tmp_path, limits)
+    assert open_limits(tmp_path, index=INDEX) == limits
+
+
+def test_limits_of_another_index_are_refused(tmp_path: Path) -> None:
+    save_limits(tmp_path, fit_limits(clean(5), {EFFUSION: 0.5}, INDEX))
+    with pytest.raises(MismatchError):
+        open_limits(tmp_path, index=INDEX.model_copy(update={"fingerprint": "j", "model": "other"}))
