@@ -45,6 +45,8 @@ from xemplar.report import split_sentences
 SEED = 610_000
 """Of the drawn patients; no archive is drawn with it."""
 REPLICATES = 1000
+TIMED = ("as they are", "no sentence twice")
+MARK = "<!-- figures:{} -->"
 OTHERS = 4
 KINDS = ("wrong side", "finding left out", "negation flipped", "degree off", "another patient's report")
 FOUND_BY = {
@@ -466,7 +468,7 @@ def speed(folder):
     studies = [one for half in ("tuning", "frozen") for one in indiana(folder, half)]
     many = [replace(studies[n % len(studies)], study_id=str(n)) for n in range(10_000)]
     timed = {}
-    for name, marked_up in (("as they are", False), ("no sentence twice", True)):
+    for name, marked_up in zip(TIMED, (False, True), strict=True):
         from xemplar.check import reading
 
         reading._claims.cache_clear()
@@ -485,6 +487,65 @@ def speed(folder):
             "wall_seconds": round(time.perf_counter() - wall, 2),
         }
     return {"reports": len(many), **timed, "bar_seconds": 30}
+
+
+# --- the page ---
+
+
+def spread(value):
+    return f"{value['mean']:.2f} [{value['low']:.2f}, {value['high']:.2f}]"
+
+
+def page(result):
+    """The figures as tables."""
+    lines: list[str] = []
+    found = result.get("films")
+    for site in ("A", "B") if found else ():
+        for name in ("shipped limits", "own limits"):
+            told = found[site][name]
+            whose = (
+                "limits of site A's validation part"
+                if name == "shipped limits"
+                else "limits of its other half"
+            )
+            lines += [
+                f"Drawn films ({found['phantom']}), site {site}, "
+                f"{found[site]['patients']} patients, {whose}: "
+                f"{spread(told['clean reports alarmed'])} of clean reports alarm "
+                f"({told['clean reports alarmed by words']['mean']:.2f} by words).",
+                "",
+                "| planted | errors | found, by its kind | any alert | at random | words alone |",
+                "|---|---|---|---|---|---|",
+            ]
+            for kind in KINDS:
+                if kind in told:
+                    one = told[kind]
+                    lines.append(
+                        f"| {kind} | {one['errors']} | {spread(one['found'])} | {spread(one['any alert'])} "
+                        f"| {one['floor: at random']:.2f} | {one['floor: words alone']['mean']:.2f} |"
+                    )
+            lines.append("")
+    for half in ("tuning", "frozen") if "words" in result else ():
+        told = result["words"][half]
+        lines += [
+            f"Indiana reports, {half} half, {told['reports']} patients, words alone: "
+            f"{told['clean reports alarmed']['mean']:.3f} of clean reports alarm.",
+            "",
+            "| planted in one place | errors | found | at random |",
+            "|---|---|---|---|",
+        ]
+        for kind in ("wrong side", "negation flipped"):
+            one = told[kind]
+            lines.append(
+                f"| {kind} | {one['errors']} | {spread(one['found'])} | {one['floor: at random']:.3f} |"
+            )
+        lines.append("")
+    if "speed" in result:
+        timed = ", ".join(f"{result['speed'][name]['cpu_seconds']} s {name}" for name in TIMED)
+        lines.append(
+            f"{result['speed']['reports']:,} reports, words alone, processor time on one core: {timed}."
+        )
+    return "\n".join(lines).strip()
 
 
 def main():
@@ -508,7 +569,10 @@ def main():
             result["speed"] = speed(Path(folder) / "iu_reports")
         result["machine"] = machine()
         asked.out.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
+    text = asked.page.read_text(encoding="utf-8")
+    before, after = text.split(MARK.format("begin"))[0], text.split(MARK.format("end"))[1]
+    body = f"{MARK.format('begin')}\n{page(result)}\n{MARK.format('end')}"
+    asked.page.write_text(f"{before}{body}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 
-from xemplar.check.alerts import Alert, Kind
+from xemplar.check.alerts import Alert, Kind, Quote
 from xemplar.check.reading import Read, Said
 from xemplar.findings import FINDINGS
 from xemplar.records import Claim
@@ -64,12 +65,11 @@ _CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
 _ELSEWHERE = re.compile(
     r"\b(?:otherwise|elsewhere|remain\w*|rest|remainder|grossly|essentially|relatively)\b"
 )
-_UNCLEAR = frozenset(
-    ("Consolidation", "Pneumonia", "Edema", "Lung Lesion", "Pneumothorax", "Lung Opacity", "Pleural Effusion")
-)
+_UNCLEAR = frozenset(("Consolidation", "Pneumonia", "Edema", "Lung Lesion", "Lung Opacity"))
 """What clear lungs don't show; atelectasis and scars are so often passed over that they say nothing."""
 _CALM = re.compile(
-    r"\b(?:no|without)\b(?: \w+){0,4}? (?:acute|active) (?:\w+ ){0,2}?"
+    r"\b(?:no|without)\b(?! (?:\w+ )?(?:other|addition\w*|further|new))(?: \w+){0,4}? (?:acute|active)"
+    r" (?:\w+ ){0,2}?"
     r"(?:disease|abnormalit(?:y|ies)|process(?:es)?|findings?|pathology)\b"
     r"|\bnormal (?:chest|study|examination|exam)\b"
 )
@@ -94,17 +94,35 @@ _SPOKEN = {
     "Pneumothorax": r"pneumothora|pleura|xxxx",
 }
 """Words by which the findings have spoken of it after all, whatever was read of them."""
+_ADDED = re.compile(r"\W*(?:addend|amended)", re.IGNORECASE)
 _ENOUGH = 3
 """Sentences of findings from which on silence says something."""
 
 
 def conflicts(read: Read) -> Iterator[Alert]:
-    """Every conflict, at most one of a kind and finding: of findings with impression first."""
+    """Every conflict, at most one of a kind and finding: of findings with impression first.
+
+    What an addendum says amends the rest, and contradicts nothing.
+    """
+    read = _unamended(read)
     for name in dict.fromkeys(one.claim.finding for one in read.said):
         about = [one for one in read.said if one.claim.finding == name]
         yield from _about(name, about)
     yield from _not_normal(read)
     yield from _unsupported(read)
+
+
+def _unamended(read: Read) -> Read:
+    """A report up to its addendum, which stands at its end."""
+    places = (place for place, one in enumerate(read.sentences) if _is_added(one))
+    end = next(places, len(read.sentences))
+    return replace(
+        read, said=tuple(one for one in read.said if one.order < end), sentences=read.sentences[:end]
+    )
+
+
+def _is_added(sentence: Quote) -> bool:
+    return sentence.section == "addendum" or _ADDED.match(sentence.sentence) is not None
 
 
 def _about(name: str, about: Sequence[Said]) -> Iterator[Alert]:

@@ -16,9 +16,7 @@ from xemplar.findings import read_claims
 from xemplar.records import Claim, Study
 from xemplar.report import compares_with_prior, language_of, split_sections, split_sentences
 
-READ = ("findings", "impression")
-LATER = "addendum"
-"""Text that is added to a report: it may take back what stands before, so nothing is compared with it."""
+READ = ("findings", "impression", "addendum")
 
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 
@@ -43,7 +41,7 @@ class Said:
 
     @property
     def section(self) -> str:
-        """Findings or impression."""
+        """Findings, impression or addendum."""
         return self.quote.section
 
     @property
@@ -64,7 +62,7 @@ class Read:
 
     said: tuple[Said, ...]
     sentences: tuple[Quote, ...]
-    """Every sentence of findings and impression."""
+    """Every sentence of findings, impression and addendum."""
     comparison: str | None
     unread: str | None = None
 
@@ -108,7 +106,7 @@ def _parts(report: str | Study) -> Iterator[Part]:
         for one in split_sections(report):
             yield Part(one.name, report[one.start : one.end], one.start)
         return
-    for name in ("comparison", *READ):
+    for name in ("comparison", "findings", "impression"):
         if text := getattr(report, name):
             yield Part(name, text)
 
