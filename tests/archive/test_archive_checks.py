@@ -1,0 +1,60 @@
+"""A report beside its film, by an archive: who speaks for an alert, and what is checked without a film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xemplar.archive import Archive, calibrate
+from xemplar.check import KINDS, Checked, limits, open_limits, save_limits
+from xemplar.drafting import calibration as fits
+from xemplar.index import fitted_to
+
+REPORT = "FINDINGS: Left pleural effusion. No pneumothorax.\nIMPRESSION: Left pneumothorax."
+
+
+def test_without_a_calibration_words_alone_are_checked(bare: Archive) -> None:
+    films = bare.films_of(bare.corpus.part("test")[0])
+    checked = bare.check(films, REPORT)
+    assert [one.kind for one in checked.alerts] == ["presence conflict"]
+    assert str(checked.unseen).startswith("no calibration is open")
+
+
+def test_without_a_film_words_alone_are_checked(bare: Archive) -> None:
+    assert bare.check(None, REPORT).unseen == "no film was given"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("checks") / "calibration"
+
+
+@pytest.fixture
+def checked(bare: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Archive, Checked, str]:
+    """A report of a test study, checked by limits that tell everything."""
+    monkeypatch.setattr(fits, "WANTED", 1)
+    monkeypatch.setattr(limits, "FEWEST", 1)
+    made = calibrate(bare, folder, promise=None)
+    archive = Archive(bare.corpus, bare.encoder, bare.index, calibration=made)
+    archive.folders = {"index": None, "calibration": str(folder)}
+    fitted = open_limits(folder, index=fitted_to(bare.index))
+    assert fitted is not None
+    save_limits(folder, fitted.model_copy(update={"above": dict.fromkeys(KINDS[1], 0.0), "why": None}))
+    study = archive.corpus.part("test")[0]
+    return archive, archive.check(archive.films_of(study), REPORT), study.patient_id or ""
+
+
+def test_sources_are_studies_of_others_that_say_what_they_are_quoted_for(
+    checked: tuple[Archive, Checked, str],
+) -> None:
+    archive, found, patient = checked
+    by_film = [one for one in found.alerts if one.probability is not None]
+    assert {one.kind for one in by_film} <= set(KINDS[1])
+    assert {one.kind for one in by_film} >= {"stated, not seen", "another film"}
+    sources = [source for one in by_film for source in one.sources]
+    assert sources
+    for source in sources:
+        study = archive.corpus.by_id[source.study_id]
+        assert study.patient_id != patient
+        assert source.sentence in " ".join(study.text.split())
