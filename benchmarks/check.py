@@ -13,8 +13,8 @@ half of the site's patients and scored on the other, and the other way about: wh
 they alarm as often as they were to. The gate, which would stop some films, is left out on both sides.
 
 In words alone: one side or one negation flipped in either findings or impression of Indiana reports that tell
-of a finding in both. The rules were tuned on one half (`labeler_halves.py`); docs/check.md says what was seen of the
-other.
+of a finding in both. The rules were tuned on one half (`labeler_halves.py`); docs/check.md says what was seen
+of the other.
 
 Floors: alarming at random on as many reports as clean ones alarm, the kind given for free; and words alone.
 Intervals resample patients.
