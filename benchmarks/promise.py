@@ -57,6 +57,10 @@ class Places:
 
 
 @lru_cache(maxsize=1)
+ROOT = Path(__file__).parents[1]
+MARK = "<!-- What follows is made by benchmarks/promise.py -->"
+
+
 def opened(asked):
     """The archive, and the fitted part of its calibration, fitted by whoever comes first."""
     archive = open_archive(asked.index, corpus=asked.corpus, model=asked.model, calibrated=False)
@@ -234,6 +238,34 @@ def main() -> None:
     }
     write_atomic(asked.out / "promise.json", (json.dumps(result, indent=1) + "\n").encode())
     print(json.dumps({key: value for key, value in result.items() if key != "each"}, indent=1))
+    publish(result)
+
+
+def publish(result):
+    """The table of docs/promise.md, from what was measured."""
+    rows = {
+        "pairs": "pairs",
+        "wrong_lines": "wrong lines, of all lines",
+        "wrong_lines_exceeded": f"pairs with more of them than the {result['asked']['wrong_lines']:g} asked",
+        "allowed": "of which as many are allowed",
+        "denied": f"findings there that are denied ({result['asked']['denied']:g} asked)",
+        "clearly_present_drafted": "clearly present findings drafted",
+        "present_drafted": "present findings drafted",
+        "stated_right": "stated findings that are there",
+        "micro_f1": "micro-F1, present findings",
+        "lines": "lines a draft",
+        "drift_warned": "batches warned of as moved",
+    }
+    told = f"{result['pairs']} pairs, of which {result['promised']} got a promise; "
+    told += f"limits on {result['calibration_patients']} fresh patients of site A, "
+    told += f"drafts for {result['test_patients']} others; commit {result['machine']['commit']}."
+    lines = [told, "", "|  | site A | site B |", "| --- | --- | --- |"]
+    for key, name in rows.items():
+        values = [result[site][key] for site in ("A", "B")]
+        lines.append(f"| {name} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
+    page = ROOT / "docs" / "promise.md"
+    head = page.read_text(encoding="utf-8").partition(MARK)[0]
+    page.write_text(head + MARK + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

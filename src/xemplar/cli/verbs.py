@@ -265,7 +265,7 @@ def evaluate(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder to write.")] = Path("demo"),
-    studies: Annotated[int, typer.Option(help="Studies to draw.", min=600)] = 2000,
+    studies: Annotated[int, typer.Option(help="Studies to draw.", min=600)] = 2700,
 ) -> None:
     """Walk the whole way on drawn films: corpus, model, index, drafts of unseen films, scores."""
     from xemplar.demo import draw_unseen
