@@ -56,11 +56,11 @@ class Places:
     jobs: int
 
 
-@lru_cache(maxsize=1)
 ROOT = Path(__file__).parents[1]
 MARK = "<!-- What follows is made by benchmarks/promise.py -->"
 
 
+@lru_cache(maxsize=1)
 def opened(asked):
     """The archive, and the fitted part of its calibration, fitted by whoever comes first."""
     archive = open_archive(asked.index, corpus=asked.corpus, model=asked.model, calibrated=False)
