@@ -165,7 +165,7 @@ def test_a_confidence_says_what_it_is_of(drafted):
         assert how_sure(line) in text
         seen |= {claim.presence for claim in line.claims}
     assert seen == {"present", "absent"}
-    assert "with their side, place and degree where a line tells them" in text
+    assert "about side, place, degree and change where a line tells them" in text
 
 
 def test_every_drafted_line_shows_a_study_that_wrote_it(drafted):

@@ -22,7 +22,7 @@ from xemplar.evaluation.texts.floors import CONSTANT
 from xemplar.images import PreviewSpec
 from xemplar.index import build_index
 from xemplar.metrics.chance import chance_success
-from xemplar.records import Claim, Draft, Line
+from xemplar.records import Claim, Draft, Hit, Line
 from xemplar.report import text_key
 from xemplar.sources import phantom
 
@@ -306,7 +306,8 @@ def test_a_draft_is_rebuilt_from_its_row(folder, evaluation):
 
 
 def _draft(row):
-    return Draft(**{**row, "lines": tuple(_line(line) for line in row["lines"])})
+    similar = tuple(Hit(**{**hit, "study_ids": tuple(hit["study_ids"])}) for hit in row["similar"])
+    return Draft(**{**row, "lines": tuple(_line(line) for line in row["lines"]), "similar": similar})
 
 
 def _line(row):

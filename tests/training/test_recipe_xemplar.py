@@ -5,7 +5,7 @@ import pytest
 from xemplar.training.recipe import load_recipe
 
 
-def test_its_tiny_towers_and_pace_are_what_they_were_before_it_had_sizes():
+def test_its_tiny_towers_and_pace():
     recipe = load_recipe("xemplar")[0]
     image, text, pace = recipe.model.image, recipe.model.text, recipe.training
     assert (recipe.model.dim, recipe.model.temperature) == (192, 0.1)
@@ -21,9 +21,9 @@ def test_its_tiny_towers_and_pace_are_what_they_were_before_it_had_sizes():
     assert (text.config["hidden_size"], text.config["num_hidden_layers"]) == (128, 1)
     assert (pace.batch, pace.epochs, pace.learning_rate, pace.patience, pace.average) == (
         48,
-        10,
+        14,
         2e-3,
-        6,
+        14,
         0.98,
     )
     assert (pace.weight_decay, pace.warmup, pace.seed, pace.precision, pace.chunk) == (

@@ -51,7 +51,6 @@ def test_an_entry_that_changes_training_cannot_share():
 def test_which_stages_are_trained_again(plan):
     again = {entry.system: entry.retrains for entry in plan.entries if entry.shares}
     assert again["xtra: random neighbours"] == ("neighbours",)
-    assert again["xrem: random negatives"] == ("matching",)
     assert again["xrem: cosine alone"] == ()
 
 
