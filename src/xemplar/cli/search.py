@@ -120,10 +120,9 @@ def _show(archive: Archive, answer: Answer) -> None:
     say(f"[{archive.corpus.title}]")
     say(f"read as: {answer.reading}")
     if answer.above is not None:
+        many = f"{answer.above} report{'' if answer.above == 1 else 's'}"
         held = f"{answer.precision:.0%} of such were right where that was measured"
-        say(
-            f"{answer.above} report{'' if answer.above == 1 else 's'} of probability {answer.cut_off:.2f} or more; {held}"
-        )
+        say(f"{many} of probability {answer.cut_off:.2f} or more; {held}")
     for why, count in answer.excluded.items():
         say(f"  left out, {why}: {count}")
     for rank, one in enumerate(answer.found, start=1):
