@@ -129,7 +129,12 @@ class Gatekeeper:
         return None if None in reasons else lateral
 
     def _same_film(self, films: Sequence[Film], near: Sequence[Hit]) -> str | None:
-        """The nearest study that shows one of the films, or nearly the same."""
+        """The nearest study that shows one of the films, or nearly the same.
+
+        A film of the corpus was compared with all others there, and is known for what it is.
+        """
+        if any(film.study_id in self.corpus.by_id for film in films):
+            return None
         asked = [_looked(film.image) for film in films if not _is_blank(film)]
         for hit in near[:ASKED]:
             views = [view for view in self.corpus.by_id[hit.study_ids[0]].views if not _is_blank_view(view)]

@@ -278,8 +278,7 @@ def demo(
     tell(f"3/6 indexing into {out / 'index'}")
     index(out / "corpus", out / "model", out / "index")
     tell(f"4/6 calibrating into {out / 'calibration'}")
-    # Half of so few patients may not show the smaller risks that `calibrate` asks for by itself.
-    calibrate(out / "index", wrong_lines=0.15, denied=0.10)
+    calibrate(out / "index")
     tell("5/6 drafting for three films that are in no archive")
     for films in draw_unseen(out / "films"):
         say(f"\n{' '.join(str(film) for film in films)}")
