@@ -72,6 +72,7 @@ def train(
     out: Out,
     recipe: Annotated[str | None, typer.Option(help="A shipped recipe's name or a .toml file.")] = None,
     size: Annotated[str, typer.Option(help="tiny, small or published, where the recipe has it.")] = "tiny",
+    epochs: Annotated[int | None, typer.Option(help="In the recipe's place.", min=1)] = None,
     as_json: Json = False,
 ) -> None:
     """Train an image-text alignment on a corpus's training part. Interrupted, the same command goes on.
@@ -87,6 +88,9 @@ def train(
     opened = Corpus.open(corpus)
     name = recipe or ("captions" if opened.settings.texts == "captions" else "xemplar")
     chosen, text = load_recipe(name, size)
+    if epochs is not None:
+        pace = chosen.training.model_copy(update={"epochs": epochs})
+        chosen, text = chosen.model_copy(update={"training": pace}), f"# training.epochs = {epochs}\n{text}"
     if not started().first:  # of several processes, only one speaks
         train_system(opened, chosen, out, recipe_text=text)
         return
@@ -274,7 +278,7 @@ def demo(
     tell(f"1/6 drawing {studies} studies into {out / 'corpus'}")
     ingest_phantom(out=out / "corpus", studies=studies, preview_size=256)
     tell(f"2/6 training into {out / 'model'}")
-    train(out / "corpus", out / "model")
+    train(out / "corpus", out / "model", epochs=10)  # of 14, so that it takes five minutes
     tell(f"3/6 indexing into {out / 'index'}")
     index(out / "corpus", out / "model", out / "index")
     tell(f"4/6 calibrating into {out / 'calibration'}")
