@@ -36,6 +36,7 @@ from publish import ROOT, spread
 from xemplar.archive import Archive, calibrate, open_archive
 from xemplar.assembly import Assembly
 from xemplar.corpus import Corpus, IngestSettings, ingest
+from xemplar.drafting.gate import open_gate
 from xemplar.drafting.promise import Asked
 from xemplar.drafting.truth import held_to
 from xemplar.errors import XemplarError
@@ -52,7 +53,7 @@ from xemplar.evaluation.trust import (
     trust_scores,
 )
 from xemplar.folders import write_atomic
-from xemplar.index import build_index, open_index
+from xemplar.index import build_index, fitted_to, open_index
 from xemplar.memory import keep_freed
 from xemplar.metrics.clinical import LabelCounts, count_labels, f1
 from xemplar.metrics.statistics import ratio
@@ -216,6 +217,7 @@ def ready(name: str, archive: Archive, folder: Path, *, given: argparse.Namespac
     made = Archive(corpus, archive.encoder, index, stages=stages, kept=given.work / "kept")
     if plain in ASKED:
         made.calibration = calibrate(made, folder / "calibration", promise=ASKED[plain])
+        made.gatekeeper.gate = open_gate(folder / "calibration", index=fitted_to(index))
     return made
 
 

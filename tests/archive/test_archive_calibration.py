@@ -9,6 +9,7 @@ from drawn_archive import Stub, ingested
 from xemplar.archive import Archive, asked_for, calibrate, fit_gate, open_archive
 from xemplar.archive import calibrating as module
 from xemplar.archive.gating import Gatekeeper
+from xemplar.archive.promised import under_of
 from xemplar.contracts import Arrival, Drawable, Stages
 from xemplar.corpus import Corpus, IngestSettings, describe_part, ingest
 from xemplar.drafting import calibration as fits
@@ -249,7 +250,7 @@ def test_a_promise_that_is_kept_stands_in_every_draft(drawn, queries):
         drawn.corpus,
         drawn.encoder,
         drawn.index,
-        calibration=drawn.calibration.model_copy(update={"promise": promise}),
+        calibration=drawn.calibration.model_copy(update={"promise": promise, "under": under_of(drawn, None)}),
     )
     drafts = kept.draft_many(queries)
     assert {draft.promise for draft in drafts} == {promise.sentence}

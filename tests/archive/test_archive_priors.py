@@ -9,6 +9,7 @@ from pydicom import dcmread
 from xemplar.archive import Archive
 from xemplar.archive.draft_file import Asked as Files
 from xemplar.archive.priors import earlier_of, with_earlier
+from xemplar.archive.promised import under_of
 from xemplar.contracts import Written
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.errors import XemplarError
@@ -59,7 +60,7 @@ def test_neither_the_study_nor_its_prior_is_quoted(drawn, queries):
 
 def test_a_promise_is_not_of_drafts_with_a_prior(drawn, queries):
     promise = Promise(asked=Asked(), patients=90, studies=90, state_at=0.3, deny_at=0.2)
-    calibration = drawn.calibration.model_copy(update={"promise": promise})
+    calibration = drawn.calibration.model_copy(update={"promise": promise, "under": under_of(drawn, None)})
     kept = Archive(drawn.corpus, drawn.encoder, drawn.index, calibration=calibration)
     said = [kept.draft(queries[0], prior=one).promise for one in (None, earlier(queries[0]))]
     assert said[0].startswith("Promised:") and said[1].startswith("Not promised with a prior")

@@ -17,6 +17,7 @@ from xemplar import drafting
 from xemplar.archive.checking import fit_checks
 from xemplar.archive.facade import Archive
 from xemplar.archive.gating import Gatekeeper, fit_gate
+from xemplar.archive.promised import under_of
 from xemplar.corpus import describe_part
 from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.calibration import Calibration
@@ -72,6 +73,7 @@ def calibrate(
         if promise is not None:
             halves = (fitting, everybody.half("promise"))
             fitted = _promised(archive, fitted, promise, halves=halves, gate=gate)
+            fitted = fitted.model_copy(update={"under": under_of(archive, gate)})
     title = describe_part(archive.corpus.settings.provenance, studies)
     fitted = fitted.model_copy(update={"title": title})
     save_gate(folder, gate)

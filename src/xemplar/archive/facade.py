@@ -20,6 +20,7 @@ from xemplar.archive.checking import checked
 from xemplar.archive.explaining import heatmaps_of
 from xemplar.archive.gating import Gatekeeper
 from xemplar.archive.priors import Earlier, earlier_of, with_earlier
+from xemplar.archive.promised import void_of
 from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
@@ -35,6 +36,7 @@ from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.policies.head import Head
 from xemplar.drafting.policies.mmr import Mmr
 from xemplar.drafting.policies.top import Top
+from xemplar.drafting.promise import Promise
 from xemplar.errors import XemplarError
 from xemplar.findings import lexicon_version
 from xemplar.folders import fingerprint
@@ -264,6 +266,13 @@ class Archive:
             for views, vector in zip(studies, vectors, strict=True)
         ]
 
+    @property
+    def promise(self) -> Promise | None:
+        """What the calibration promises of this archive's drafts; with why not, where it is void here."""
+        promise = None if self.calibration is None else self.calibration.promise
+        void = void_of(self)
+        return promise if promise is None or void is None else promise.model_copy(update={"why": void})
+
     def drift_of(self, studies: Sequence[Views], *, vectors: Vectors | None = None) -> Drift:
         """Whether several studies are unlike those that limits were promised on: then none need hold.
 
@@ -333,7 +342,7 @@ class Archive:
         left_out = asdict(self.retriever.leave_of(views))
         del left_out["others"]  # a search's own; of a film there are none
         asked = [_pixels(films), self.fingerprint, policy, gate, left_out]
-        promise = self.calibration.promise if self.calibration and policy == POLICY else None
+        promise = self.promise if policy == POLICY else None
         return Draft(
             draft_id=fingerprint(asked if prior is None else [*asked, _pixels(prior)]),
             study_id=films[0].study_id,

@@ -41,7 +41,26 @@ FIRM = 30
 DENIED_WRONG = 0.05
 
 
-_LATER = {"details", "promise", "nearest", "seen"}
+_LATER = {"details", "promise", "nearest", "seen", "under"}
+
+
+class Under(BaseModel):
+    """What limits were found under, beside the index: they promise nothing under another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    style: str
+    """Of the drafts: what is said in an impression is said of other lines than these."""
+    lexicon: str
+    """The findings' version, by which lines are read."""
+    gate: str | None
+    """Fingerprint of the gate; what it stops is no draft."""
+
+    def differs(self, other: Under) -> str:
+        """Which of them differ, naming both sides; empty where none does."""
+        mine, others = self.model_dump(), other.model_dump()
+        told = (f"{name} {mine[name]}, here {others[name]}" for name in mine if mine[name] != others[name])
+        return "; ".join(told)
 
 
 class FindingFit(BaseModel):
@@ -84,6 +103,8 @@ class Calibration(BaseModel):
     is further from all; None where nothing is promised."""
     seen: Seen | None = None
     """Of the promise's patients, to tell films that are unlike theirs."""
+    under: Under | None = None
+    """What the promise was found out under; one of which nobody knows it is void."""
 
     @model_serializer(mode="wrap")
     def _without_what_is_usual(self, write: SerializerFunctionWrapHandler) -> Json:

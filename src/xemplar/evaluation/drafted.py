@@ -115,7 +115,7 @@ def score_trust(drafted: Drafted, archive: Archive, *, vectors: Vectors, resampl
     `vectors` (studies, dim) are ours of the films.
     """
     trust, drafts, truths = drafted.trust, drafted.drafts, drafted.trust.truths
-    promise = getattr(archive.calibration, "promise", None)
+    promise = archive.promise
     recalls = mean_recalls(trust, drafted.findings, resampling)
     drift = None
     if getattr(archive.calibration, "seen", None) is not None:
