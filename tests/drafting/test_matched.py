@@ -8,7 +8,7 @@ import pytest
 from xemplar.contracts import Matches
 from xemplar.drafting.calibration import fit, open_calibration, save_calibration
 from xemplar.drafting.evidence import FEATURES, Evidence
-from xemplar.drafting.matched import CANDIDATES, Matched
+from xemplar.drafting.matched import CANDIDATES, TOP, Matched
 from xemplar.drafting.truth import truth_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
@@ -43,13 +43,14 @@ class ByLetters:
     fingerprint = "letters"
 
     def __init__(self):
-        self.prepared = 0
+        self.prepared, self.asked = 0, None
 
     def prepare(self, texts):
         self.prepared += 1
         return Listed(list(texts))
 
     def match(self, images, states, *, explain=False):
+        self.asked = states.texts
         return Matches(np.array([[score(image, text) for text in states.texts] for image in images]))
 
 
@@ -63,20 +64,49 @@ def images():
     return [np.full((2, 2), value, np.float32) for value in (0.1, 0.7)]
 
 
+def asked_in_turns(similar, sides, count):
+    """Of every finding's every side the nearest, then the second nearest, and so on, by a loop."""
+    known = [
+        [sorted((row for row in rows if np.isfinite(similar[row])), key=lambda row: (-similar[row], row))
+         for rows in pair]
+        for pair in sides
+    ]  # fmt: skip
+    lists = [rows for pair in known if pair[0] and pair[1] for rows in pair]
+    chosen = []
+    for turn in range(len(similar)):
+        for row in sorted({rows[turn] for rows in lists if len(rows) > turn}, key=lambda r: (-similar[r], r)):
+            if row not in chosen and len(chosen) < count:
+                chosen.append(row)
+    return chosen
+
+
 def test_margins_by_a_loop(images):
     rng = np.random.default_rng(0)
-    texts = [f"text {n}" for n in range(60)]
-    similar = rng.random(60).astype(np.float32)
+    texts = [f"text {n}" for n in range(200)]
+    similar = np.round(rng.random(200), 2).astype(np.float32)  # some are equal
     similar[[3, 20]] = -np.inf
-    sides = [(np.arange(0, 40, 2), np.arange(1, 40, 2)), (np.arange(40, 44), np.arange(44, 46))]
-    found = Matched(ByLetters(), texts).margins(images, similar, sides)
-    for at, pair in enumerate(sides):
+    sides = [
+        (np.arange(0, 160, 2), np.arange(1, 160, 2)), (np.arange(160, 164), np.arange(164, 166)),
+        (np.arange(100, 180), np.arange(180, 200)), (np.array([3]), np.arange(150, 200)),
+    ]  # fmt: skip
+    matcher = ByLetters()
+    found = Matched(matcher, texts).margins(images, similar, sides)
+    asked = asked_in_turns(similar, sides, CANDIDATES)
+    assert matcher.asked == [texts[row] for row in sorted(asked)] and len(asked) == CANDIDATES
+    for at, pair in enumerate(sides[:3]):
         means = []
         for rows in pair:
-            near = sorted((row for row in rows if row not in (3, 20)), key=lambda row: -similar[row])
-            scores = [np.mean([score(image, texts[row]) for image in images]) for row in near[:CANDIDATES]]
-            means.append(np.mean(sorted(scores)[-3:]))
+            scores = [np.mean([score(image, texts[row]) for image in images]) for row in rows if row in asked]
+            means.append(np.mean(sorted(scores)[-TOP:]))
         assert found[at] == pytest.approx(means[0] - means[1], abs=1e-6)
+    assert found[3] == 0
+
+
+def test_every_finding_is_judged_even_where_all_its_sentences_are_far(images):
+    similar = np.concatenate([np.linspace(0.9, 0.8, 100), [0.1, 0.05]]).astype(np.float32)
+    sides = [(np.arange(50), np.arange(50, 100)), (np.array([100]), np.array([101]))]
+    found = Matched(ByLetters(), [f"text {n}" for n in range(102)]).margins(images, similar, sides)
+    assert found[1] != 0
 
 
 def test_nothing_is_said_where_one_side_has_no_sentence(images):
@@ -97,7 +127,7 @@ def test_evidence_gets_one_feature_more_and_the_others_stay(archive_of, images):
     found = evidence.features(vectors, leaves, [images, images[:1]])
     assert np.array_equal(found[:, :, :3], plain)
     assert np.array_equal(evidence.features(vectors, leaves), plain)
-    assert evidence.names == (*FEATURES, "match margin by letters") and matcher.prepared == 1
+    assert evidence.names == (*FEATURES, f"match margin of {CANDIDATES} by letters") and matcher.prepared == 1
     edema = {name: score(images[0], name) for name in ("Mild edema.", "No edema.", "Severe pulmonary edema.")}
     # Who alone wrote of mild edema is left out of the second answer.
     wanted = edema["Severe pulmonary edema."] - edema["No edema."]

@@ -80,7 +80,7 @@ class Evidence:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the features, in their order; a matcher's by its fingerprint."""
-        matched = () if self._matched is None else (f"match margin by {self._matched.matcher.fingerprint}",)
+        matched = () if self._matched is None else (self._matched.name,)
         return (*FEATURES, *matched, *(() if self.further is None else self.further.names))
 
     def features(

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from xemplar.contracts import Matcher, TextStates
 from xemplar.records import Image
 
-CANDIDATES = 12
-"""Nearest sentences by cosine that are judged, of each finding and side."""
+CANDIDATES = 50
+"""Sentences that are judged for an image, of all findings and sides together."""
 TOP = 3
-"""Of which so many best ones count."""
+"""Of a finding's side so many best ones count."""
 
 Rows = NDArray[np.int64]
+Sides = Sequence[tuple[Rows, Rows]]
+"""For each finding the rows of the texts that state it, and of those that deny it."""
 
 
 @runtime_checkable
@@ -38,27 +40,31 @@ class Matched:
     def __init__(self, matcher: Matcher, texts: Sequence[str]) -> None:
         self.matcher, self.texts = matcher, texts
 
+    @property
+    def name(self) -> str:
+        """Of the margins: whose they are, and of how many candidates."""
+        return f"match margin of {CANDIDATES} by {self.matcher.fingerprint}"
+
     def margins(
-        self, images: Sequence[Image], similar: NDArray[np.float32], sides: Sequence[tuple[Rows, Rows]]
+        self, images: Sequence[Image], similar: NDArray[np.float32], sides: Sides
     ) -> NDArray[np.float32]:
         """For each finding how much better the best sentences that state it match than those that deny it.
 
-        Means of the TOP scores among the CANDIDATES nearest. `similar` (texts,) are cosines, -inf for a
-        text that is left out; `sides` are the rows of the texts that state and that deny each finding. A
-        study's several images are judged one by one and their scores averaged. 0 where nothing states it,
-        or nothing denies it: a score says nothing alone.
+        Means of the TOP scores of each side's sentences among the CANDIDATES (`candidates`). `similar`
+        (texts,) are cosines, -inf for a text that is left out. A study's several images are judged one
+        by one and their scores averaged. 0 where nothing judged states it, or nothing denies it: a score
+        says nothing alone.
         """
-        near = [(_nearest(similar, stating), _nearest(similar, denying)) for stating, denying in sides]
-        asked = np.unique(np.concatenate([np.zeros(0, np.int64), *(rows for pair in near for rows in pair)]))
-        scores = np.zeros(len(similar), np.float32)
+        asked = candidates(similar, sides)
+        scores, judged = np.zeros(len(similar), np.float32), np.zeros(len(similar), np.bool_)
         if len(asked):
-            scores[asked] = self.scores(images, asked)
-        found = [
-            _mean_of_best(scores[stating]) - _mean_of_best(scores[denying])
-            if len(stating) and len(denying) else 0.0
-            for stating, denying in near
-        ]  # fmt: skip
-        return np.array(found, np.float32)
+            scores[asked], judged[asked] = self.scores(images, asked), True
+        found = [[scores[rows[judged[rows]]] for rows in pair] for pair in sides]
+        margins = [
+            _mean_of_best(stating) - _mean_of_best(denying) if len(stating) and len(denying) else 0.0
+            for stating, denying in found
+        ]
+        return np.array(margins, np.float32)
 
     def scores(self, images: Sequence[Image], rows: Rows) -> NDArray[np.float32]:
         """How well some of the texts match a study, (rows,)."""
@@ -73,10 +79,33 @@ class Matched:
         return self.matcher.prepare(self.texts)
 
 
+def candidates(similar: NDArray[np.float32], sides: Sides) -> Rows:
+    """Rows of the CANDIDATES texts that are judged, rising; fewer where there are fewer.
+
+    The nearest of every finding's every side first, then the second nearest of each, and so on, in each turn
+    the nearer before the less near: so that a finding whose sentences are all less near is judged, too. A
+    finding that one side says nothing of is not, since a score says nothing alone.
+    """
+    near = [[_nearest(similar, rows) for rows in pair] for pair in sides]
+    judged = [rows for pair in near if all(map(len, pair)) for rows in pair]
+    chosen: list[int] = []
+    for turn in range(CANDIDATES):
+        asked = {int(rows[turn]) for rows in judged if turn < len(rows)} - set(chosen)
+        chosen += sorted(asked, key=lambda row: (-similar[row], row))
+        if len(chosen) >= CANDIDATES:
+            break
+    return np.array(sorted(chosen[:CANDIDATES]), np.int64)
+
+
 def _nearest(similar: NDArray[np.float32], rows: Rows) -> Rows:
-    """The nearest of some texts that aren't left out, equal ones by rising row."""
-    known = rows[np.isfinite(similar[rows])]
-    return known[np.lexsort((known, -similar[known]))[:CANDIDATES]]
+    """The CANDIDATES nearest of some texts that aren't left out, equal ones by rising row."""
+    cosines = similar[rows]
+    if len(rows) > CANDIDATES:
+        # Whatever is no nearer than the last that counts needn't be sorted.
+        edge = np.partition(cosines, -CANDIDATES)[-CANDIDATES]
+        rows, cosines = rows[cosines >= edge], cosines[cosines >= edge]
+    rows, cosines = rows[np.isfinite(cosines)], cosines[np.isfinite(cosines)]
+    return rows[np.lexsort((rows, -cosines))[:CANDIDATES]]
 
 
 def _mean_of_best(scores: NDArray[np.float32]) -> float:
