@@ -64,9 +64,8 @@ What the columns mean, and what is fair about them:
 - Every training's validation score stands beside chance; one that is not above it by half "did not learn".
 - Drafts are timed while another entry may be training on the other core: on a quiet machine they are faster.
 - Each paper's own scores are in a table of their own, of all systems.
-- At tiny size `xrem`'s second stage is a judge over the towers that all of them have, taught by sentences
-  and not by whole reports with negatives mined by labels, as X-REM's is: that it doesn't pay here says little
-  of X-REM's, and "negatives mined by labels against random ones" changed nothing in it.
+- At tiny size `xrem`'s second stage learns from whole reports and mined negatives, as X-REM's does, but it is
+  one layer over the states of towers that stay as they are: that it pays little here says little of X-REM's.
 - `xtra` is after X-TRA, whose code was never published; `medclip_medpix` is Mauville's MedCLIP.
 """
 

@@ -17,7 +17,9 @@ from xemplar.training.stages import train_system
 @pytest.fixture(scope="module")
 def recipe(tiny):
     values = tiny(epochs=1).model_dump()
-    return Recipe.model_validate({**values, "matching": {"layers": 1, "epochs": 2, "batch": 16}})
+    return Recipe.model_validate(
+        {**values, "matching": {"layers": 1, "epochs": 2, "batch": 16, "unit": "sentence"}}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,18 @@ def test_a_recipe_without_layers_is_refused(phantom_corpus, recipe, model, tmp_p
         train_judge(
             phantom_corpus, recipe.model_copy(update={"matching": None}), model, out=tmp_path / "x"
         )  # fmt: skip
+
+
+def test_whole_reports_are_judged_where_the_recipe_says_so(phantom_corpus, recipe, model, tmp_path):
+    stage = recipe.matching.model_copy(update={"unit": "report"})
+    whole = recipe.model_copy(update={"matching": stage})
+    found = train_judge(phantom_corpus, whole, model, out=tmp_path / "judge")
+    kinds = {"mined", "random"}
+    assert found["trained_on"]["unit"] == "report"
+    assert kinds == found["results"].keys() - {"epoch", "score", "cosine"}
+    assert found["results"]["score"] >= found["results"]["cosine"]["score"] > 0
+
+
+def test_sentences_are_judged_by_layers_of_their_own(recipe):
+    with pytest.raises(ValueError, match="wanted layers of 1 or more"):
+        Recipe.model_validate({**recipe.model_dump(), "matching": {"unit": "sentence"}})

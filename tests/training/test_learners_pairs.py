@@ -16,8 +16,9 @@ from xemplar.training.cached import Passes
 from xemplar.training.learners import pairs as learning
 from xemplar.training.learners.learner import Ground, NotFinite
 from xemplar.training.learners.matcher import MatcherLearner
-from xemplar.training.learners.pairs import PairLearner, any_two, finding_vector, pair_recipe
+from xemplar.training.learners.pairs import PairLearner, pair_recipe
 from xemplar.training.objectives.matcher import Pairs, matching_logits
+from xemplar.training.objectives.negatives import any_two, finding_vector
 from xemplar.training.ranks import Ranks
 from xemplar.training.recipe import Recipe
 from xemplar.training.sampling import Sampler, hold_back, pairs_of

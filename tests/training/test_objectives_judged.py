@@ -49,7 +49,7 @@ def sentences(phantom_corpus):
 @pytest.fixture(scope="module")
 def drawn(sentences):
     rows = np.arange(len(sentences.pairs))
-    return sentences.draw(rows, sentences.table(rows), np.random.default_rng(2))
+    return sentences.draw(rows, np.random.default_rng(2))
 
 
 def test_what_matches_is_said_by_the_report_and_what_doesnt_is_false_of_it(sentences, drawn):
@@ -78,21 +78,21 @@ def test_a_text_that_matches_one_study_doesnt_match_another(sentences, drawn):
 def test_a_flip_can_match_another_study(sentences):
     rows, found = np.arange(len(sentences.pairs)), set()
     for seed in range(8):
-        drawn = sentences.draw(rows, sentences.table(rows), np.random.default_rng(seed))
+        drawn = sentences.draw(rows, np.random.default_rng(seed))
         found |= set(drawn.match[drawn.texts >= sentences.count].tolist())
     assert found == {True, False}
 
 
 def test_a_draw_follows_from_its_generator(sentences, drawn):
     rows = np.arange(len(sentences.pairs))
-    again = sentences.draw(rows, sentences.table(rows), np.random.default_rng(2))
+    again = sentences.draw(rows, np.random.default_rng(2))
     assert all(np.array_equal(getattr(drawn, name), getattr(again, name)) for name in ("studies", "texts"))
 
 
 @pytest.mark.parametrize("kind", NEGATIVES)
 def test_an_own_sentence_stands_against_a_false_one(sentences, kind):
     rows = np.arange(len(sentences.pairs))
-    pairs = sentences.against(kind, rows, table=sentences.table(rows), rng=np.random.default_rng(0))
+    pairs = sentences.against(kind, rows, np.random.default_rng(0))
     assert len(pairs.own) > 20
     columns = (pairs.studies, pairs.own, pairs.other_studies, pairs.other)
     for study, own, another, other in zip(*columns, strict=True):
@@ -109,7 +109,7 @@ def test_nothing_is_drawn_of_those_held_back(phantom_corpus):
     rows, told, drawn = np.arange(count), set(alone.texts), set()
     assert {both.texts[text] for text in both.pool} == told < set(both.texts)
     for seed in range(8):
-        found = both.draw(rows, both.table(rows), np.random.default_rng(seed))
+        found = both.draw(rows, np.random.default_rng(seed))
         drawn |= {both.texts[text] for text in found.texts}
     assert drawn <= told
 
@@ -126,4 +126,4 @@ def test_a_text_is_as_rare_as_among_those_learnt(phantom_corpus):
 def test_without_any_text_nothing_is_drawn(phantom_corpus):
     pairs = [replace(pair, sentences=()) for pair in pairs_of(phantom_corpus, "train")]
     sentences, rows = Sentences(phantom_corpus, pairs), np.arange(len(pairs))
-    assert not len(sentences.draw(rows, sentences.table(rows), np.random.default_rng(0)).texts)
+    assert not len(sentences.draw(rows, np.random.default_rng(0)).texts)

@@ -1,16 +1,16 @@
 """Training of a judge of pairs over a finished dual encoder, whose states are computed once.
 
-Knows a corpus's training part, the encoder's states and which sentences are true of a study by its
-report; never what was drawn. Of several views one is shown at a time.
+Knows a corpus's training part, the encoder's states and which sentences or reports are true of a study
+by what its report says; never what was drawn. Of several views one is shown at a time.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,9 +28,10 @@ from xemplar.models.judging import JudgeConfig, JudgeNet, States
 from xemplar.models.judging_folder import KIND, MANIFEST, VERSION, save_judge
 from xemplar.models.matching import PreparedTexts, alike
 from xemplar.training.loop import VALIDATED, Progress, Report
-from xemplar.training.objectives.judged import NEGATIVES, Against, Drawn, Sentences
+from xemplar.training.objectives.judged import Against, Drawn, Rows, Sentences
+from xemplar.training.objectives.judged_reports import Reports
 from xemplar.training.recipe import Matching, Recipe
-from xemplar.training.sampling import hold_back, pairs_of
+from xemplar.training.sampling import Pair, hold_back, pairs_of
 
 _OURS = r"\.?weights\.safetensors(\.tmp)?"
 _WEIGHT_DECAY = 0.05
@@ -44,8 +45,9 @@ def train_judge(
 ) -> Json:
     """Train a recipe's judge over the model folder's dual encoder into `out`; returns its manifest.
 
-    The best epoch is that of the highest mean of how often a held-back study's own sentence is judged
-    above a flipped, a mined and a random one that is false of it, and above itself with another's film.
+    The best epoch is that of the highest mean of how often a held-back study's own text is judged above
+    what is false of it, over the kinds of these: for sentences a flipped, a mined and a random one, and
+    itself with another's film; for reports a mined and a random one.
     A finished judge of the same settings, encoder and corpus is returned as it is; one of others is
     refused.
     """
@@ -97,6 +99,37 @@ def _finished(folder: Path, origin: str) -> Json:
     return read_finished(folder, KIND, version=VERSION, origin=origin, what=what)
 
 
+class _Said(Protocol):
+    """Texts of some studies, and pairs of a study and a text, true and false ones."""
+
+    kinds: tuple[str, ...]
+    texts: list[str]
+
+    @property
+    def pairs(self) -> Sequence[Pair]: ...
+
+    @property
+    def count(self) -> int:
+        """Texts that were written, without flips."""
+
+    def draw(self, rows: Rows, rng: np.random.Generator) -> Drawn: ...
+
+    def against(self, kind: str, rows: Rows, rng: np.random.Generator) -> Against: ...
+
+
+def _said(corpus: Corpus, stage: Matching, pairs: Sequence[Pair], *, learnt: int) -> _Said:
+    if stage.unit == "report":
+        return Reports(pairs, learnt=learnt, by=stage.negatives)
+    found = Sentences(corpus, pairs, learnt=learnt)
+    if not any(len(own) for own in found.own[:learnt]):
+        raise XemplarError(
+            "no sentence of the training part claims any finding", wanted="reports that do",
+            where=str(corpus.folder),
+            remedy='leave out the recipe\'s table [matching], or set matching.unit = "report"',
+        )  # fmt: skip
+    return found
+
+
 class _Run:
     """One judge in training: who learns, who is held back, their states, and the net as it was best."""
 
@@ -104,22 +137,16 @@ class _Run:
         self.stage, self.seed = stage, seed
         learnt, held = hold_back(pairs_of(corpus, "train"), seed)
         held = held[:VALIDATED]
-        self.sentences = Sentences(corpus, [*learnt, *held], learnt=len(learnt))
+        self.said = _said(corpus, stage, [*learnt, *held], learnt=len(learnt))
         self.learnt = np.arange(len(learnt))
         self.held = np.arange(len(learnt), len(learnt) + len(held))
-        if not any(len(self.sentences.own[row]) for row in self.learnt):
-            raise XemplarError(
-                "no sentence of the training part claims any finding", wanted="reports that do",
-                where=str(corpus.folder), remedy="leave out the recipe's table [matching]",
-            )  # fmt: skip
-        self.texts = states.reader("training").prepare(self.sentences.texts)
+        self.texts = states.reader("training").prepare(self.said.texts)
         self.limit = states.model.config.text.max_tokens
-        views = [view for pair in self.sentences.pairs for view in pair.view_ids]
-        self.first = np.cumsum([0, *(len(pair.view_ids) for pair in self.sentences.pairs)])
+        views = [view for pair in self.said.pairs for view in pair.view_ids]
+        self.first = np.cumsum([0, *(len(pair.view_ids) for pair in self.said.pairs)])
         shown = [states.of_images(corpus.previews([view])) for view in views]
         self.images, self.vectors = (np.concatenate(parts) for parts in zip(*shown, strict=True))
-        self.text_vectors = states.encoder.encode_texts(self.sentences.texts)
-        self.table = self.sentences.table(self.learnt)
+        self.text_vectors = states.encoder.encode_texts(self.said.texts)
         torch.manual_seed(seed)
         self.net = JudgeNet(self._config(states)).to(states.device)
         self.against = self._against()
@@ -159,11 +186,11 @@ class _Run:
 
     def counts(self) -> Json:
         """Studies learnt from and held back, and texts, flips among them."""
-        texts = {"sentences": self.sentences.count, "texts": len(self.sentences.texts)}
-        return {"learnt": len(self.learnt), "held_back": len(self.held), **texts}
+        texts = {"written": self.said.count, "texts": len(self.said.texts)}
+        return {"unit": self.stage.unit, "learnt": len(self.learnt), "held_back": len(self.held), **texts}
 
     def validate(self) -> Json:
-        """How often a study's own sentence is judged above what is false, by kind, and the mean of them.
+        """How often a study's own text is judged above what is false, by kind, and the mean of them.
 
         Equal scores count as wrong; a kind of which there is no pair is None, and without any the score is 0.
         """
@@ -176,18 +203,15 @@ class _Run:
         return {"score": sum(known) / len(known) if known else 0.0, **found}
 
     def _against(self) -> dict[str, Against]:
-        table = self.sentences.table(self.held)
         return {
-            kind: self.sentences.against(
-                kind, self.held, table=table, rng=np.random.default_rng([self.seed, 33, number])
-            )
-            for number, kind in enumerate(NEGATIVES)
+            kind: self.said.against(kind, self.held, np.random.default_rng([self.seed, 33, number]))
+            for number, kind in enumerate(self.said.kinds)
         }
 
     def _batches(self, epoch: int, count: int) -> Iterator[Drawn]:
         """The epoch's pairs, those drawn for a study together."""
         rng = np.random.default_rng([self.seed, 31, epoch])
-        drawn = self.sentences.draw(self.learnt, self.table, rng)
+        drawn = self.said.draw(self.learnt, rng)
         ends = [*drawn.starts, len(drawn.texts)]
         for part in np.array_split(np.arange(len(drawn.starts)), count):
             at = slice(int(ends[part[0]]), int(ends[part[-1] + 1]))

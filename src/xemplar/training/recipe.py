@@ -91,8 +91,17 @@ class Matching(BaseModel):
     learning_rate: float = Field(default=5e-4, gt=0)
     alpha: float = Field(default=0.4, ge=0.0, le=1.0)
     """Share of the slow copy's opinion (X-REM)."""
+    unit: Literal["report", "sentence"] = "report"
+    """What is judged: whole reports, against the two that `negatives` names; or, by layers of our own,
+    sentences against their flips and those that claim otherwise."""
     negatives: Literal["labels", "random"] = "labels"
-    """The nearest different finding vector and a random different one, or two random reports."""
+    """Of reports: the nearest different finding vector and a random different one, or two random ones."""
+
+    @model_validator(mode="after")
+    def _sentences_need_layers(self) -> Matching:
+        if self.unit == "sentence" and not self.layers:
+            raise ValueError('unit "sentence" is judged by layers of our own: wanted layers of 1 or more')
+        return self
 
 
 class Neighbours(BaseModel):

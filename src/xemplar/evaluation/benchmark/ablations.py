@@ -65,8 +65,9 @@ def _of_xrem(recipe: Recipe) -> list[Variant]:
 
 def _random_negatives(recipe: Recipe) -> list[Variant]:
     """A matcher's wrong reports drawn at random, where its own are mined by labels."""
-    if recipe.matching is None or recipe.matching.layers or recipe.matching.negatives != "labels":
-        return []  # a judge over a dual encoder draws its own
+    stage = recipe.matching
+    if stage is None or stage.unit != "report" or stage.negatives != "labels":
+        return []
     what, changes = "random negatives", {"matching.negatives": "random"}
     asks = ("negatives mined by labels against random ones", "", what)
     return [Variant(recipe=recipe.name, what=what, changes=changes, asks=(asks,))]

@@ -13,35 +13,31 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from xemplar.contracts import Json
 from xemplar.errors import XemplarError
-from xemplar.findings import FINDINGS
 from xemplar.folders import write_atomic
 from xemplar.images import model_input
 from xemplar.models.matcher_folder import open_matcher, save_matcher
 from xemplar.models.momentum import pair_matcher
 from xemplar.models.tokenizer import tokenize
-from xemplar.report import text_key
 from xemplar.training.learners.learner import Ground, NotFinite
 from xemplar.training.learners.matcher import (
     continued,
     normalised,
-    numbered,
     ramped,
     refuse_parts,
     shown,
     steps_of_an_epoch,
 )
 from xemplar.training.objectives.matcher import Pairs, matching_logits, matching_loss
-from xemplar.training.objectives.mining import FindingTable, Mined
+from xemplar.training.objectives.mining import Mined
+from xemplar.training.objectives.negatives import Negatives
 from xemplar.training.ranks import seeded
 from xemplar.training.recipe import Matching, Recipe
-from xemplar.training.sampling import Batch, Claimed, Pair
+from xemplar.training.sampling import Batch
 
-_DEVICES = "Support Devices"
 _EACH = 3
 """Texts an image meets: its own report, a hard negative, a random one."""
 
@@ -174,47 +170,6 @@ class PairLearner:
         write_atomic(folder / "recipe.toml", recipe_text.encode())
         mined = {"negatives": self.stage.negatives, "left_out": self.left_out, "of": len(self.ground.pairs)}
         save_matcher(folder, self.module.online, self.tokenizer, facts={**facts, "mined": mined})
-
-
-class Negatives:
-    """Two wrong reports for each study: by what its report claims, or any of another text."""
-
-    def __init__(self, pairs: Sequence[Pair], by: str) -> None:
-        keys = [text_key(pair.report) for pair in pairs]
-        labels = np.stack([finding_vector(pair.claims) for pair in pairs]) if pairs else np.zeros((0, 1))
-        self._table = FindingTable(labels, keys=keys) if by == "labels" else None
-        known = numbered(keys)
-        self._numbers = np.array([known[key] for key in keys], np.int64)
-
-    def draw(self, rng: np.random.Generator) -> Mined:
-        """Two for each row that has any."""
-        if self._table is not None:
-            return self._table.draw(rng)
-        return any_two(self._numbers, rng)
-
-
-def any_two(numbers: NDArray[np.int64], rng: np.random.Generator) -> Mined:
-    """For each row two of another number, each such row equally likely; the two may be one."""
-    _, group, sizes = np.unique(numbers, return_inverse=True, return_counts=True)
-    order, starts = np.argsort(group, kind="stable"), np.cumsum(sizes) - sizes
-    has = np.flatnonzero(sizes[group] < len(numbers))
-    size, start = sizes[group[has]], starts[group[has]]
-
-    def draw() -> NDArray[np.int64]:
-        places = rng.integers(len(numbers) - size) if len(has) else np.empty(0, np.int64)
-        return np.asarray(order[places + size * (places >= start)], np.int64)
-
-    return Mined(has, draw(), draw(), np.flatnonzero(sizes[group] == len(numbers)))
-
-
-def finding_vector(claims: Claimed) -> NDArray[np.float64]:
-    """CheXpert's 14 of a report's claims, 1 where present and else 0; the last is "No Finding".
-
-    Uncertain is 0, as CXR-RePaiR takes it; no finding is that nothing but devices is present.
-    """
-    present = {finding for finding, presence, _ in claims if presence == "present"}
-    row = [float(name in present) for name in FINDINGS]
-    return np.array([*row, float(not present & (set(FINDINGS) - {_DEVICES}))])
 
 
 def _triples(mined: Mined) -> dict[int, tuple[int, int, int]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +20,7 @@ from xemplar.training.objectives.flips import every_flip
 from xemplar.training.objectives.mining import FindingTable
 from xemplar.training.sampling import Claimed, Pair
 
-Negative = Literal["flip", "mined", "random", "film"]
-NEGATIVES: tuple[Negative, ...] = get_args(Negative)
+NEGATIVES = ("flip", "mined", "random", "film")
 """A sentence turned round, one of the study whose findings differ least, any one; or the same sentence
 with another study's film."""
 OWN, MINED, RANDOM = 3, 1, 2
@@ -117,6 +115,7 @@ class Sentences:
             np.unique([self._row(text, by_key[text_key(text)].claims) for text in texts]).astype(np.int64)
             for texts in said
         ]
+        self.kinds: tuple[str, ...] = NEGATIVES
         drawn = np.concatenate([np.zeros(0, np.int64), *self.own[:learnt]])
         counts = np.bincount(drawn, minlength=len(self.texts))
         self._weights = np.maximum(counts, 1) ** -0.5
@@ -126,15 +125,14 @@ class Sentences:
         self.pool: Rows = np.unique([text for texts in theirs for text in texts]).astype(np.int64)
         """Rows of the texts that are drawn at random."""
 
-    def draw(self, rows: Rows, table: FindingTable, rng: np.random.Generator) -> Drawn:
-        """Pairs to learn from, of the studies `rows`, whose findings `table` holds.
+    def draw(self, rows: Rows, rng: np.random.Generator) -> Drawn:
+        """Pairs to learn from, of the studies `rows`.
 
         For each study some of its own sentences; for each of these a flip that is false of it, and another
         study of which the sentence is false, so that what a text is tells nothing; a sentence of the
         study whose findings differ least; and any texts, of which it is told what holds of them.
         """
-        mined = table.draw(rng)
-        hard = dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
+        hard = self._hard(rows, rng)
         found: list[tuple[int, int, bool]] = []
         starts = []
         for place in rng.permutation(len(rows)).tolist():
@@ -157,12 +155,9 @@ class Sentences:
             np.array(starts, np.int64),
         )  # fmt: skip
 
-    def against(
-        self, kind: Negative, rows: Rows, *, table: FindingTable, rng: np.random.Generator
-    ) -> Against:
+    def against(self, kind: str, rows: Rows, rng: np.random.Generator) -> Against:
         """For every own sentence of the studies `rows` a pair that is false, where there is any of a kind."""
-        mined = table.draw(rng)
-        hard = dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
+        hard = self._hard(rows, rng)
         found: list[tuple[int, int, int, int]] = []
         for place, row in enumerate(rows.tolist()):
             for own in self.own[row].tolist():
@@ -176,7 +171,7 @@ class Sentences:
         table_of = np.array(found, np.int64).reshape(-1, 4)
         return Against(*table_of.T)
 
-    def _false(self, kind: Negative, row: int, own: int, *, rng: np.random.Generator) -> list[int]:
+    def _false(self, kind: str, row: int, own: int, *, rng: np.random.Generator) -> list[int]:
         """A flip of an own sentence, or any sentence, that is false of the study."""
         if kind == "flip":
             return self._false_flips(row, [own], rng)
@@ -189,14 +184,15 @@ class Sentences:
         """Sentences that were written, without the flips."""
         return len(self._flips)
 
-    def table(self, rows: Rows) -> FindingTable:
-        """What the reports of some studies state."""
+    def _hard(self, rows: Rows, rng: np.random.Generator) -> dict[int, int]:
+        """Place in `rows` -> that of a study whose report states what differs least."""
         stated = np.zeros((len(rows), len(FINDINGS)))
         for place, row in enumerate(rows.tolist()):
             for finding, presence, _ in self.pairs[row].claims:
                 if presence == "present" and finding in FINDINGS:
                     stated[place, FINDINGS.index(finding)] = 1.0
-        return FindingTable(stated)
+        mined = FindingTable(stated).draw(rng)
+        return dict(zip(mined.rows.tolist(), mined.hard.tolist(), strict=True))
 
     def _row(self, text: str, claims: Iterable[Claim]) -> int:
         key = text_key(text)
