@@ -337,3 +337,25 @@ def test_no_dimensions_are_refused(engine):
 def test_importing_the_room_does_not_import_faiss():
     code = "import sys, xemplar.vectors; sys.exit('faiss' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_query_asked_again_at_another_depth_answers_as_if_for_the_first_time(engine):
+    vectors, query = random_rows(31, 90), random_rows(32, 1)
+    index = filled(engine, np.arange(90), vectors)
+    for k in (40, 10, 60, 60, 120):
+        found = index.search(query, k)
+        fresh = filled(engine, np.arange(90), vectors).search(query, k)
+        assert all(np.array_equal(one, other) for one, other in zip(found, fresh, strict=True))
+        found[0][:], found[1][:] = -7, 0  # what the caller does with its answer is its own affair
+
+
+def test_a_query_asked_again_sees_what_was_added_removed_or_not_allowed(engine):
+    vectors, query = random_rows(33, 50), random_rows(34, 1)
+    index = filled(engine, np.arange(50), vectors)
+    first = index.search(query, 5)[0][0]
+    assert index.search(query, 5, allow=np.arange(50)[~np.isin(np.arange(50), first)])[0][0][0] not in first
+    assert np.array_equal(index.search(query, 5)[0][0], first)
+    index.add(np.array([99]), query)
+    assert index.search(query, 5)[0][0][0] == 99
+    index.remove(np.array([99, first[0]]))
+    assert np.array_equal(index.search(query, 4)[0][0], first[1:])

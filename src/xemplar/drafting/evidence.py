@@ -55,6 +55,8 @@ class Evidence:
     """
 
     further: Further | None = None
+    _last: tuple[Vectors, NDArray[np.float32]] | None = None
+    """A query and its cosines: a draft reads the sentences' vectors once."""
 
     def __init__(self, corpus: Corpus, index: Index, *, matcher: Matcher | None = None) -> None:
         self.corpus, self.index = corpus, index
@@ -122,6 +124,15 @@ class Evidence:
                 found[query] = cosines[0] if len(cosines) else -1.0
         return found
 
+    def cosines(self, vector: Vectors) -> NDArray[np.float32]:
+        """Of all sentences with a query's vector (dim,); of the last query they are known."""
+        last = self._last
+        if last is None or not np.array_equal(last[0], vector):
+            # One product a query: several at once are rounded by how many they are.
+            found = np.asarray(np.asarray(self.index.items["sentence"].vectors) @ vector, np.float32)
+            self._last = last = vector.copy(), found
+        return last[1]
+
     def _votes(self, items: Items, vectors: Vectors, leaves: Sequence[Leave]) -> NDArray[np.float32]:
         stated = self._stated[items.kind]
         rows, scores = items.engine.search(vectors, min(len(items), NEIGHBOURS))
@@ -160,8 +171,7 @@ class Evidence:
     def _similar(self, vector: Vectors, leave: Leave) -> NDArray[np.float32]:
         """Cosines of all sentences; -inf for one that is left out."""
         items = self.index.items["sentence"]
-        # One product a query: several at once are rounded by how many they are.
-        similar = np.asarray(np.asarray(items.vectors) @ vector, np.float32)
+        similar = self.cosines(vector).copy()
         similar[list(self._rows_left_out(items, leave))] = -np.inf
         return similar
 

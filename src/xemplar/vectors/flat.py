@@ -34,6 +34,7 @@ class FlatIndex:
     def __init__(self, dim: int) -> None:
         self.dim = shared.check_dim(dim)
         self._ids = shared.Ids()
+        self._last = shared.LastAnswer()
         self._faiss = _import_faiss()
         self._index: Any = self._faiss.IndexFlatIP(dim)
 
@@ -52,12 +53,14 @@ class FlatIndex:
         """Append rows (n, dim) under new, unique ids (n,); refused whole where one row is refused."""
         ids, vectors = shared.check_new(ids, vectors, self.dim)
         self._ids.append(ids)
+        self._last.forget()
         if len(ids):
             self._index.add(vectors)
 
     def remove(self, ids: NDArray[np.int64]) -> None:
         """Drop rows by id; an unknown or repeated id is refused and nothing changes."""
         rows = self._ids.rows(shared.check_once(ids), what="to remove")
+        self._last.forget()
         if len(rows):
             keep = self._ids.drop(rows)
             self._index.remove_ids(self._selector(~keep))  # closes the gaps in order, as the ids did
@@ -71,6 +74,8 @@ class FlatIndex:
         Where rows run short of k: id -1, score -inf.
         """
         queries = shared.check_unit_rows(queries, self.dim, what="queries")
+        if allow is None and (known := self._last.of(queries, shared.check_k(k))):
+            return known
         out = shared.unfilled(len(queries), shared.check_k(k))
         params, eligible = None, len(self._ids)
         if len(queries) < _FEW_QUERIES:
@@ -94,6 +99,8 @@ class FlatIndex:
                 radius = float(products[query, k - 1]) - 3 * error
                 found = self._beyond(queries[query : query + 1], radius, params)
                 self._settle(queries, (np.full(len(found), query), found), out)
+        if allow is None:
+            self._last.keep(queries, out)
         return out
 
     def _settle(self, queries: Vectors, pairs: shared.Pairs, out: shared.Found) -> None:

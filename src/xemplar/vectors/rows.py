@@ -80,6 +80,33 @@ class Ids:
         return np.where(self.values[rows] == ids, rows, -1)
 
 
+class LastAnswer:
+    """The answer to the last single query of a whole index, kept until the index changes.
+
+    A draft asks for one film's neighbours at several depths, and fewer of them are the first of more: so
+    the vectors, which don't fit into the processor's cache, are read once.
+    """
+
+    def __init__(self) -> None:
+        self._held: tuple[bytes, Found] | None = None
+
+    def of(self, queries: Vectors, k: int) -> Found | None:
+        """A copy of what `keep` kept for this query, (1, k) each; None where it didn't, or fewer."""
+        held = self._held
+        if held is None or held[1][0].shape[1] < k or len(queries) != 1 or queries.tobytes() != held[0]:
+            return None
+        return held[1][0][:, :k].copy(), held[1][1][:, :k].copy()
+
+    def keep(self, queries: Vectors, found: Found) -> None:
+        """Keep an answer, where it is to one query."""
+        if len(queries) == 1:
+            self._held = queries.tobytes(), (found[0].copy(), found[1].copy())
+
+    def forget(self) -> None:
+        """The index has changed."""
+        self._held = None
+
+
 def check_ids(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     """(n,) int64 as it came; anything but a row of integers is refused."""
     column = np.asarray(ids)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xemplar.assembly import Style
 from xemplar.corpus import Corpus
@@ -58,9 +59,19 @@ class Composer:
         return self.gather(vector, beliefs, leave=leave, prior=prior).compose(limits)
 
     def gather(
-        self, vector: Vectors, beliefs: Beliefs, *, leave: Leave, prior: Beliefs | None = None
+        self,
+        vector: Vectors,
+        beliefs: Beliefs,
+        *,
+        leave: Leave,
+        prior: Beliefs | None = None,
+        cosines: NDArray[np.float32] | None = None,
     ) -> Gathered:
-        """Everything that may be quoted, weighed; to compose from under as many limits as wanted."""
-        similar = np.asarray(np.asarray(self.index.items["sentence"].vectors) @ vector, np.float64)
-        quoted = Quoted(self.shelf, self.left_out, self.style)
+        """Everything that may be quoted, weighed; to compose from under as many limits as wanted.
+
+        `cosines` (sentences,) are the sentences' with the vector, where somebody has them already.
+        """
+        if cosines is None:
+            cosines = np.asarray(self.index.items["sentence"].vectors) @ vector
+        quoted, similar = Quoted(self.shelf, self.left_out, self.style), np.asarray(cosines, np.float64)
         return Gathered(quoted, Believed(beliefs, prior), similar=similar, gone=self.left_out.of(leave))

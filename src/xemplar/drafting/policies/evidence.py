@@ -62,7 +62,10 @@ class ByEvidence:
     def gathered(self, held: Held) -> Gathered:
         """All that may be quoted of a case, to be composed under any limits."""
         case = held.case
-        return self.composer.gather(case.vector, held.beliefs, leave=case.leave, prior=held.prior)
+        cosines = self.evidence.cosines(case.vector)
+        return self.composer.gather(
+            case.vector, held.beliefs, leave=case.leave, prior=held.prior, cosines=cosines
+        )
 
     def features(self, held: Sequence[Held], made: Sequence[Assembled]) -> dict[str, NDArray[np.float64]]:
         """What is compared to tell drift: feature -> (cases,) values, of cases and their drafts."""
