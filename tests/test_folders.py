@@ -129,6 +129,11 @@ def test_a_manifest_that_is_not_json_is_refused(tmp_path, data):
         read(tmp_path)
 
 
+def test_a_folder_that_is_no_index_is_refused_in_good_english(tmp_path):
+    with pytest.raises(XemplarError, match=r"no index\.json in it; wanted an index folder"):
+        read_manifest(tmp_path, "index.json", kind="index", version=1)
+
+
 @pytest.mark.parametrize("value", [[], None, {}, manifest(kind="index")])
 def test_a_manifest_of_another_kind_is_refused(tmp_path, value):
     (tmp_path / "corpus.json").write_text(json.dumps(value))

@@ -157,7 +157,7 @@ def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple
         manifest = json.loads(data)
     except FileNotFoundError:
         raise XemplarError(
-            f"no {name} in it", wanted=f"a {kind} folder", where=str(folder), remedy=_MADE_BY.get(kind, "")
+            f"no {name} in it", wanted=f"{_a(kind)} folder", where=str(folder), remedy=_MADE_BY.get(kind, "")
         ) from None
     except (OSError, ValueError) as error:
         raise XemplarError(
@@ -165,7 +165,7 @@ def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple
         ) from None
     if not isinstance(manifest, dict) or manifest.get("kind") != kind:
         raise MismatchError(
-            f"{name} does not describe a {kind}", wanted=f"a {kind} folder", where=str(folder)
+            f"{name} does not describe {_a(kind)}", wanted=f"{_a(kind)} folder", where=str(folder)
         )
     if manifest.get("version") != version:
         raise MismatchError(
@@ -175,6 +175,11 @@ def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple
             remedy="make it again with this program, or open it with the one that made it",
         )
     return manifest, data
+
+
+def _a(kind: str) -> str:
+    """The kind of a folder, with its article."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def check_whole(path: Path, manifest: Json, data: bytes) -> None:

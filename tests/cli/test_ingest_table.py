@@ -76,9 +76,23 @@ def test_a_table_without_a_header_is_told_without_a_cell(tmp_path):
 
 
 def test_a_table_without_images_is_taken_as_texts_and_says_so(tmp_path):
-    table = table_of(tmp_path, "study,film,findings\n1,a.png,Clear lungs.\n")
+    table = table_of(tmp_path, "study,ward,findings\n1,west,Clear lungs.\n")
     done = xemplar("ingest", "table", table, "--patients-unknown", "--workers", 1, "--out", tmp_path / "c")
-    assert "no column of images found, so the texts alone are taken" in done.stderr
+    assert "no image column (looked for: image, " in done.stderr
+    assert "columns: study, ward, findings); texts alone\nunused columns: ward\n" in done.stderr
+
+
+def test_a_mistyped_column_of_images_is_no_table_of_texts(tmp_path):
+    table = table_of(tmp_path, "study,imagee,findings\n1,a.png,Clear lungs.\n")
+    line = refused("ingest", "table", table, "--patients-unknown", "--out", tmp_path / "c")
+    assert "'imagee' names images" in line and "--column image=imagee" in line
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_mistake_of_the_whole_table_comes_before_the_bar(tmp_path):
+    table = table_of(tmp_path, "study,image,findings\n1,a.png,Clear lungs.\n")
+    done = xemplar("ingest", "table", table, "--patients-unknown", "--out", tmp_path / "c", code=2)
+    assert "none of the first 1 images exists" in done.stderr and "ingesting" not in done.stderr
 
 
 def test_texts_under_another_name_are_not_passed_over(tmp_path):

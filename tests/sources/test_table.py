@@ -162,7 +162,7 @@ def test_whatever_says_that_films_are_meant_is_enough(tmp_path, said):
 @pytest.mark.parametrize(
     ("header", "said", "note"),
     [
-        ("id,findings", {}, "no column of images found, so the texts alone are taken"),
+        ("id,findings", {}, "no image column"),
         ("id,findings", {"columns": {"image": ""}}, ""),
         ("id,image", {"texts": "reports"}, "no column of texts found, so the films alone are taken"),
         ("id,image", {"columns": {"text": ""}}, ""),
@@ -172,6 +172,38 @@ def test_whatever_says_that_films_are_meant_is_enough(tmp_path, said):
 def test_what_a_table_lacks_is_noted_unless_it_was_said(tmp_path, header, said, note):
     notes = describe(write(tmp_path, f"{header}\n1,2\n"), TableSettings(**said))["notes"]
     assert ([one.partition(" (")[0] for one in notes] or [""]) == [note]
+
+
+def test_a_table_without_an_image_column_says_where_one_was_looked_for(tmp_path):
+    (note,) = describe(write(tmp_path, "id,findings\n1,2\n"), TableSettings())["notes"]
+    looked_for = "looked for: image, image_path, path, filename, file"
+    assert note == f"no image column ({looked_for}; columns: id, findings); texts alone"
+
+
+@pytest.mark.parametrize("cell", ["films/1.PNG", "C:\\films\\1.dcm", "a b.webp"])
+def test_an_unused_column_that_names_images_is_no_table_of_texts(tmp_path, cell):
+    table = write(tmp_path, f"id,imagee,text\n1,{cell},Clear.\n2,,Clear.\n3,{cell},Clear.\n")
+    for read_as in (lambda said: read(table, said), lambda said: describe(table, said)):
+        with pytest.raises(XemplarError, match=r"no image column .*'imagee' names images") as caught:
+            read_as(TableSettings(patients_unknown=True))
+        assert "--column image=imagee" in caught.value.remedy
+    without = TableSettings(patients_unknown=True, columns={"image": ""})
+    assert len(read(table, without)[0]) == 3
+
+
+def test_a_text_that_ends_in_a_file_s_name_is_no_image_column(tmp_path):
+    table = write(
+        tmp_path, "id,remark,text\n1,please look at the film 3.png,Clear.\n2,a.png,Clear.\n3,b,Clear.\n"
+    )
+    assert describe(table, TableSettings())["unused"] == ["remark"]
+
+
+def test_columns_that_nothing_is_taken_from_are_noted(tmp_path):
+    table = write(tmp_path, "id,image,findings,age,who\n1,a.png,Clear.,61,p\n")
+    assert describe(table, TableSettings(patient_column="who"))["notes"] == ["unused columns: age"]
+    headerless = write(tmp_path, "id,image,findings,12345\n1,a.png,Clear.,61\n")
+    (note,) = describe(headerless, TableSettings())["notes"]
+    assert "12345" not in note
 
 
 def test_neither_image_nor_text_is_rejected(tmp_path):

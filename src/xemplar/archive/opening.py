@@ -38,7 +38,7 @@ def open_archive(
 
     folder = Path(index)
     manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
-    places = {name: folder / origin for name, origin in manifest["origins"].items()}
+    places = {name: _tidy(folder / origin) for name, origin in manifest["origins"].items()}
     for name, given in (("corpus", corpus), ("model", model)):
         if given is not None:
             places[name] = Path(given)
@@ -59,6 +59,12 @@ def open_archive(
     if calibrated:
         _calibrate_from(archive, calibration, folder.parent / "calibration")
     return archive
+
+
+def _tidy(path: Path) -> Path:
+    """The path without its "..", where that is the same place: where links lead elsewhere, it isn't."""
+    short = Path(os.path.normpath(path))
+    return short if short.resolve() == path.resolve() else path
 
 
 def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) -> None:

@@ -254,9 +254,9 @@ def _ingest(source: _Source, asked: _Asked) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         refuse(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+    # The first one is waited for before there is a folder or a bar: a source that is none leaves none behind.
+    begun = list(islice(source.arrivals, 1))
     with progress("ingesting", source.total) as advance:
-        # The first one is waited for before there is a folder: a source that is none leaves none behind.
-        begun = list(islice(source.arrivals, 1))
         done = ingest(
             chain(begun, source.arrivals),
             asked.out,

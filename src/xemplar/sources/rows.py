@@ -31,7 +31,7 @@ _QUOTED = re.compile(r'"[^"]*"')
 _HEADER_LINES = 100
 """A quote still open by then is a damaged one, and for the reader to tell."""
 _SENTENCE = re.compile(r"[.!?;,](?:\s|\Z)")
-_FILE = re.compile(r"\.(?:png|jpe?g|dcm|dicom|tiff?|bmp|nii|gz)\Z", re.IGNORECASE)
+_FILE = re.compile(r"\.(?:png|jpe?g|webp|dcm|dicom|tiff?|bmp|nii|gz)\Z", re.IGNORECASE)
 NOTHING = ("", "nan", "none", "null", "<na>")
 """What programs write into a cell where there is nothing."""
 HEADERLESS = "its first row does not look like a header"
@@ -71,10 +71,15 @@ def named(columns: Sequence[str]) -> str:
     return ", ".join(columns) if all(map(_may_be_a_header, columns)) else ""
 
 
+def names_image(cell: str) -> bool:
+    """Whether a cell is plainly the name of an image's file, and no text."""
+    name = Path(cell.strip()).name
+    return bool(_FILE.search(name)) and not _SENTENCE.search(name) and len(name.split()) <= 4
+
+
 def path_named(path: Path) -> str:
     """A path that a cell gave, where it is plainly one; a text mapped by mistake is not quoted."""
-    plain = _FILE.search(path.name) and not _SENTENCE.search(path.name) and len(path.name.split()) <= 4
-    return str(path) if plain else "what is no image's name"
+    return str(path) if names_image(str(path)) else "what is no image's name"
 
 
 def cells_of(path: Path, reader: Lines, *, remedy: str = "check its quotes") -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from xemplar.contracts import Arrival, Json
@@ -17,8 +18,18 @@ from xemplar.errors import XemplarError
 from xemplar.records import Rejected, Split, Study, View
 from xemplar.sources.report_texts import FIELDS as SECTIONS
 from xemplar.sources.report_texts import ReportTexts, report_texts, with_own
-from xemplar.sources.rows import Row, path_named, read_columns, read_rows
-from xemplar.sources.table.plan import BODY, FACET, FIELDS, TEXTS, Plan, TableSettings, notes_of, plan_of
+from xemplar.sources.rows import Row, path_named, read_rows
+from xemplar.sources.table.plan import (
+    BODY,
+    FACET,
+    FIELDS,
+    TEXTS,
+    Plan,
+    TableSettings,
+    check_image_column,
+    notes_of,
+    plan_of,
+)
 
 __all__ = ["FIELDS", "TableSettings", "describe", "studies"]
 
@@ -54,6 +65,7 @@ def studies(path: Path, settings: TableSettings) -> Iterator[Arrival | Rejected]
     XemplarError for whatever concerns the table as a whole, before anything is handed over.
     """
     plan = plan_of(path, settings, need_patients=True)
+    check_image_column(plan, islice(read_rows(path), _LOOKED_AT))
     building: dict[str, _Building] = {}
     rejected: list[Rejected] = []
     rows = 0
@@ -88,14 +100,11 @@ def studies(path: Path, settings: TableSettings) -> Iterator[Arrival | Rejected]
 def describe(path: Path, settings: TableSettings) -> Json:
     """What the table would be read as: fields, what is unused, kinds, the number of rows, and notes."""
     plan = plan_of(path, settings, need_patients=False)
-    columns = read_columns(path)
-    owners = {"patient": settings.patient_column, "group": settings.group_column}
-    named = {*plan.fields.values(), *owners.values(), settings.split_column}
-    named |= set(plan.caption.columns if plan.caption is not None else ())
+    check_image_column(plan, islice(read_rows(path), _LOOKED_AT))
     return {
         "table": path.name,
         "columns": dict(plan.fields),
-        "unused": [column for column in columns if column not in named],
+        "unused": list(plan.unused),
         "patient_column": settings.patient_column,
         "group_column": settings.group_column,
         "patients_unknown": settings.patients_unknown,

@@ -1,11 +1,12 @@
 """How a table of studies is to be read: its columns and settings, checked against each other.
 
-Knows the names of fields and which belong together; reads no row.
+Knows the names of fields and which belong together; of rows, it knows only whether
+they name images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from xemplar.errors import XemplarError
 from xemplar.records import Domain, TextKind
-from xemplar.sources.rows import HEADERLESS, Row, check_column, named, read_columns
+from xemplar.sources.rows import HEADERLESS, Row, check_column, is_nothing, named, names_image, read_columns
 from xemplar.sources.table.caption import Caption, read_template
 
 BODY = ("text", "report", "findings", "impression")
@@ -68,7 +69,22 @@ class Plan:
     texts: TextKind
     domain: Domain
     root: Path
+    columns: tuple[str, ...]
+    """All that the table has."""
     caption: Caption | None = None
+
+    @property
+    def lacks_image(self) -> bool:
+        """Whether no column of images was found, and nobody said that there is none."""
+        return "image" not in self.fields and "image" not in self.settings.columns
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The columns that nothing is taken from."""
+        chosen = self.settings
+        taken = {*self.fields.values(), *(self.caption.columns if self.caption is not None else ())}
+        taken |= {name for name in (chosen.patient_column, chosen.group_column, chosen.split_column) if name}
+        return tuple(column for column in self.columns if column not in taken)
 
     def value(self, row: Row, name: str) -> str:
         """The row's value of a field, outer blanks cut; empty where there is none."""
@@ -92,7 +108,7 @@ def plan_of(path: Path, settings: TableSettings, *, need_patients: bool) -> Plan
     texts = settings.texts or ("reports" if has_report else "captions")
     domain = settings.domain or ("clinical" if texts == "reports" else "figures")
     root = settings.images_root if settings.images_root is not None else path.parent
-    return Plan(path, settings, fields, texts, domain, root, caption)
+    return Plan(path, settings, fields, texts, domain, root, columns, caption)
 
 
 def _caption(
@@ -138,13 +154,48 @@ def _check_content(
 
 
 def notes_of(plan: Plan) -> list[str]:
-    """What the table lacks and nobody said it would, a line each."""
+    """What the table lacks and nobody said it would, and the columns that nobody asked for, a line each."""
     columns = plan.settings.columns
-    if "image" not in plan.fields and "image" not in columns:
-        return ["no column of images found, so the texts alone are taken (else: --column image=COLUMN)"]
-    if plan.caption is None and not any(name in plan.fields or name in columns for name in BODY):
-        return ["no column of texts found, so the films alone are taken (else: --column findings=COLUMN)"]
-    return []
+    notes = []
+    if plan.lacks_image:
+        notes.append(f"no image column ({_looked_for(plan)}); texts alone")
+    elif plan.caption is None and not any(name in plan.fields or name in columns for name in BODY):
+        notes.append(
+            "no column of texts found, so the films alone are taken (else: --column findings=COLUMN)"
+        )
+    if plan.unused:
+        known = named(plan.unused) or HEADERLESS
+        notes.append(f"unused columns: {known}")
+    return notes
+
+
+def check_image_column(plan: Plan, rows: Iterable[Row]) -> None:
+    """Refuse the texts alone where an unused column names images: it was mistyped, or is called otherwise.
+
+    `rows` are the table's first; half of what a column holds in them has to look like an image's name.
+    """
+    if not plan.lacks_image:
+        return
+    cells: dict[str, list[bool]] = {}
+    for row in rows:
+        for column in plan.unused:
+            if not is_nothing(cell := row.values.get(column, "")):
+                cells.setdefault(column, []).append(names_image(cell))
+    for column, found in cells.items():
+        if sum(found) * 2 >= len(found):
+            likely = f"column {column!r}" if named([column]) else "a column"
+            raise XemplarError(
+                f"no image column ({_looked_for(plan)}), but {likely} names images",
+                where=plan.path.name,
+                remedy=f"map it (--column image={column}), or take the texts alone (--column image=)"
+                if named([column])
+                else HEADERLESS,
+            )
+
+
+def _looked_for(plan: Plan) -> str:
+    names = ", ".join(("image", *_ALSO["image"]))
+    return f"looked for: {names}; columns: {named(plan.columns) or HEADERLESS}"
 
 
 def _resolve(path: Path, settings: TableSettings, columns: Sequence[str]) -> dict[str, str]:
