@@ -268,6 +268,8 @@ class Draft:
     status: str = UNVERIFIED
     similar: tuple[Hit, ...] = ()
     """The most similar studies, shown where the gate stopped the draft."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What is to be known of how it was made: of which view, or of whom, what."""
 
     def __post_init__(self) -> None:
         if self.gate is not None and self.lines:

@@ -138,6 +138,8 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
             say(f"      cut from: {line.sentence_text}")
     if draft.promise is not None:
         say(f"  {draft.promise}")
+    for what, note in draft.notes.items():
+        say(f"  {what}: {note}")
     findings_by_reason: dict[str, list[str]] = {}
     for finding, why in draft.abstained.items():
         findings_by_reason.setdefault(why, []).append(finding)

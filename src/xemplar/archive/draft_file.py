@@ -135,7 +135,10 @@ def parts_of(archive: Archive) -> Json:
 
 def file_bytes(draft: Draft, record: Json) -> bytes:
     """A draft's file: JSON with sorted keys, a float as the shortest text that reads back as itself."""
-    return canonical({"kind": KIND, "version": VERSION, **asdict(draft), "record": record})
+    said = asdict(draft)
+    if not said["notes"]:
+        del said["notes"]  # as it always was where there is nothing to note
+    return canonical({"kind": KIND, "version": VERSION, **said, "record": record})
 
 
 def read_draft(path: Path) -> Json:

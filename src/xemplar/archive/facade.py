@@ -19,6 +19,7 @@ from xemplar import drafting
 from xemplar.archive.checking import checked
 from xemplar.archive.explaining import heatmaps_of
 from xemplar.archive.gating import Gatekeeper
+from xemplar.archive.outside import notes_of, whose
 from xemplar.archive.priors import Earlier, earlier_of, with_earlier
 from xemplar.archive.promised import void_of
 from xemplar.assembly import Assembly
@@ -43,7 +44,7 @@ from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
-from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named
+from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named, shown_of
 
 STOPPED = "none: stopped at the gate"
 CAPTIONS = 3
@@ -115,8 +116,8 @@ class Archive:
         return asked
 
     def load_film(self, path: Path | str) -> Film:
-        """An image file as a film, made as this archive's own previews were."""
-        return load_film(Path(path), self.corpus.settings.preview)
+        """An image file as a film, made as this archive's own previews were; of its patient, if known."""
+        return whose(self.corpus, load_film(Path(path), self.corpus.settings.preview), Path(path))
 
     def search(
         self, query: Query, k: int = 10, *, kind: Kind = "report", leave: Leave | None = None
@@ -262,7 +263,7 @@ class Archive:
     def cases(self, studies: Sequence[Views], vectors: Vectors) -> list[Case]:
         """Studies as policies see them, each with who is left out of its own answer."""
         return [
-            Case(_films(views), vector, self.retriever.leave_of(views))
+            Case(shown_of(_films(views)), vector, self.retriever.leave_of(views))
             for views, vector in zip(studies, vectors, strict=True)
         ]
 
@@ -339,8 +340,10 @@ class Archive:
         prior: Sequence[Film] | None = None,
     ) -> Draft:
         films, made = _films(views), made or Assembled(())
-        left_out = asdict(self.retriever.leave_of(views))
-        del left_out["others"]  # a search's own; of a film there are none
+        leave = self.retriever.leave_of(views)
+        left_out = {**asdict(leave), "others": sorted(leave.others)}
+        if not leave.others:
+            del left_out["others"]
         asked = [_pixels(films), self.fingerprint, policy, gate, left_out]
         promise = self.promise if policy == POLICY else None
         return Draft(
@@ -353,6 +356,7 @@ class Archive:
             promise=None if promise is None else promise.told(prior=prior is not None),
             fingerprint=self.fingerprint,
             domain=self.corpus.settings.domain,
+            notes={} if gate is not None else notes_of(films, prior or (), leave),
         )
 
     def films_of(self, study: Study) -> list[Film]:

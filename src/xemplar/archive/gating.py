@@ -24,8 +24,8 @@ from xemplar.drafting.gate.reasons import CHILD, FAR, HELD, LATERAL_ALONE, SEEN
 from xemplar.drafting.gate.spoiled import LATERAL
 from xemplar.images.tags import POSITIONS
 from xemplar.index import fitted_to
-from xemplar.records import Film, Hit, Image, Kind, Study, View
-from xemplar.retrieval import Retriever
+from xemplar.records import Film, Hit, Image, Kind, Study, Vectors, View
+from xemplar.retrieval import NOBODY, Leave, Retriever, shown_of
 
 SYNTHETIC_ONLY = "no draft: this archive is drawn, not clinical"
 BLANK = "no draft: the image is blank"
@@ -111,12 +111,23 @@ class Gatekeeper:
             return reason
         if "image" not in self.retriever.index.items:
             return None
-        near = self.retriever.search(films, "image", max(ASKED, gating.NEIGHBOURS), vector=vector)
-        if study_id := self._same_film(films, near):
+        shown = shown_of(films)
+        vectors = vector[None] if len(films) == 1 else self.retriever.vectors_of(shown)
+        if study_id := self._same_film(shown, vectors):
             return HELD.format(study_id=study_id)
-        if self.gate is None or not self.chest or len(films) > 1:
-            return None
-        return FAR if self.gate.is_far([hit.score for hit in near]) else None
+        leave = self.retriever.leave_of(films)
+        far = (self._is_far(film, row, leave) for film, row in zip(shown, vectors, strict=True))
+        return FAR if any(far) else None
+
+    def _is_far(self, film: Film, vector: NDArray[np.float32], leave: Leave) -> bool:
+        """Whether a view is too far from all that isn't left out; a lateral one never is, having no limit."""
+        if self.gate is None or not self.chest or _position(film.position) == "lateral":
+            return False
+        near = self.retriever.search(film, "image", gating.NEIGHBOURS, leave=leave, vector=vector)
+        return self.gate.is_far([hit.score for hit in near]) and not self._looks_lateral(film)
+
+    def _looks_lateral(self, film: Film) -> bool:
+        return self.gate is not None and self.gate.reason(film.image) == SEEN[LATERAL]
 
     def _seen(self, films: Sequence[Film]) -> str | None:
         if self.gate is None or not self.chest:
@@ -128,20 +139,22 @@ class Gatekeeper:
             return wrong[0]
         return None if None in reasons else lateral
 
-    def _same_film(self, films: Sequence[Film], near: Sequence[Hit]) -> str | None:
-        """The nearest study that shows one of the films, or nearly the same.
+    def _same_film(self, films: Sequence[Film], vectors: Vectors) -> str | None:
+        """The study nearest to one of the films that shows it, or nearly the same.
 
-        A film of the corpus was compared with all others there, and is known for what it is.
+        A film of the corpus was compared with all others there, and is known for what it is. Of another its
+        own patient's studies are looked at too, though none of them speaks for it.
         """
         if any(film.study_id in self.corpus.by_id for film in films):
             return None
-        asked = [_looked(film.image) for film in films if not _is_blank(film)]
-        for hit in near[:ASKED]:
-            views = [view for view in self.corpus.by_id[hit.study_ids[0]].views if not _is_blank_view(view)]
-            for pixels in self.corpus.preview_pixels([view.view_id for view in views]):
-                held = Looked(landmarks_of(pixels), pixels)
-                if any(shows_same(one, held) for one in asked):
-                    return hit.study_ids[0]
+        for film, vector in zip(films, vectors, strict=True):
+            asked = _looked(film.image)
+            near = self.retriever.search(film, "image", ASKED, leave=NOBODY, vector=vector)
+            for hit in near:
+                views = [v for v in self.corpus.by_id[hit.study_ids[0]].views if not _is_blank_view(v)]
+                for pixels in self.corpus.preview_pixels([view.view_id for view in views]):
+                    if shows_same(asked, Looked(landmarks_of(pixels), pixels)):
+                        return hit.study_ids[0]
         return None
 
 

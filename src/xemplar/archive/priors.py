@@ -82,5 +82,5 @@ def _both(own: Leave, other: Leave) -> Leave:
         own,
         patient_id=own.patient_id or other.patient_id,
         cluster=own.cluster or other.cluster,
-        others=own.others | ({other.study_id} if other.study_id else frozenset()),
+        others=own.others | other.others | ({other.study_id} if other.study_id else frozenset()),
     )

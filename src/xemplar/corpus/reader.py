@@ -138,6 +138,11 @@ class Corpus:
         )
 
     @cached_property
+    def clusters(self) -> frozenset[str]:
+        """Keys of what stays in one split: of patients, groups, or studies by themselves."""
+        return frozenset(study.facets["cluster"] for study in self.studies if "cluster" in study.facets)
+
+    @cached_property
     def patients(self) -> int | None:
         """How many patients; None where the source did not say."""
         known = {study.patient_id for study in self.studies}

@@ -116,6 +116,11 @@ def publish_corpus(folder: Path, manifest: Json) -> None:
     publish(folder, "corpus.json", manifest)
 
 
+def key_of(salt: bytes, what: str, value: str) -> str:
+    """The salted hash by which a corpus knows a patient, study or view."""
+    return hmac.new(salt, f"{what}\x1f{value}".encode(), hashlib.sha256).hexdigest()[:16]
+
+
 def salt_check(salt: bytes) -> str:
     """What the manifest keeps of the salt: enough to tell another one, not to find it."""
     return hmac.new(salt, b"salt", hashlib.sha256).hexdigest()[:16]

@@ -8,7 +8,6 @@ the segment in hand.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +19,7 @@ from xemplar.corpus import schema
 from xemplar.corpus.decode import Decoded, ReadView, decoding
 from xemplar.corpus.refused import NOTHING, Refused
 from xemplar.corpus.segment import Segment
-from xemplar.corpus.settings import IngestSettings, publish_corpus, read_corpus_manifest, salt_check
+from xemplar.corpus.settings import IngestSettings, key_of, publish_corpus, read_corpus_manifest, salt_check
 from xemplar.corpus.tables import read_parquet
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
@@ -191,7 +190,7 @@ class _Writer:
 
     def key(self, what: str, value: str) -> str:
         """The salted hash by which a corpus knows a patient, study or view."""
-        return hmac.new(self.salt, f"{what}\x1f{value}".encode(), hashlib.sha256).hexdigest()[:16]
+        return key_of(self.salt, what, value)
 
     def _content_key(self, arrival: Arrival) -> str:
         # Salted: all but the patient's id can be read in the corpus, so a bare hash would give it away.

@@ -25,6 +25,7 @@ from xemplar.findings import FINDINGS, read_claims, summarise
 from xemplar.metrics.clinical import LabelCounts, count_labels
 from xemplar.records import Draft, Presence, Study, Vectors
 from xemplar.report import sentences
+from xemplar.retrieval import shown_of
 
 Said = Sequence[set[str]]
 """For each study, findings."""
@@ -143,7 +144,7 @@ def _features(archive: Archive, study: Study, vector: Vectors) -> NDArray[np.flo
     films = archive.films_of(study)
     assert archive.evidence is not None
     leave = archive.retriever.leave_of(films)
-    return archive.evidence.features(vector[None], [leave], [[film.image for film in films]])
+    return archive.evidence.features(vector[None], [leave], [[film.image for film in shown_of(films)]])
 
 
 def _reliability(

@@ -8,7 +8,7 @@ from xemplar.retrieval.asked import Asked, Term, asked_from, read_query
 from xemplar.retrieval.by_claims import ClaimIndex, ClaimWeights, claims_in
 from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.finder import Answer, Finder, Found, Judged
-from xemplar.retrieval.retriever import FUSION, NOBODY, Leave, Query, Retriever
+from xemplar.retrieval.retriever import FUSION, NOBODY, Leave, Query, Retriever, shown_of
 
 __all__ = [
     "FUSION",
@@ -31,4 +31,5 @@ __all__ = [
     "claims_in",
     "named",
     "read_query",
+    "shown_of",
 ]

@@ -6,7 +6,7 @@ Knows the index and an encoder; what claims are worth is known in `by_claims`. K
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -85,9 +85,9 @@ class Retriever:
         self.corpus, self.index, self.encoder = corpus, index, encoder
 
     def vectors_of(self, queries: Sequence[Query]) -> Vectors:
-        """(queries, dim): a text's vector, or the mean of a study's views, of length 1."""
+        """(queries, dim): a text's vector, or the mean of a study's views that show anything, of length 1."""
         texts = [query for query in queries if isinstance(query, str)]
-        films = [film for query in queries if not isinstance(query, str) for film in _films(query)]
+        films = [film for query in queries if not isinstance(query, str) for film in shown_of(_films(query))]
         self._check_previews(films)
         text_vectors = iter(self.encoder.encode_texts(texts) if texts else ())
         film_vectors = iter(self.encoder.encode_images([film.image for film in films]) if films else ())
@@ -96,7 +96,7 @@ class Retriever:
             if isinstance(query, str):
                 rows.append(next(text_vectors))
             else:
-                rows.append(np.mean([next(film_vectors) for _ in _films(query)], axis=0))
+                rows.append(np.mean([next(film_vectors) for _ in shown_of(_films(query))], axis=0))
         stacked = np.stack(rows)
         return np.asarray(stacked / np.linalg.norm(stacked, axis=1, keepdims=True), np.float32)
 
@@ -145,17 +145,25 @@ class Retriever:
         return self._fuse({"vectors": vectors, "words": words, "claims": claims}, asked)
 
     def leave_of(self, query: Query) -> Leave:
-        """Leave out an image's own study, and its patient's or group's others; a text leaves out nobody.
+        """Leave out whoever any of an image's views is of: study, and patient's or group's others.
 
-        A file that the archive holds already is known by its bytes.
+        A file that the archive holds already is known by its bytes. A text leaves out nobody.
         """
         if isinstance(query, str):
             return NOBODY
-        film = _films(query)[0]
-        held = self._by_file.get(film.sha256 or "")
-        if film.study_id is None and held is not None:
-            return Leave(held.study_id, held.patient_id, held.facets.get("cluster"))
-        return Leave(film.study_id, film.patient_id, film.cluster)
+        known = [leave for film in _films(query) for leave in self._leaves_of(film) if leave != NOBODY]
+        first = known[0] if known else NOBODY
+        rest = [leave for leave in known if leave != first]
+        if not rest:
+            return first
+        others = [s.study_id for s in self.corpus.studies if any(leave.drops(s) for leave in rest)]
+        return replace(first, others=frozenset(others))
+
+    def _leaves_of(self, film: Film) -> list[Leave]:
+        """Whose one film is: its own study's, or those that hold the same file."""
+        held = self._by_file.get(film.sha256 or "", ()) if film.study_id is None else ()
+        of_file = [Leave(study.study_id, study.patient_id, study.facets.get("cluster")) for study in held]
+        return [Leave(film.study_id, film.patient_id, film.cluster), *of_file]
 
     def left_out(self, query: Query) -> tuple[str, ...]:
         """Studies of the index that an image's answer leaves out: its own first, then its patient's others.
@@ -170,9 +178,14 @@ class Retriever:
         return tuple(sorted(dropped, key=lambda study_id: study_id != leave.study_id))
 
     @cached_property
-    def _by_file(self) -> dict[str, Study]:
-        """SHA-256 of an original -> its study."""
-        return {view.sha256: study for study in self.corpus.studies for view in study.views if view.sha256}
+    def _by_file(self) -> dict[str, tuple[Study, ...]]:
+        """SHA-256 of an original -> its studies; blank films are nobody's."""
+        found: dict[str, tuple[Study, ...]] = {}
+        for study in self.corpus.studies:
+            for view in study.views:
+                if view.sha256 and not (view.pixels is not None and "blank" in view.pixels.steps):
+                    found[view.sha256] = (*found.get(view.sha256, ()), study)
+        return found
 
     def items(self, kind: Kind) -> Items:
         """The items of a kind; a corpus of texts alone has no images, one of films alone no texts."""
@@ -306,6 +319,11 @@ class Retriever:
     def sentence_texts(self) -> dict[str, str]:
         """sentence_id -> text."""
         return {sentence.sentence_id: sentence.text for sentence in self.corpus.sentences}
+
+
+def shown_of(films: Sequence[Film]) -> Sequence[Film]:
+    """The views of a study that show anything; all of them where none does."""
+    return [film for film in films if "blank" not in film.pixels.steps] or films
 
 
 def _films(query: Film | Sequence[Film]) -> Sequence[Film]:

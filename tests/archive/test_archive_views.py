@@ -1,0 +1,155 @@
+"""A study of several views: each is looked at, blank ones are left out, and whose any is holds for all."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from xemplar.archive.outside import BLANK_VIEW, STRANGER
+from xemplar.contracts import Written
+from xemplar.corpus.settings import key_of
+from xemplar.drafting.gate.reasons import FAR
+from xemplar.sources import phantom
+
+
+def outside(film, **other):
+    """A film as a file from elsewhere, of which nothing is known."""
+    unknown = {"study_id": None, "patient_id": None, "cluster": None, "sha256": None, "age_years": None}
+    return replace(film, **{**unknown, **other})
+
+
+def blank(film):
+    return replace(film, image=film.image * 0, pixels=replace(film.pixels, steps=("blank",)))
+
+
+@pytest.fixture
+def pair(queries):
+    """Two frontal films as if they were the views of one study from elsewhere."""
+    return [outside(query[0], position=None) for query in queries[:2]]
+
+
+@pytest.fixture
+def limit(drawn, monkeypatch):
+    """A gate that stops a film by its encoder's distance alone, from a mean cosine on."""
+
+    def at(far):
+        gate = SimpleNamespace(
+            reason=lambda image: None, is_far=lambda near: float(np.mean(near)) < far, fingerprint="far"
+        )
+        monkeypatch.setattr(drawn.gatekeeper, "gate", gate)
+
+    return at
+
+
+def nearness(drawn, film):
+    return float(np.mean([hit.score for hit in drawn.search(film, 5, kind="image")]))
+
+
+# --- too far -----
+
+
+def test_each_view_may_be_too_far_by_itself(drawn, pair, limit):
+    far = sorted(nearness(drawn, film) for film in pair)
+    limit(np.mean(far))
+    assert drawn.draft(pair).gate == drawn.draft(pair[::-1]).gate == FAR
+    limit(far[0] - 0.01)
+    assert drawn.draft(pair).gate is None
+
+
+def test_a_lateral_view_has_no_limit_of_its_own(drawn, pair, limit):
+    far = [nearness(drawn, film) for film in pair]
+    limit(np.mean(far))
+    lateral = int(np.argmin(far))
+    views = [replace(film, position="lateral") if n == lateral else film for n, film in enumerate(pair)]
+    assert drawn.draft(views).gate is None
+
+
+def test_a_film_of_the_archive_among_several_views_is_known_again(drawn, pair):
+    held = next(study for study in drawn.corpus.part("train") if study.views)
+    again = outside(drawn.films_of(held)[0], position=None)
+    assert drawn.draft([*pair, again]).gate.endswith(f"in study {held.study_id}")
+
+
+# --- blank views -----
+
+
+def test_a_blank_view_says_nothing_of_a_study_and_is_told(drawn, pair):
+    alone, both = drawn.draft(pair[:1]), drawn.draft([blank(pair[1]), pair[0]])
+    assert both.lines == alone.lines and both.abstained == alone.abstained
+    assert both.notes["view 1"] == BLANK_VIEW and "view 2" not in both.notes
+
+
+def test_where_every_view_is_blank_there_is_no_draft(drawn, pair):
+    draft = drawn.draft([blank(film) for film in pair])
+    assert draft.gate == "no draft: the image is blank" and not draft.lines
+
+
+def test_a_search_by_views_leaves_a_blank_one_out_too(drawn, pair):
+    vectors = drawn.retriever.vectors_of([[pair[0], blank(pair[1])], pair[:1]])
+    assert np.array_equal(vectors[0], vectors[1])
+
+
+# --- whose -----
+
+
+def test_a_later_view_tells_whose_a_study_is(drawn, queries, pair):
+    known = queries[2][0]
+    leave = drawn.retriever.leave_of([pair[0], known])
+    assert leave == drawn.retriever.leave_of(known) and leave.study_id == known.study_id
+
+
+def test_views_of_two_patients_leave_out_both(drawn, queries):
+    one, other = queries[0][0], next(q[0] for q in queries if q[0].cluster != queries[0][0].cluster)
+    leave = drawn.retriever.leave_of([one, other])
+    for film in (one, other):
+        studies = [s for s in drawn.corpus.studies if s.facets["cluster"] == film.cluster]
+        assert studies and all(leave.drops(study) for study in studies)
+
+
+def test_a_file_of_two_studies_leaves_out_both(drawn, pair, monkeypatch):
+    held = drawn.corpus.studies[0], drawn.corpus.studies[-1]
+    monkeypatch.setattr(drawn.retriever, "_by_file", {"abc": held})
+    leave = drawn.retriever.leave_of(replace(pair[0], sha256="abc"))
+    assert all(leave.drops(study) for study in held)
+
+
+@pytest.fixture
+def named(drawn, tmp_path, monkeypatch):
+    """A new film whose header names a patient: one of the corpus, as its source numbers them, or another."""
+    written = next(one for one in phantom.studies(40, seed=7) if isinstance(one.images[0], Written))
+    phantom.save_film(written, 0, tmp_path / "film.dcm")
+    held = next(study for study in drawn.corpus.part("train") if study.views)
+    salt = (drawn.corpus.folder / "salt").read_bytes()
+    monkeypatch.setattr(
+        drawn.corpus, "clusters", {held.facets["cluster"], key_of(salt, "split", "MRN-1")}, raising=False
+    )
+
+    def film(patient):
+        header = dcmread(tmp_path / "film.dcm")
+        header.PatientID = patient
+        header.save_as(tmp_path / "named.dcm")
+        return drawn.load_film(tmp_path / "named.dcm")
+
+    film.key = key_of(salt, "split", "MRN-1")
+    return film
+
+
+def test_a_header_that_names_a_patient_of_the_archive_leaves_that_patient_out(drawn, named):
+    assert drawn.retriever.leave_of(named("MRN-1")).cluster == named.key
+    assert "patient" not in drawn.draft(named("MRN-1")).notes
+
+
+@pytest.mark.parametrize("patient", ["MRN-2", "", "ANONYMOUS"])
+def test_of_any_other_a_draft_says_that_its_patient_isnt_known(drawn, named, patient):
+    assert drawn.draft(named(patient)).notes == {"patient": STRANGER}
+
+
+def test_without_the_corpus_salt_nobody_is_known(drawn, named, monkeypatch):
+    monkeypatch.setattr(drawn.corpus, "manifest", {**drawn.corpus.manifest, "salt": "another"})
+    assert named("MRN-1").cluster is None
+
+
+def test_a_film_of_the_corpus_is_somebodys(drawn, queries):
+    assert drawn.draft(queries[0]).notes == {}
