@@ -7,7 +7,7 @@ import pytest
 
 from xemplar.drafting.beliefs import Belief, Limits
 from xemplar.drafting.composition import ORDER, Composer
-from xemplar.drafting.composition.believed import Believed
+from xemplar.drafting.composition.believed import Believed, agrees
 from xemplar.drafting.composition.order import place_of
 from xemplar.findings import FINDINGS, read_claims
 from xemplar.index import build_index
@@ -74,6 +74,11 @@ def test_no_draft_breaks_a_rule(drawn, style, with_prior):
             assert [place_of(line.claims) for line in lines] == sorted(
                 place_of(line.claims) for line in lines
             )
+        long, short = (
+            [claim for line in made.lines if line.section == section for claim in line.claims]
+            for section in ("findings", "impression")
+        )
+        assert all(agrees(claim, long) for claim in short)
         for line in made.lines:
             sentence = by_id[line.sentence_id]
             assert line.text == sentence.text[slice(*line.span)]
@@ -268,6 +273,34 @@ def test_an_impression_tells_again_in_short_what_is_there(archive_of):
     short = composed(made, beliefs, style="impression")
     assert texts(short) == ["Left effusion."]
     assert short.silent == {"Edema": "absent, and an impression tells what is there"}
+
+
+def test_an_impression_tells_no_other_degree_or_side_than_the_findings(archive_of):
+    """Where both fit what is believed, the shorter sentence would be the better impression."""
+    long, short = "There is a small pleural effusion on the left side.", "Moderate left effusion."
+    made = archive_of([("a", long), ("b", short), ("c", short), ("d", "Small effusion, left.")])
+    degrees = {"small": 1.0, "moderate": 0.95, "large": 0.0}
+    belief = Belief(0.99, {"side": {"left": 1.0}, "degree": degrees})
+    both = composed(made, {"Pleural Effusion": belief}, style="findings+impression")
+    told = {claim.degree for line in both.lines for claim in line.claims}
+    assert len(both.lines) == 2 and len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "again", "agree"),
+    [
+        ("Small left effusion.", "Left effusion.", True),
+        ("Left effusion.", "Small left effusion.", True),
+        ("Small left effusion.", "Moderate left effusion.", False),
+        ("Left effusion.", "Right effusion.", False),
+        ("Left effusion.", "Bilateral effusions.", False),
+        ("Left effusion. Right effusion.", "Bilateral effusions.", True),
+        ("Small left effusion.", "Moderate cardiomegaly.", True),
+        ("Small left effusion.", "No effusion.", False),
+    ],
+)
+def test_what_agrees_with_what_was_said_before(said, again, agree):
+    assert all(agrees(claim, read_claims(said)) for claim in read_claims(again)) is agree
 
 
 def test_of_a_normal_film_an_impression_denies_everything_at_once(archive_of):

@@ -7,11 +7,11 @@ finding is claimed only where its degrees are believed to differ that way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from xemplar.drafting.beliefs import Belief, Beliefs, Limits
+from xemplar.drafting.beliefs import DETAILS, Belief, Beliefs, Limits
 from xemplar.drafting.composition.weights import DETAIL
 from xemplar.findings import FINDINGS
 from xemplar.records import Claim
@@ -84,6 +84,23 @@ class Believed:
 def all_denied(denied: frozenset[str]) -> bool:
     """Whether everything may be denied at once; a finding without a belief is in the way."""
     return denied.issuperset(FINDINGS)
+
+
+def agrees(claim: Claim, said: Iterable[Claim]) -> bool:
+    """Whether a claim tells no detail of its finding that differs from those said of it before.
+
+    A detail that either leaves open agrees; both sides, told one by one, are bilateral.
+    """
+    before = [one for one in said if one.finding == claim.finding]
+    if any(one.presence != claim.presence for one in before):
+        return False
+    for kind in (*DETAILS, "change"):
+        told = {getattr(one, kind) for one in before} - {None}
+        if told >= {"left", "right"}:
+            told.add("bilateral")
+        if told and getattr(claim, kind) not in {None, *told}:
+            return False
+    return True
 
 
 def _denies_a_part(claim: Claim) -> bool:

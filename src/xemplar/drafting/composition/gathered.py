@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xemplar.assembly import Style
 from xemplar.drafting.beliefs import Limits
-from xemplar.drafting.composition.believed import Believed, Told, all_denied
+from xemplar.drafting.composition.believed import Believed, Told, agrees, all_denied
 from xemplar.drafting.composition.cover import best_cover
 from xemplar.drafting.composition.order import place_of
 from xemplar.drafting.composition.shelf import Quote, Shelf
@@ -56,6 +56,8 @@ class _Allowed:
     doubted: int
     """Findings with a belief that may not be denied."""
     wanted: int
+    said: tuple[Claim, ...] = ()
+    """What an earlier section tells, which this one may tell again and may not tell otherwise."""
 
 
 class Gathered:
@@ -80,7 +82,8 @@ class Gathered:
             if section not in style.split("+"):
                 continue
             wanted = shelf.mask(stated | denied if section == "findings" else stated)
-            allowed = _Allowed(limits, stated, denied, doubted=doubted, wanted=wanted)
+            said = tuple(claim for line in found for claim in line.claims)
+            allowed = _Allowed(limits, stated, denied, doubted=doubted, wanted=wanted, said=said)
             lines = self._section(section, allowed)
             found += lines
             told.update(claim.finding for line in lines for claim in line.claims)
@@ -151,6 +154,8 @@ class Gathered:
         may &= self._told
         for place in np.flatnonzero(may & readings.changed):
             may[place] = self._believed.fits_prior(readings.claims[place], allowed.limits)
+        for place in np.flatnonzero(may) if allowed.said else ():
+            may[place] = agrees(readings.claims[place], allowed.said)
         good: NDArray[np.bool_] = np.logical_and.reduceat(may[readings.flat], readings.starts)[shelf.reading]
         good &= self._left[shelf.row] & (shelf.implies & allowed.doubted == 0)
         return good if all_denied(allowed.denied) else good & ~shelf.denies_all
@@ -217,6 +222,8 @@ class Gathered:
         """Whether limits let a claim be made, its details apart."""
         side = {"present": allowed.stated, "absent": allowed.denied}.get(claim.presence, frozenset())
         if claim.finding not in side or self._tell(claim).probability == 0.0:
+            return False
+        if not agrees(claim, allowed.said):
             return False
         return claim.change is None or self._believed.fits_prior(claim, allowed.limits)
 
