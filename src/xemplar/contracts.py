@@ -75,6 +75,19 @@ class Encoder(Protocol):
         ...
 
 
+Box = tuple[float, float, float, float]
+"""A part of a preview: left, top, width and height, in shares of its side."""
+
+
+@runtime_checkable
+class RegionEncoder(Protocol):
+    """An `Encoder` that can look at one part of an image, where it stands in the whole."""
+
+    def encode_regions(self, images: Sequence[Image], boxes: Sequence[Box]) -> Vectors:
+        """Previews and a box of each -> (n, dim) unit rows of the space that images lie in."""
+        ...
+
+
 class Augmenter(Protocol):
     """A query vector enriched by its neighbours (after X-TRA)."""
 

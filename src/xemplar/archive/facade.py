@@ -22,6 +22,7 @@ from xemplar.archive.gating import Gatekeeper
 from xemplar.archive.outside import notes_of, whose
 from xemplar.archive.priors import Earlier, earlier_of, with_earlier
 from xemplar.archive.promised import void_of
+from xemplar.archive.searching import asked, searched
 from xemplar.assembly import Assembly
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
@@ -43,8 +44,8 @@ from xemplar.findings import lexicon_version
 from xemplar.folders import fingerprint
 from xemplar.images import load_film
 from xemplar.index import Index
-from xemplar.records import Draft, Film, Hit, Kind, Line, Study, Vectors
-from xemplar.retrieval import Answer, Asked, Facets, Finder, Leave, Query, Retriever, named, shown_of
+from xemplar.records import Draft, Film, Line, Study, Vectors
+from xemplar.retrieval import Facets, Finder, Retriever, named, shown_of
 
 STOPPED = "none: stopped at the gate"
 CAPTIONS = 3
@@ -119,19 +120,7 @@ class Archive:
         """An image file as a film, made as this archive's own previews were; of its patient, if known."""
         return whose(self.corpus, load_film(Path(path), self.corpus.settings.preview), Path(path))
 
-    def search(
-        self, query: Query, k: int = 10, *, kind: Kind = "report", leave: Leave | None = None
-    ) -> tuple[Hit, ...]:
-        """The k best images, sentences or reports for a text, a film or the views of one study."""
-        return self.retriever.search(query, kind, k, leave=leave)
-
-    def ask(
-        self, query: str | Asked, k: int = 10, *, kind: Kind = "report", like: Views | None = None
-    ) -> Answer:
-        """The best reports or images for a query that is read; with `like`, the most alike it lets pass."""
-        return self.finder.find(query, k, kind=kind, like=like)
-
-    check = checked
+    search, ask, check = searched, asked, checked
 
     def check_facets(self, facets: Mapping[str, str]) -> None:
         """Refuse a facet, or a value of one, that no study of the corpus has."""

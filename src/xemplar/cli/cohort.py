@@ -61,9 +61,10 @@ def cohort(
 
 
 def _show(made: Cohort, out: Path) -> None:
-    from xemplar.retrieval import asked_from
+    from xemplar.retrieval import NOTICE, asked_from
     from xemplar.terminal import say
 
+    say(NOTICE)
     header = made.header
     say(f"read as: {asked_from(header['reading'])}")
     say(f"{out}: {header['included']} of {header['reports']} reports, {header['patients']} patients")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,7 @@ from xemplar.cli.options import IndexFolder, Json, one_of, pairs_of, refuse
 if TYPE_CHECKING:
     from xemplar.archive import Archive
     from xemplar.records import Film, Kind
-    from xemplar.retrieval import Answer, Asked
+    from xemplar.retrieval import Answer, Asked, Region
 
 search_app = typer.Typer(rich_markup_mode=None)
 
@@ -31,6 +31,12 @@ def search(
     image: Annotated[Path | None, typer.Option(help="An image to look for, or one to be like.")] = None,
     kind: Annotated[str, typer.Option(help="What to find: image, sentence or report.")] = "report",
     k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --image: LEFT,TOP,WIDTH,HEIGHT, shares of the film, as 0.5,0.5,0.4,0.4."
+        ),
+    ] = None,
     facet: Facet = None,
     reading: Reading = None,
     plain: Annotated[bool, typer.Option("--plain", help="Don't read the query: by likeness alone.")] = False,
@@ -38,13 +44,18 @@ def search(
 ) -> None:
     """Find images, sentences or reports for words, for an image, or for an image that words filter.
 
-    Words are read: what is to be there, what isn't, facets; --plain or --reading override that.
+    Words are read: what is to be there, what isn't, facets; --plain or --reading override that. With
+    --region, what lies there in the image is compared. Research use; not for diagnosis.
     """
     from xemplar.archive import open_archive
+    from xemplar.retrieval import read_region
 
     asked = reading_of(query, reading)
     if asked is None and image is None:
         refuse("a search needs either words or --image FILE")
+    if region is not None and image is None:
+        refuse("a --region without an --image that it is a region of")
+    part = None if region is None else read_region(region)
     chosen = one_of(kind, ("image", "sentence", "report"), "--kind")
     archive = open_archive(index)
     film = None if image is None else archive.load_film(image)
@@ -52,9 +63,10 @@ def search(
     if asked is None or plain or chosen == "sentence":
         if asked is not None and (film is not None or not isinstance(asked, str)):
             refuse("words with an image, and a --reading, are for reports or images, and not for --plain")
-        _plainly(archive, film if asked is None else str(asked), facets, kind=chosen, k=k, as_json=as_json)
+        wanted = Wanted(film if asked is None else str(asked), chosen, k, part)
+        _plainly(archive, wanted, facets, as_json=as_json)
         return
-    answer = archive.finder.find(asked, k, kind=chosen, like=film, facets=facets)
+    answer = archive.finder.find(asked, k, kind=chosen, like=film, facets=facets, region=part)
     _tell(archive, answer, film, as_json=as_json)
 
 
@@ -73,25 +85,46 @@ def reading_of(query: str | None, reading: Path | None) -> str | Asked | None:
     return asked_from(told.get("reading", told) if isinstance(told, dict) else {})
 
 
-def _plainly(
-    archive: Archive, query: str | Film | None, facets: dict[str, str], *, kind: Kind, k: int, as_json: bool
-) -> None:
-    from xemplar.terminal import say_json, show_hits, tell_left_out
+@dataclass(frozen=True)
+class Wanted:
+    """A search by likeness alone: for what, of which kind, how many; by a region of it, or by all."""
 
-    asked = query or ""
+    query: str | Film | None
+    kind: Kind
+    k: int
+    region: Region | None
+
+
+def _plainly(archive: Archive, wanted: Wanted, facets: dict[str, str], *, as_json: bool) -> None:
+    from xemplar.retrieval import NOTICE
+    from xemplar.terminal import say, say_json, show_hits, tell_left_out
+
+    query, region = wanted.query or "", wanted.region
     archive.check_facets(facets)
-    leave = replace(archive.retriever.leave_of(asked), facets=facets)
-    hits = archive.search(asked, k, kind=kind, leave=leave)
-    left_out = archive.retriever.left_out(asked)
+    leave = replace(archive.retriever.leave_of(query), facets=facets)
+    hits = archive.search(query, wanted.k, kind=wanted.kind, leave=leave, region=region)
+    left_out = archive.retriever.left_out(query)
     tell_left_out(left_out)
     if as_json:
+        told = {"reading": None, "region": None if region is None else asdict(region), "left_out": left_out}
         found = [asdict(hit) for hit in hits]
-        say_json({"archive": archive.describe(), "reading": None, "left_out": left_out, "hits": found})
-    else:
-        show_hits(hits, archive.corpus)
+        say_json({"archive": archive.describe(), "status": NOTICE, **told, "hits": found})
+        return
+    say(NOTICE)
+    if region is not None:
+        say(told_of_region(region))
+    show_hits(hits, archive.corpus)
+
+
+def told_of_region(region: Region) -> str:
+    """A line that says by what part of the image the answers are near."""
+    left, top, width, height = (f"{100 * value:.0f} %" for value in astuple(region))
+    size = f"{width} wide and {height} high, {left} from its left, {top} from its top"
+    return f"by a region of the image ({region}): {size}"
 
 
 def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool) -> None:
+    from xemplar.retrieval import NOTICE
     from xemplar.terminal import say_json, tell_left_out
 
     left_out = () if film is None else archive.retriever.left_out(film)
@@ -107,18 +140,26 @@ def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool)
     say_json(
         {
             "archive": archive.describe(),
-            **{name: told[name] for name in ("reading", "excluded", "cut_off", "precision", "above")},
+            "status": NOTICE,
+            **{name: told[name] for name in _TOLD},
             "left_out": left_out,
             "hits": hits,
         }
     )
 
 
+_TOLD = ("reading", "region", "excluded", "cut_off", "precision", "above")
+
+
 def _show(archive: Archive, answer: Answer) -> None:
+    from xemplar.retrieval import NOTICE
     from xemplar.terminal import say
 
+    say(NOTICE)
     say(f"[{archive.corpus.title}]")
     say(f"read as: {answer.reading}")
+    if answer.region is not None:
+        say(told_of_region(answer.region))
     if answer.above is not None:
         many = f"{answer.above} report{'' if answer.above == 1 else 's'}"
         held = f"{answer.precision:.0%} of such were right where that was measured"

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from xemplar.contracts import Json
+from xemplar.contracts import Box, Json
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import describe_file, fingerprint, publish, read_listed, sync_below
 from xemplar.images import model_input
@@ -26,7 +26,7 @@ from xemplar.models.checkpoints.folder import WEIGHTS, open_towers
 from xemplar.models.checkpoints.table import VECTORS, VectorTable, open_table
 from xemplar.models.checkpoints.write import is_exported, read_exported
 from xemplar.models.config import ModelConfig
-from xemplar.models.dual import DualEncoder
+from xemplar.models.dual import CUT, POOLED, DualEncoder
 from xemplar.models.imported import Towers
 from xemplar.models.tokenizer import load_tokenizer, padded_length, tokenize
 from xemplar.records import Domain, Image, Vectors
@@ -87,6 +87,25 @@ class TorchEncoder:
             inputs[place] = self._input(image)
         return self._in_batches(len(images), self.image_batch, lambda at: self._images(inputs[at]))
 
+    def encode_regions(self, images: Sequence[Image], boxes: Sequence[Box]) -> Vectors:
+        """Previews and a box of each -> (n, dim); refused for a tower that pools over no places."""
+        if not isinstance(self.model, DualEncoder):
+            raise XemplarError("no region: this model is an imported one", wanted=POOLED, remedy=CUT)
+        model, size = self.model, self.model.config.image.input_size
+        inputs = np.zeros((len(images), 1, size, size), np.float32)
+        for place, image in enumerate(images):
+            inputs[place] = self._input(image)
+        parts = np.asarray(boxes, np.float32).reshape(-1, 4)
+
+        def seen(at: slice) -> Tensor:
+            pixels, within = (
+                torch.from_numpy(_filled(part[at], self.image_batch)).to(self._device)
+                for part in (inputs, parts)
+            )
+            return model.image_vectors_within(pixels, within)
+
+        return self._in_batches(len(images), self.image_batch, seen)
+
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> (n, dim); texts of one padded length share batches."""
         limit = self.model.config.text.max_tokens
@@ -108,8 +127,7 @@ class TorchEncoder:
         return model_input(image, self.model.config.image.input_size)[None]
 
     def _images(self, batch: NDArray[np.float32]) -> Tensor:
-        padded = np.zeros((self.image_batch, *batch.shape[1:]), np.float32)
-        padded[: len(batch)] = batch
+        padded = _filled(batch, self.image_batch)
         return self.model.image_vectors(torch.from_numpy(padded).to(self._device))
 
     def _texts(self, tokens: Tensor, mask: Tensor, at: slice) -> Tensor:
@@ -133,6 +151,13 @@ class TorchEncoder:
                 at = slice(start, min(start + size, count))
                 vectors[at] = forward(at)[: at.stop - start].float().cpu().numpy()
         return vectors
+
+
+def _filled(rows: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Rows of zeros added, up to `count`."""
+    filled = np.zeros((count, *rows.shape[1:]), np.float32)
+    filled[: len(rows)] = rows
+    return filled
 
 
 def save_model(

@@ -24,6 +24,12 @@ from xemplar.models.config import ImageTower, ModelConfig, TextTower, _Tower
 MAX_SCALE = 100.0
 """Upper bound of the logit scale (Radford et al., CLIP, 2021)."""
 
+OVERLAP = 0.25
+"""Of a place of the grid: the share that lies in a region, from which on it is looked at."""
+
+POOLED = "a dual encoder of ours that pools over places"
+CUT = "cut the region out as a picture and search with that, or search with the whole film"
+
 
 class DualEncoder(nn.Module):
     """Two towers and a learnt logit scale.
@@ -74,6 +80,19 @@ class DualEncoder(nn.Module):
     def image_vectors_of(self, states: Tensor) -> Tensor:
         """The vectors of `image_states`, pooled and projected: (n, positions, channels) -> (n, dim)."""
         pooled = _pool_image(states, self.config.image)
+        return functional.normalize(self.image_projection(pooled).float(), dim=-1)
+
+    def image_vectors_within(self, images: Tensor, boxes: Tensor) -> Tensor:
+        """What is seen of boxes (n, 4: left, top, width, height, in shares) of images -> (n, dim).
+
+        The whole film goes through the tower; of its last hidden states those outside the box are left
+        out of the pooling, and a pooled cell that has none within is 0. The projection is the whole
+        film's, so that a place keeps its meaning. Refused for a tower that pools over no places.
+        """
+        if self.config.image.pool == "cls":
+            raise XemplarError("no region: this model's vector is a [CLS] alone", wanted=POOLED, remedy=CUT)
+        hidden = _grid_of(self._image_hidden(images))
+        pooled = _pool_within(hidden, _within(boxes, hidden.shape[2], hidden.shape[3]), self.config.image)
         return functional.normalize(self.image_projection(pooled).float(), dim=-1)
 
     def image_states(self, images: Tensor) -> Tensor:
@@ -188,11 +207,40 @@ def _pool_image(hidden: Tensor, tower: ImageTower) -> Tensor:
         if hidden.ndim != 3:
             raise XemplarError("pool = cls with a convolutional image tower", wanted="mean or grid")
         return hidden[:, 0]
-    if hidden.ndim == 3:
-        side = math.isqrt(hidden.shape[1])
-        hidden = hidden[:, -side * side :].transpose(1, 2).reshape(len(hidden), -1, side, side)
     pool = functional.adaptive_max_pool2d if tower.pool == "max" else functional.adaptive_avg_pool2d
-    return pool(hidden, tower.grid).flatten(1)
+    return pool(_grid_of(hidden), tower.grid).flatten(1)
+
+
+def _grid_of(hidden: Tensor) -> Tensor:
+    """Last hidden states as (n, c, h, w); what a transformer has before its places is left out."""
+    if hidden.ndim == 4:
+        return hidden
+    side = math.isqrt(hidden.shape[1])
+    return hidden[:, -side * side :].transpose(1, 2).reshape(len(hidden), -1, side, side)
+
+
+def _within(boxes: Tensor, height: int, width: int) -> Tensor:
+    """(n, 4) -> (n, 1, height, width), true for places of which OVERLAP lies in the box, or the most."""
+
+    def along(start: Tensor, length: Tensor, places: int) -> Tensor:
+        edges = torch.linspace(0, 1, places + 1, device=boxes.device)
+        inside = torch.minimum(edges[1:], (start + length)[:, None])
+        return (inside - torch.maximum(edges[:-1], start[:, None])).clamp(min=0) * places
+
+    left, top, wide, high = boxes.unbind(1)
+    share = along(top, high, height)[:, :, None] * along(left, wide, width)[:, None, :]
+    return (share >= share.amax((1, 2), keepdim=True).clamp(max=OVERLAP))[:, None]
+
+
+def _pool_within(hidden: Tensor, kept: Tensor, tower: ImageTower) -> Tensor:
+    """(n, c, h, w) to (n, features) as `_pool_image` does, of the places that are kept alone."""
+    if tower.pool == "max":
+        inside = hidden.masked_fill(~kept, -math.inf)
+        cells = functional.adaptive_max_pool2d(inside, tower.grid)
+        return cells.masked_fill(cells.isneginf(), 0).flatten(1)
+    cells = functional.adaptive_avg_pool2d(hidden * kept, tower.grid)
+    shares = functional.adaptive_avg_pool2d(kept.to(hidden.dtype), tower.grid)
+    return torch.where(shares > 0, cells / shares.clamp(min=1e-6), 0).flatten(1)
 
 
 def _channels(values: tuple[float, ...]) -> Tensor:

@@ -19,10 +19,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from xemplar.contracts import Encoder, Json
+from xemplar.contracts import Box, Encoder, Json, RegionEncoder
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import describe_file, fingerprint, publish, read_listed, sync_below
 from xemplar.images import model_input
+from xemplar.models.dual import CUT, POOLED
 from xemplar.records import Domain, Image, Vectors
 
 VERSION = 1
@@ -52,11 +53,20 @@ class LinearSpace:
 
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Previews -> (n, dim) rows of length 1."""
-        flat = small_pixels(images, self.pixels)
-        standard = (flat - self.weights["mean"]) / self.weights["scale"]
+        return self._of_pixels(self._standard(images))
+
+    def encode_regions(self, images: Sequence[Image], boxes: Sequence[Box]) -> Vectors:
+        """Previews and a box of each -> (n, dim) rows of length 1; beyond its box each is the mean film."""
+        return self._of_pixels(self._standard(images) * _shares(boxes, self.pixels))
+
+    def _standard(self, images: Sequence[Image]) -> Numbers:
+        return (small_pixels(images, self.pixels) - self.weights["mean"]) / self.weights["scale"]
+
+    def _of_pixels(self, standard: Numbers) -> Vectors:
         # One product an image: several at once are rounded by how many they are.
-        guess = np.stack([self.weights["slope"] @ row for row in standard]) if len(flat) else flat[:0, :0]
-        vectors = unit(guess.reshape(len(flat), self.dim) + self.weights["start"])
+        rows = [self.weights["slope"] @ row for row in standard]
+        guess = np.stack(rows) if rows else np.zeros((0, self.dim), np.float32)
+        vectors = unit(guess + self.weights["start"])
         return unit(vectors - self.weights["image_centre"])
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -97,6 +107,13 @@ class WithLinear:
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Texts -> (n, dim of both)."""
         return self._joined(self.encoder.encode_texts(texts), self.space.encode_texts(texts))
+
+    def encode_regions(self, images: Sequence[Image], boxes: Sequence[Box]) -> Vectors:
+        """Previews and a box of each -> (n, dim of both); refused where the network sees no regions."""
+        if not isinstance(self.encoder, RegionEncoder):
+            raise XemplarError("no region: this model sees whole films alone", wanted=POOLED, remedy=CUT)
+        network = self.encoder.encode_regions(images, boxes)
+        return self._joined(network, self.space.encode_regions(images, boxes))
 
     def _joined(self, network: Vectors, linear: Vectors) -> Vectors:
         share = self.weight / (1 + self.weight)
@@ -146,6 +163,19 @@ def small_pixels(images: Sequence[Image], side: int) -> Numbers:
     if not images:
         return np.zeros((0, side * side), np.float32)
     return np.stack([model_input(image, side).ravel() for image in images])
+
+
+def _shares(boxes: Sequence[Box], side: int) -> Numbers:
+    """(n, side x side): how much of each pixel lies in the box."""
+    edges = np.linspace(0, 1, side + 1)
+    found = np.zeros((len(boxes), side, side), np.float32)
+    for row, (left, top, width, height) in enumerate(boxes):
+        along, down = (
+            np.clip(np.minimum(edges[1:], start + length) - np.maximum(edges[:-1], start), 0, None) * side
+            for start, length in ((left, width), (top, height))
+        )
+        found[row] = np.outer(down, along)
+    return found.reshape(len(boxes), -1)
 
 
 def unit(rows: NDArray[np.floating]) -> Vectors:

@@ -7,12 +7,14 @@ from xemplar.retrieval.answered import Evidence
 from xemplar.retrieval.asked import Asked, Term, asked_from, read_query
 from xemplar.retrieval.by_claims import ClaimIndex, ClaimWeights, claims_in
 from xemplar.retrieval.filters import Facets, Filter, named
-from xemplar.retrieval.finder import Answer, Finder, Found, Judged
+from xemplar.retrieval.finder import NOTICE, Answer, Finder, Found, Judged
+from xemplar.retrieval.region import Region, read_region, region_vector
 from xemplar.retrieval.retriever import FUSION, NOBODY, Leave, Query, Retriever, shown_of
 
 __all__ = [
     "FUSION",
     "NOBODY",
+    "NOTICE",
     "Answer",
     "Asked",
     "ClaimIndex",
@@ -25,11 +27,14 @@ __all__ = [
     "Judged",
     "Leave",
     "Query",
+    "Region",
     "Retriever",
     "Term",
     "asked_from",
     "claims_in",
     "named",
     "read_query",
+    "read_region",
+    "region_vector",
     "shown_of",
 ]

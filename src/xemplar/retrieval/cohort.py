@@ -26,7 +26,7 @@ from xemplar.records import Study
 from xemplar.retrieval.answered import evidence
 from xemplar.retrieval.asked import Asked, asked_from
 from xemplar.retrieval.by_sentences import DOUBTED, UNSAID
-from xemplar.retrieval.finder import Finder, Judged
+from xemplar.retrieval.finder import NOTICE, Finder, Judged
 
 VERSION = 1
 MANY = 30
@@ -84,6 +84,7 @@ def gather(
     )
     header = {
         **_made_with(finder),
+        "status": NOTICE,
         "query": asked.text,
         "reading": asked.json(),
         "at_least": at_least,

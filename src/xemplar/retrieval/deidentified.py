@@ -23,7 +23,9 @@ TABLE, PREVIEWS = "cohort.csv", "previews"
 OLDEST = 90
 """Years from which on an age is told as this one."""
 _TOLD = ("sex", "view", "modality", "projection")
-_HEADER = ("kind", "version", "xemplar", "domain", "query", "reading", "at_least", "included", "excluded")
+_HEADER = (
+    "kind", "version", "xemplar", "domain", "status", "query", "reading", "at_least", "included", "excluded",
+)  # fmt: skip
 
 
 def write_deidentified(cohort: Cohort, corpus: Corpus, folder: Path) -> int:

@@ -21,11 +21,16 @@ from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
 from xemplar.retrieval.filters import Facets, Filter, named
+from xemplar.retrieval.region import Region
 from xemplar.retrieval.retriever import STAGES, Leave, Query, Retriever
 from xemplar.retrieval.worth import PARTS, Weighed, Worth, shipped, weigh
 
 Views = Film | Sequence[Film]
 """An image, or the several views of one study."""
+
+
+NOTICE = "Research use; not for diagnosis."
+"""Said with every answer that a person is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Answer:
     cut_off: float | None = None
     precision: float | None = None
     above: int | None = None
+    region: Region | None = None
+    """Of the image that was asked with; None where the whole of it was."""
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -90,12 +97,14 @@ class Finder:
         kind: Kind = "report",
         like: Views | None = None,
         facets: Mapping[str, str] | None = None,
+        region: Region | None = None,
     ) -> Answer:
         """The k best reports (or images) for a query, which is read unless it is a reading already.
 
         With `like`, studies whose image is most alike come first, of those that state what is wanted and
-        don't state what isn't to be there. A query that names no known finding is answered by words and
-        vectors, one in another language by words, a whole report by its like; the reading says so.
+        don't state what isn't to be there; with a `region` of it, alike by what lies there. A query that
+        names no known finding is answered by words and vectors, one in another language by words, a whole
+        report by its like; the reading says so.
         """
         if k < 1:
             raise XemplarError(f"k = {k}", wanted="at least 1")
@@ -105,11 +114,14 @@ class Finder:
                 wanted="kind report or image",
                 remedy="ask for sentences with `retriever.search`",
             )
+        if region is not None and like is None:
+            raise XemplarError("a region without an image", wanted="the image that it is a region of")
         asked = self.reading(query, facets)
         if asked.how != "claims" or not self.reads:
             return self._plain(asked, k, kind=kind, like=like)
         judged = self.judge(asked)
-        rows, nearness = self._ordered(judged, k, kind=kind, like=like)
+        to = None if like is None else self._vector(like, region)
+        rows, nearness = self._ordered(judged, k, kind=kind, like=like, to=to)
         found = tuple(
             self._found(judged, row, near, kind=kind, like=like)
             for row, near in zip(rows, nearness, strict=True)
@@ -117,7 +129,8 @@ class Finder:
         worth, above = self.worth, None
         if worth.cut_off is not None and judged.reading.names_findings and like is None:
             above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
-        return Answer(judged.reading, found, judged.excluded, worth.cut_off, worth.precision, above)
+        told = (worth.cut_off, worth.precision, above)
+        return Answer(judged.reading, found, judged.excluded, *told, region)
 
     def reading(self, query: str | Asked, facets: Mapping[str, str] | None = None) -> Asked:
         """What a query is read as here: with facets by name, and without what no study here knows."""
@@ -188,20 +201,20 @@ class Finder:
     # --- order -----
 
     def _ordered(
-        self, judged: Judged, k: int, *, kind: Kind, like: Views | None
+        self, judged: Judged, k: int, *, kind: Kind, like: Views | None, to: NDArray[np.float32] | None
     ) -> tuple[list[int], list[float]]:
-        """The best rows of reports and how near their vectors are to the query's."""
+        """The best rows of reports and how near their vectors are to the query's (an image's is `to`)."""
         may = judged.reason < 0
         if kind == "image":
             held = self.retriever.first_view
             may &= np.array([study_id in held for study_id in self.study_ids])
-        if like is not None:
+        if like is not None and to is not None:
             leave = self.retriever.leave_of(like)
             by_id = self.retriever.corpus.by_id
             may &= judged.weighed.met
             rows = np.flatnonzero(may)
             rows = rows[[not leave.drops(by_id[self.study_ids[row]]) for row in rows.tolist()]]
-            near = self._near(rows, kind, like)
+            near = self._near(rows, kind, to)
             order = np.argsort(-near, kind="stable")[:k]
             return rows[order].tolist(), near[order].tolist()
         parts = judged.weighed.parts
@@ -213,15 +226,20 @@ class Finder:
         if len(rows) > k:
             least = np.partition(scores, len(scores) - k)[len(scores) - k]
             rows, scores = rows[scores >= least], scores[scores >= least]
-        near = self._near(rows, kind, judged.reading.ranked or judged.reading.text)
+        near = self._near(rows, kind, self._vector(judged.reading.ranked or judged.reading.text))
         order = np.lexsort((-near, -scores))[:k]
         return rows[order].tolist(), near[order].tolist()
 
-    def _near(self, rows: NDArray[np.intp], kind: Kind, query: Query) -> NDArray[np.float32]:
-        """Cosines of the rows' items to a text or an image; of a study's views the nearest."""
+    def _vector(self, query: Query, region: Region | None = None) -> NDArray[np.float32]:
+        """(dim,) of a text, of an image, or of a region of one."""
+        if region is None or isinstance(query, str):
+            return np.asarray(self.retriever.vectors_of([query])[0], np.float32)
+        return self.retriever.vector_of_region(query, region)
+
+    def _near(self, rows: NDArray[np.intp], kind: Kind, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Cosines of the rows' items to a vector; of a study's views the nearest."""
         if not len(rows):
             return np.zeros(0, np.float32)
-        vector = self.retriever.vectors_of([query])[0]
         if kind == "report":
             return np.asarray(self.retriever.items("report").vectors[rows] @ vector, np.float32)
         views = self._views

@@ -19,6 +19,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.index import Index, Items, tokens_of
 from xemplar.records import Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval.by_claims import ClaimIndex, claims_in
+from xemplar.retrieval.region import Region, region_vector
 
 Query = str | Film | Sequence[Film]
 """A text, an image, or the several views of one study."""
@@ -99,6 +100,11 @@ class Retriever:
                 rows.append(np.mean([next(film_vectors) for _ in shown_of(_films(query))], axis=0))
         stacked = np.stack(rows)
         return np.asarray(stacked / np.linalg.norm(stacked, axis=1, keepdims=True), np.float32)
+
+    def vector_of_region(self, views: Film | Sequence[Film], region: Region) -> NDArray[np.float32]:
+        """(dim,) of length 1: what the encoder sees of a region of a film; refused where it can't."""
+        self._check_previews(_films(views))
+        return region_vector(self.encoder, views, region)
 
     def _check_previews(self, films: Sequence[Film]) -> None:
         held = self.corpus.settings.preview
