@@ -53,6 +53,9 @@ class Questions:
         self.system, self.asked, self.runs = system, asked, runs
         self.archive = system.archive
         self.frontal = system.entry.views == "frontal"
+        # Whoever is asked about is in no archive by the benchmark's own rule; to seek each film in every
+        # entry's would take longer than all drafts.
+        self.archive.gatekeeper.apart = frozenset(study.study_id for study in asked.studies)
 
     @cached_property
     def rows(self) -> list[int]:
