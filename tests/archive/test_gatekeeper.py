@@ -64,6 +64,14 @@ def test_an_indexed_film_is_known_again_by_its_looks(drawn):
     )
 
 
+def test_whoever_is_known_to_be_none_of_the_archives_is_not_sought_in_it(drawn, monkeypatch):
+    held = next(study for study in drawn.corpus.part("train") if study.views)
+    film = stranger(drawn.films_of(held)[0], study_id="somebody")
+    assert drawn.draft(film).gate.endswith(f"in study {held.study_id}")
+    monkeypatch.setattr(drawn.gatekeeper, "apart", frozenset({"somebody"}))
+    assert drawn.draft(film).gate is None
+
+
 def test_and_by_its_bytes(drawn, film, monkeypatch):
     monkeypatch.setattr(drawn.gatekeeper, "_by_file", {"abc": ("somebody",)})
     assert drawn.draft(replace(film, sha256="abc")).gate.endswith("in study somebody")
