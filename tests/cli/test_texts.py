@@ -135,6 +135,19 @@ def test_patients_are_resampled_where_they_are_named(pairs):
     assert told["resampling"]["of"] == "patients"
 
 
+@pytest.mark.parametrize("verb", ["score", "compare"])
+def test_scores_for_people_say_that_they_are_for_research(pairs, verb):
+    tables = (pairs,) if verb == "score" else (pairs, pairs)
+    said = xemplar(verb, *tables, "--replicates", 100).stdout
+    assert said.startswith("Research use only. Not for diagnosis.\n")
+
+
+def test_a_column_that_is_not_there_is_told_before_a_bar(pairs, tmp_path):
+    for verb in (("label", pairs), ("check", "--table", pairs)):
+        done = xemplar(*verb, "--text", "wrong", "--out", tmp_path / "out", code=2)
+        assert done.stderr.startswith("error: ") and "no column 'wrong'" in done.stderr
+
+
 def test_scores_for_people_name_tokeniser_policy_and_floors(pairs):
     shown = xemplar("score", pairs, *QUICK).stdout
     assert "BLEU-4[ptb_like]" in shown and "uncertain=present" in shown and "ceiling" in shown

@@ -63,6 +63,47 @@ def test_every_part_of_a_study_arrives(root):
     assert study.licence is not None
 
 
+def test_the_impression_alone_and_of_each_study_one_film(root):
+    taken, rejected = read(root, MimicSettings(section="impression", one_view=True))
+    study = taken["s50000001"]
+    assert (study.findings, study.impression) == (None, "Edema.")
+    assert [view.view_id for view in study.views] == ["s50000001/aa-1"]
+    assert all(one.impression and not one.findings and len(one.views) <= 1 for one in taken.values())
+    whole = read(root)[0]
+    without = {name for name, one in whole.items() if not one.impression}
+    assert whole.keys() - taken.keys() == without
+    assert without and without == {one.key for one in rejected if one.reason == "no impression"}
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (("LATERAL", "AP"), "b"),
+        (("AP", "PA"), "b"),
+        (("LL", "LATERAL"), "b"),
+        (("odd", "LL"), "b"),
+        (("PA", "PA"), "a"),
+    ],
+)
+def test_the_one_film_of_a_study_is_pa_before_ap_before_lateral(tmp_path, words, first):
+    small(tmp_path, [(name, 10000001, 50000001, "21800101", "10") for name in "ab"])
+    rows = [
+        [n, 10000001, 50000001, "", word, 9, 9, "21800101", "10"] for n, word in zip("ab", words, strict=True)
+    ]
+    write_rows(tmp_path / "mimic-cxr-2.0.0-metadata.csv", METADATA, rows)
+    taken, rejected = read(tmp_path, MimicSettings(one_view=True))
+    assert [view.view_id for view in taken["s50000001"].views] == [f"s50000001/{first}"]
+    assert rejected == []
+
+
+@pytest.mark.parametrize(
+    "said", [{"films_only": True, "section": "impression"}, {"texts_only": True, "one_view": True}]
+)
+def test_what_is_not_read_can_not_be_chosen_from(said):
+    with pytest.raises(ValidationError, match="at once"):
+        MimicSettings(**said)
+
+
 def test_hours_have_lost_their_zeros(root):
     assert read(root)[0]["s50000009"].acquired_at == datetime(2180, 5, 5, 8, 30, 45)
 

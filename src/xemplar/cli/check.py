@@ -99,7 +99,7 @@ def _many(
     from xemplar.check.table import Columns, check_table
     from xemplar.findings import lexicon_version
     from xemplar.records import Study
-    from xemplar.terminal import progress, say_json
+    from xemplar.terminal import say_json, stages
 
     def judge(report: str | Study, image: Path | None) -> Checked:
         if archive is None:
@@ -107,7 +107,8 @@ def _many(
         return archive.check(None if image is None else archive.load_film(image), report)
 
     by = {"archive": None if archive is None else archive.fingerprint, "lexicon": lexicon_version()}
-    with progress("checking") as advance:
+    with stages() as named:  # whose bar begins with the first report: a mistake has none
+        advance = named("checking")
         counted = check_table(
             table,
             out,
@@ -154,8 +155,9 @@ def _show(checked: Checked) -> None:
             say(textwrap.indent(textwrap.fill(line, 96, subsequent_indent="  "), "       "))
     if not checked.alerts and checked.unread is None:
         say("nothing to tell; that is no sign that the report is right")
-    for why, what in ((checked.unread, "words"), (checked.unseen, "film")):
-        if why is not None:
-            say(f"the {what} not checked: {why}")
+    if checked.unread is not None:
+        say(f"the words were not checked: {checked.unread}")
+    if checked.unseen is not None:
+        say(f"the film is not used, and the words alone were checked: {checked.unseen}")
     for note in checked.notes:
         say(note)

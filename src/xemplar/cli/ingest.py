@@ -169,6 +169,12 @@ def ingest_mimic_cxr(
     ] = False,
     texts_only: TextsOnly = False,
     films_only: Annotated[bool, typer.Option("--films-only", help="Take the images alone.")] = False,
+    section: Annotated[
+        str | None, typer.Option(help="impression: of each report that alone, and studies that have one.")
+    ] = None,
+    one_view: Annotated[
+        bool, typer.Option("--one-view", help="One film a study: PA before AP before lateral.")
+    ] = False,
 ) -> _Source:
     """Ingest MIMIC-CXR or MIMIC-CXR-JPG. Interrupted, the same command goes on."""
     from xemplar.sources import mimic_cxr as source
@@ -182,6 +188,8 @@ def ingest_mimic_cxr(
         own_split=own_split,
         texts_only=texts_only,
         films_only=films_only,
+        section=section,
+        one_view=one_view,
     )
     total = source.describe(path, settings)["studies"]
     return _Source(name="mimic-cxr", arrivals=source.studies(path, settings), total=total)

@@ -18,6 +18,8 @@ from xemplar.cli.options import Json, one_of
 
 texts_app = typer.Typer()
 
+NOTICE = "Research use only. Not for diagnosis."
+
 Id = Annotated[str, typer.Option("--id", help="Column of the ids.")]
 Prediction = Annotated[str, typer.Option(help="Column of the predicted texts.")]
 Reference = Annotated[str, typer.Option(help="Column of the texts really written.")]
@@ -80,10 +82,11 @@ def label(
 ) -> None:
     """Label reports with CheXpert's 14 observations, by rules."""
     from xemplar.evaluation.texts.labelled import ReportColumns, label_table
-    from xemplar.terminal import progress, say, say_json, tell
+    from xemplar.terminal import say, say_json, stages, tell
 
     chosen: Any = one_of(profile, ("default", "chexpert"), "--profile")
-    with progress("labelling") as advance:
+    with stages() as named:  # whose bar begins with the first report: a mistake has none
+        advance = named("labelling")
         counts = label_table(
             table,
             out,
@@ -145,7 +148,7 @@ def compare(
     from xemplar.evaluation.texts.folder import agreed, make_ready, names_of, read_run, save_comparison
     from xemplar.evaluation.texts.pairs import aligned
     from xemplar.evaluation.texts.run import compare_texts
-    from xemplar.terminal import say_json, show_comparison, tell
+    from xemplar.terminal import say, say_json, show_comparison, tell
 
     if out is not None:
         make_ready(out, first, second, how.references)
@@ -162,6 +165,7 @@ def compare(
     if as_json:
         say_json(found.summary)
     else:
+        say(NOTICE)
         show_comparison(found.summary)
         _tell_page(out)
 
@@ -178,7 +182,7 @@ def _hint(table: Path, patient: str | None) -> None:
 def _tell_score(found: Any, out: Path | None, as_json: bool) -> None:  # noqa: ANN401  not imported up here
     from xemplar.evaluation.texts.folder import save_texts
     from xemplar.evaluation.texts.page import write_texts_page
-    from xemplar.terminal import say_json, show_text_scores
+    from xemplar.terminal import say, say_json, show_text_scores
 
     if out is not None:
         save_texts(out, found.summary, found.pairs, per_study=found.per_study)
@@ -186,6 +190,7 @@ def _tell_score(found: Any, out: Path | None, as_json: bool) -> None:  # noqa: A
     if as_json:
         say_json(found.summary)
     else:
+        say(NOTICE)
         show_text_scores(found.summary)
         _tell_page(out)
 

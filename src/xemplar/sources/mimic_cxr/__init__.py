@@ -8,10 +8,11 @@ source, shifted for each patient; what lies between two of them is true.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -40,6 +41,8 @@ LICENCE = "PhysioNet Credentialed Health Data License 1.5.0"
 WANTED = "a folder of MIMIC-CXR: files/p10/p10000032/s50414267/..."
 _IMAGES = (".dcm", ".jpg")
 _MAX_REPORT = 1 << 20
+_PLACES = ("PA", "AP", "LATERAL", "LL")
+"""Which film of a study is taken before which, where only one is."""
 
 
 class MimicSettings(BaseModel):
@@ -48,7 +51,8 @@ class MimicSettings(BaseModel):
     Images, reports and tables lie under one root, or each under one of its own. `labeler` chooses whose
     labels are taken (none: no labels); where both tables are there, a facet names what they differ on.
     `own_split` draws a split by patient in place of the official one. `texts_only` looks for no image,
-    `films_only` for no report.
+    `films_only` for no report. `section` takes the impression alone, and only studies that have one;
+    `one_view` a study's first film in the order PA, AP, LATERAL, LL, others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,11 +64,17 @@ class MimicSettings(BaseModel):
     own_split: bool = False
     texts_only: bool = False
     films_only: bool = False
+    section: Literal["impression"] | None = None
+    one_view: bool = False
 
     @model_validator(mode="after")
     def _reads_something(self) -> MimicSettings:
         if self.texts_only and self.films_only:
             raise ValueError("texts only and films only at once")
+        if self.films_only and self.section is not None:
+            raise ValueError("films only and a section of their reports at once")
+        if self.texts_only and self.one_view:
+            raise ValueError("texts only and one view at once")
         return self
 
 
@@ -257,12 +267,14 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
     name = case.made.name
     views: list[View] = []
     images: list[Path] = []
-    for row in case.made.rows if plan.images is not None else ():
+    for row in _in_order(case.made.rows, plan.settings) if plan.images is not None else ():
         found = next((f for end in _IMAGES if (f := files.pop(f"{name}/{row.dicom}{end}", None))), None)
         if found is None:
             yield Rejected(f"{name}/{row.dicom}", "image missing: no file of its name", case.place)
             continue
         position = POSITIONS.get(row.position.upper(), row.position or None)
+        if plan.settings.one_view and views:
+            continue
         views.append(View(view_id=f"{name}/{row.dicom}", position=position, path=found.relative))
         images.append(found.path)
     texts = ReportTexts()
@@ -271,16 +283,28 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
         if isinstance(read, Rejected):
             yield read
         else:
-            texts = read
+            texts = read if plan.settings.section is None else replace(read, findings=None)
     for left in files.values():
         yield Rejected(left.relative, "a file that the metadata doesn't name", left.relative)
     if plan.images is not None and not views:
         yield Rejected(name, "none of its images is there", case.place)
+    elif plan.settings.section is not None and not texts.impression:
+        yield Rejected(name, "no impression", case.place)
     elif not views and not (texts.findings or texts.impression):
         yield Rejected(name, "neither an image nor a text", case.place)
     else:
         study = _record(case, tuple(views), texts=texts, plan=plan)
         yield Arrival(study, tuple(images), split_key=f"p{case.subject}", cut=texts.cut)
+
+
+def _in_order(rows: Sequence[ImageRow], settings: MimicSettings) -> Sequence[ImageRow]:
+    """A study's films by id; where one alone is taken, the best of them first."""
+
+    def place(row: ImageRow) -> int:
+        word = row.position.upper()
+        return _PLACES.index(word) if word in _PLACES else len(_PLACES)
+
+    return sorted(rows, key=place) if settings.one_view else rows
 
 
 def _report(case: _Case, file: File | None) -> ReportTexts | Rejected:
