@@ -172,6 +172,24 @@ def test_a_thread_count_that_is_none_is_refused(tmp_path, told, count):
         read_draft(tmp_path / "d.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "found"),
+    [
+        ("gone", None, "no such file"),
+        ("pixels", b"\x89PNG", "not readable JSON"),
+        ("list", b"[1]", "not a draft"),
+    ],
+)
+def test_what_is_no_draft_is_told_with_how_one_is_made(tmp_path, name, data, found):
+    path = tmp_path / name
+    if data is not None:
+        path.write_bytes(data)
+    with pytest.raises(XemplarError, match=f"{name}: {found}") as caught:
+        read_draft(path)
+    assert "`xemplar draft --out`" in caught.value.wanted
+    assert caught.value.remedy == "draft again: xemplar draft INDEX FILM --out draft.json"
+
+
 def test_a_draft_that_is_not_there_is_named(tmp_path):
     with pytest.raises(XemplarError, match=r"gone\.json: no such file"):
         read_draft(tmp_path / "gone.json")

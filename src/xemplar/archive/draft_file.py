@@ -28,6 +28,9 @@ from xemplar.sources.dicom.headers import Unreadable, read_header
 
 KIND, VERSION = "draft", 1
 
+_WANTED = "what `xemplar draft --out` writes"
+_REMEDY = "draft again: xemplar draft INDEX FILM --out draft.json"
+
 _LIBRARIES = (
     "torch", "transformers", "tokenizers", "numpy", "faiss-cpu", "bm25s", "scikit-learn", "pyarrow",
     "opencv-python-headless", "pillow", "pydicom",
@@ -146,13 +149,16 @@ def read_draft(path: Path) -> Json:
     try:
         told = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise XemplarError("no such file", wanted="a draft's", where=str(path)) from None
-    except (OSError, ValueError) as error:
-        raise XemplarError(f"not readable JSON ({type(error).__name__})", where=str(path)) from None
+        raise XemplarError("no such file", wanted=_WANTED, where=str(path), remedy=_REMEDY) from None
+    except OSError as error:
+        raise XemplarError(f"{error.strerror}", wanted=_WANTED, where=str(path), remedy=_REMEDY) from None
+    except (ValueError, RecursionError) as error:
+        raise XemplarError(
+            f"not readable JSON ({type(error).__name__})", wanted=_WANTED, where=str(path), remedy=_REMEDY
+        ) from None
     if not isinstance(told, dict) or told.get("kind") != KIND or not isinstance(told.get("record"), dict):
         raise MismatchError(
-            "not a draft with a record of how it was made", wanted="what `xemplar draft --out` writes",
-            where=str(path),
+            "not a draft with a record of how it was made", wanted=_WANTED, where=str(path), remedy=_REMEDY
         )  # fmt: skip
     if told.get("version") != VERSION:
         raise MismatchError(
@@ -163,7 +169,7 @@ def read_draft(path: Path) -> Json:
         _Told.model_validate(told)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise MismatchError(f"a draft file with a bad {place}", where=str(path)) from None
+        raise MismatchError(f"a draft file with a bad {place}", where=str(path), remedy=_REMEDY) from None
     return told
 
 
