@@ -321,3 +321,13 @@ def test_another_version_is_refused_naming_both(tmp_path):
 def test_a_folder_that_is_no_calibration_says_what_makes_one(tmp_path):
     with pytest.raises(XemplarError, match="`xemplar calibrate` makes one"):
         open_calibration(tmp_path, index=INDEX)
+
+
+def test_a_changed_copy_has_a_fingerprint_and_details_of_its_own():
+    features = np.random.default_rng(0).standard_normal((40, len(FINDINGS), 3)).astype(np.float32)
+    truths = [{"Edema": "present"} if n % 2 else {"Edema": "absent"} for n in range(40)]
+    made = fit(features, truths, index=INDEX, title="t")
+    first = made.fingerprint
+    changed = made.model_copy(update={"title": "another"})
+    assert changed.fingerprint != first == made.fingerprint
+    assert changed == made.model_copy(update={"title": "another"})

@@ -5,6 +5,7 @@ Knows the file and what it must fit; knows nothing of how it was learnt.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -42,9 +43,9 @@ class Fitted(BaseModel):
     near_duplicates: int = 0
     title: str
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Of everything in it."""
+        """Of everything in it; every draft asks for it."""
         return fingerprint(self.model_dump(mode="json"))
 
     @property

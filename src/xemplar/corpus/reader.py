@@ -185,11 +185,20 @@ class Corpus:
 
     def landmarks(self) -> NDArray[np.uint8]:
         """Of every view in the order of ingest, (views, landmarks, bytes) uint8 as packed."""
-        parts = [
-            self._array(f"landmarks/{name}.npy", (segment["views"], *LANDMARKS_SHAPE))
+        return np.concatenate(list(self._packed.values()))
+
+    def view_landmarks(self, view_ids: Iterable[str]) -> list[NDArray[np.uint8]]:
+        """Of several views, (landmarks, bytes) uint8 each as packed."""
+        places = (self._place(view_id) for view_id in view_ids)
+        return [self._packed[name][row] for name, row in places]
+
+    @cached_property
+    def _packed(self) -> dict[str, NDArray[np.uint8]]:
+        """Segment -> its views' landmarks."""
+        return {
+            name: self._array(f"landmarks/{name}.npy", (segment["views"], *LANDMARKS_SHAPE))
             for name, segment in self.manifest["segments"].items()
-        ]
-        return np.concatenate(parts)
+        }
 
     def _rows(self, name: str, columns: Schema) -> list[Json]:
         """A table's rows, once its bytes are known for those listed."""

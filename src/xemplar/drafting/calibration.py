@@ -10,7 +10,9 @@ micro-F1 on validation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model
 
 from xemplar.contracts import Json
 from xemplar.drafting.beliefs import Limits
-from xemplar.drafting.details import DetailsFit
+from xemplar.drafting.details import Details, DetailsFit
 from xemplar.drafting.drift import Seen
 from xemplar.drafting.evidence import FEATURES
 from xemplar.drafting.promise import Promise
@@ -114,10 +116,22 @@ class Calibration(BaseModel):
             del values["features"]
         return {key: value for key, value in values.items() if key not in _LATER or value is not None}
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
-        """Of everything in it."""
+        """Of everything in it; every draft asks for it."""
         return fingerprint(self.model_dump())
+
+    @cached_property
+    def told_details(self) -> Details | None:
+        """What answers for sides, places and degrees; None where none was learnt."""
+        return None if self.details is None else Details(self.details)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy that has worked out nothing yet: pydantic would hand on what was worked out of this one."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("fingerprint", "told_details"):
+            copied.__dict__.pop(name, None)
+        return copied
 
     @property
     def thin(self) -> dict[str, int]:

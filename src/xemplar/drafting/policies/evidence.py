@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from xemplar.drafting.beliefs import DETAILS, Belief, Beliefs
 from xemplar.drafting.calibration import POLICY, Calibration
 from xemplar.drafting.composition import Composer, Gathered
-from xemplar.drafting.details import Details
 from xemplar.drafting.drift import Directions
 from xemplar.drafting.evidence import Evidence
 from xemplar.drafting.policies.case import Assembled, Case
@@ -82,7 +81,7 @@ class ByEvidence:
         vectors, leaves = np.stack([case.vector for case in cases]), [case.leave for case in cases]
         images = [[film.image for film in case.films] for case in cases]
         found = self.calibration.probabilities(self.evidence.features(vectors, leaves, images))
-        details = self._details
+        details = self.calibration.told_details
         told = [{}] * len(cases) if details is None else details.of(vectors)
         unknown = {} if details is not None else self._any_detail
         return [
@@ -112,10 +111,6 @@ class ByEvidence:
     def _directions(self) -> Directions | None:
         films = self.evidence.index.items.get("image")
         return None if films is None else Directions(films.vectors)
-
-    @cached_property
-    def _details(self) -> Details | None:
-        return None if self.calibration.details is None else Details(self.calibration.details)
 
     @cached_property
     def _any_detail(self) -> Mapping[str, Mapping[str, float]]:
