@@ -10,7 +10,7 @@ from PIL import Image
 from handmade import HashEncoder, arrival, corpus_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.index import build_index
-from xemplar.retrieval import Finder, Retriever, asked_from
+from xemplar.retrieval import NOTICE, Finder, Retriever, asked_from
 from xemplar.retrieval.cohort import gather, gather_again, read_header
 from xemplar.retrieval.deidentified import write_deidentified
 
@@ -129,3 +129,11 @@ def test_its_previews_are_the_archives(finder, tmp_path):
     assert np.array_equal(np.asarray(Image.open(tmp_path / "previews" / "case-00001-1.png")), pixels)
     with pytest.raises(XemplarError, match="the folder holds other files"):
         write_deidentified(made, corpus, tmp_path)
+
+
+def test_a_cohort_says_what_it_is_not_for_and_one_that_only_excludes_has_no_probability(finder):
+    made = gather(finder, "no pneumothorax")
+    assert made.header["status"] == NOTICE
+    assert made.rows and {row["probability"] for row in made.rows} == {""}
+    with pytest.raises(XemplarError, match="wants no finding, and so has none"):
+        gather(finder, "no pneumothorax", at_least=0.5)

@@ -134,3 +134,16 @@ def test_the_shipped_weights_favour_what_they_should():
 def test_facets_by_name_may_be_an_age_range(finder):
     studies = finder.retriever.corpus.studies
     assert Facets(studies).kept(named({"age": "70-72"})[0]).sum() == 3
+
+
+def test_a_search_that_only_excludes_puts_plain_denials_first_and_tells_no_probability(finder):
+    answer = finder.find("no effusion, without pneumothorax", 20)
+    assert answer.reading.unwanted and not answer.reading.wanted
+    assert "without a probability" in str(answer.reading)
+    assert answer.found[0].hit.text == REPORTS[3][0]
+    assert {one.probability for one in answer.found} == {None} and answer.above is None
+    assert [one.says for one in answer.found[0].why] == ["denied", "denied"]
+    assert {"states Pleural Effusion": 5, "states Pneumothorax": 0} | answer.excluded == {
+        "states Pleural Effusion": 5, "states Pneumothorax": 0
+    }  # fmt: skip
+    assert len(answer.found) == 2

@@ -121,6 +121,11 @@ class Asked:
         """Whether any finding is asked for, or excluded."""
         return bool(self.wanted or self.unwanted)
 
+    @property
+    def has_probability(self) -> bool:
+        """Whether it wants a finding: the weights were fitted to no search that only excludes."""
+        return bool(self.wanted)
+
     def json(self) -> dict[str, Any]:
         """As JSON objects; `asked_from` reads it back."""
         return asdict(self)

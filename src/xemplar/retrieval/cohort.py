@@ -70,6 +70,9 @@ def gather(
         )
     if at_least is not None and not 0 <= at_least <= 1:
         raise XemplarError(f"a probability of {at_least}", wanted="one in 0..1")
+    if at_least is not None and not asked.has_probability:
+        found = f"a probability of {at_least} for a query that wants no finding, and so has none"
+        raise XemplarError(found, wanted="a finding that is to be there", remedy="leave the probability out")
     judged = finder.judge(asked)
     excluded, inside = _sorted_out(judged, at_least)
     by_id = finder.retriever.corpus.by_id
@@ -193,7 +196,7 @@ def _row(study: Study, chance: float, asked: Asked, *, names: Sequence[str]) -> 
         "study_id": study.study_id,
         "patient_id": study.patient_id or "",
         "split": study.split or "",
-        "probability": f"{chance:.4f}" if asked.names_findings else "",
+        "probability": f"{chance:.4f}" if asked.has_probability else "",
     }
     said = evidence(study, asked)
     for name, one in zip(_asked_for(asked)[: len(said)], said, strict=True):

@@ -32,6 +32,10 @@ Views = Film | Sequence[Film]
 NOTICE = "Research use; not for diagnosis."
 """Said with every answer that a person is shown."""
 
+ONLY_EXCLUDES = (
+    "no finding is wanted: reports that plainly deny what is excluded first, without a probability"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -127,7 +131,7 @@ class Finder:
             for row, near in zip(rows, nearness, strict=True)
         )
         worth, above = self.worth, None
-        if worth.cut_off is not None and judged.reading.names_findings and like is None:
+        if worth.cut_off is not None and judged.reading.has_probability and like is None:
             above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
         told = (worth.cut_off, worth.precision, above)
         return Answer(judged.reading, found, judged.excluded, *told, region)
@@ -146,6 +150,8 @@ class Finder:
             filters.append(one)
         if asked.how == "claims" and not self.reads:
             notes.append("no report of this archive is read: by words and vectors")
+        if asked.how == "claims" and asked.unwanted and not asked.has_probability:
+            notes.append(ONLY_EXCLUDES)
         return replace(asked, filters=tuple(filters), notes=tuple(dict.fromkeys(notes)))
 
     def judge(self, asked: Asked) -> Judged:
@@ -258,7 +264,7 @@ class Finder:
 
     def _found(self, judged: Judged, row: int, near: float, *, kind: Kind, like: Views | None) -> Found:
         study = self.retriever.corpus.by_id[self.study_ids[row]]
-        chance = float(judged.probability[row]) if judged.reading.names_findings else None
+        chance = float(judged.probability[row]) if judged.reading.has_probability else None
         scores = {"vectors": near, "words": float(judged.weighed.parts[row, PARTS.index("likeness")])}
         items = self.retriever.items(kind)
         place = row if kind == "report" else self.retriever.first_view[study.study_id]
