@@ -7,9 +7,9 @@ sentences are drawn ones introduced in other words or put together in twos until
 the recipe's `small` size (ResNet18 at 224 px), the matcher X-REM's (ViT-S/16, 2 fusion layers); their
 weights, the vectors of texts, images beyond the drawn ones and the matcher's text states are random: what
 they hold doesn't change what a draft costs, except for how many lines it has, which is told.
-Prints and writes one JSON object: milliseconds and shares by stage; and the limit, which is what the networks'
-operations take at the rate at which this machine multiplies two large matrices, and the index's vectors at the
-rate at which it reads them. What is prepared is kept in DIR.
+Prints and writes one JSON object: milliseconds and shares by stage; and the limit, which is what the
+networks' operations take at the rate at which this machine multiplies two large matrices, and the index's
+vectors at the rate at which it reads them. What is prepared is kept in DIR.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ def timed(archive: Archive, timer: Timer) -> None:
 
 
 def limit(archive: Archive, film: Path) -> dict:
-    """Operations of one draft's networks, bytes of vectors it reads, and how long this machine needs for both."""
+    """Operations of one draft's networks, bytes of vectors it reads, and how long both take here at least."""
     with FlopCounterMode(display=False) as counter:
         archive.draft(archive.load_film(film))
     operations = counter.get_total_flops()
