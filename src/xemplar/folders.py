@@ -313,6 +313,19 @@ def check_listed(folder: Path, files: Json, name: str) -> None:
             )
 
 
+def place_of_parts(folder: Path, name: str) -> Path:
+    """Where the other files of the folder of a manifest called `name` lie: in its generation's, or in itself.
+
+    In itself where the manifest lists none, as older programs wrote it, or can't be read: then whoever opens
+    it says so.
+    """
+    try:
+        manifest = json.loads((folder / name).read_bytes())
+        return folder / f"{manifest['generation']:06d}" if "files" in manifest else folder
+    except (OSError, ValueError, TypeError, KeyError):
+        return folder
+
+
 def read_finished(folder: Path, kind: str, *, version: int, origin: str, what: str) -> Json:
     """The manifest, `kind`.json, of what an earlier call finished; one of another origin is refused.
 

@@ -74,22 +74,26 @@ def calibrate(
             halves = (fitting, everybody.half("promise"))
             fitted = _promised(archive, fitted, promise, halves=halves, gate=gate)
             fitted = fitted.model_copy(update={"under": under_of(archive, gate)})
-    title = describe_part(archive.corpus.settings.provenance, studies)
-    fitted = fitted.model_copy(update={"title": title})
-    save_gate(folder, gate)
-    drafting.save_calibration(folder, fitted)
+    fitted = fitted.model_copy(update={"title": describe_part(archive.corpus.settings.provenance, studies)})
     tested = everybody if promise is None else everybody.half("promise")
-    fit_checks(archive, folder, fitted, cases=tested.cases, studies=tested.studies)
-    if classifier is None:
-        classifying.drop_fitted(folder)
-    else:
-        classifying.save_fitted(folder, classifier)
+
+    def parts(place: Path) -> None:
+        save_gate(place, gate)
+        fit_checks(archive, place, fitted, cases=tested.cases, studies=tested.studies)
+        if classifier is not None:
+            classifying.save_fitted(place, classifier)
+
+    drafting.save_calibration(folder, fitted, parts=parts)
     return fitted
 
 
-def asked_for(wrong_lines: float, denied: float, confidence: float) -> Asked:
-    """The risks to keep, each between 0 and 1; others are refused."""
+def asked_for(
+    wrong_lines: float, denied: float, confidence: float, *, wrong_stated: float | None = None
+) -> Asked:
+    """The risks to keep, each between 0 and 1, `wrong_stated` if it is asked for; others are refused."""
     given = {"wrong_lines": wrong_lines, "denied": denied, "confidence": confidence}
+    if wrong_stated is not None:
+        given["wrong_stated"] = wrong_stated
     for name, value in given.items():
         if not 0.0 < value < 1.0:
             raise XemplarError(f"{name.replace('_', ' ')} {value:g}", wanted="a share between 0 and 1")

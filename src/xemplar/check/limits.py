@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xemplar.check.against import FIT, Suspicion
 from xemplar.check.alerts import KINDS, Kind
 from xemplar.errors import MismatchError
-from xemplar.folders import publish, read_manifest, writing
+from xemplar.folders import place_of_parts, publish, read_manifest, writing
 from xemplar.index import FittedTo
 
 NAME = "check.json"
@@ -132,7 +132,7 @@ def save_limits(folder: Path, limits: CheckLimits) -> None:
 
 def open_limits(folder: Path | str, *, index: FittedTo) -> CheckLimits | None:
     """Open the file, None where there is none; one that doesn't serve the index is refused."""
-    folder = Path(folder)
+    folder = place_of_parts(Path(folder), "calibration.json")
     if not (folder / NAME).exists():
         return None
     manifest = read_manifest(folder, NAME, kind="check", version=VERSION)

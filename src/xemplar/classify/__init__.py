@@ -11,7 +11,7 @@ from xemplar.classify.classifier import (
     fit,
 )
 from xemplar.classify.combination import Combination, FindingFit, fit_combination
-from xemplar.classify.fitted import Fitted, drop_fitted, open_fitted, save_fitted
+from xemplar.classify.fitted import Fitted, open_fitted, save_fitted
 from xemplar.classify.kernel import KernelVote, Votes, fit_votes
 from xemplar.classify.plain import Augmented, Probe, Prompts, ZeroShot, fit_probe, load_prompts, unfit
 from xemplar.classify.precedents import SHOWN, Precedents, Spoken
@@ -36,7 +36,6 @@ __all__ = [
     "Ways",
     "ZeroShot",
     "classified",
-    "drop_fitted",
     "fit",
     "fit_combination",
     "fit_probe",

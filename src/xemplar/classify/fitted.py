@@ -15,7 +15,7 @@ from xemplar.classify.kernel import Votes
 from xemplar.classify.plain import Probe, load_prompts
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
-from xemplar.folders import fingerprint, publish, read_manifest, writing
+from xemplar.folders import fingerprint, place_of_parts, publish, read_manifest, writing
 from xemplar.index import FittedTo
 
 NAME, VERSION = "classifier.json", 1
@@ -66,14 +66,9 @@ def save_fitted(folder: Path, fitted: Fitted) -> Json:
     return manifest
 
 
-def drop_fitted(folder: Path) -> None:
-    """Remove the file, where there is one: what was calibrated anew has no classifier any more."""
-    (folder / NAME).unlink(missing_ok=True)
-
-
 def open_fitted(folder: Path | str, *, index: FittedTo) -> Fitted:
     """Open the file; one that doesn't serve the index, or was fitted by another policy, is refused."""
-    folder = Path(folder)
+    folder = place_of_parts(Path(folder), "calibration.json")
     manifest = read_manifest(folder, NAME, kind="classifier", version=VERSION)
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
     try:

@@ -149,6 +149,9 @@ def calibrate(
     index: IndexFolder,
     out: Annotated[Path | None, typer.Option(help="Folder to write (default: beside the index).")] = None,
     wrong_lines: Annotated[float, typer.Option(help="Share of lines that may be wrong.")] = 0.10,
+    wrong_stated: Annotated[
+        float | None, typer.Option(help="Share that may be wrong of lines that state a finding, kept too.")
+    ] = None,
     denied: Annotated[float, typer.Option(help="Share of a study's findings that may be denied.")] = 0.05,
     confidence: Annotated[float, typer.Option(help="How surely the share of wrong lines is kept.")] = 0.90,
     promise: Annotated[bool, typer.Option(help="Keep these risks, or draft nothing.")] = True,
@@ -161,7 +164,7 @@ def calibrate(
     from xemplar.index import fitted_to
     from xemplar.terminal import say, say_json, tell, tell_thin
 
-    asked = asked_for(wrong_lines, denied, confidence) if promise else None
+    asked = asked_for(wrong_lines, denied, confidence, wrong_stated=wrong_stated) if promise else None
     folder, archive = out or index.parent / "calibration", open_archive(index, calibrated=False)
     fitted = run(archive, folder, promise=asked)
     tell_thin(fitted)

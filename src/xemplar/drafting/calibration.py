@@ -9,7 +9,8 @@ micro-F1 on validation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -27,12 +28,23 @@ from xemplar.drafting.promise import Promise
 from xemplar.drafting.weighing import weigh
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.folders import fingerprint, publish, read_manifest, writing
+from xemplar.folders import (
+    check_listed,
+    describe_file,
+    fingerprint,
+    publish,
+    read_manifest,
+    sync_below,
+    writing,
+)
 from xemplar.index import FittedTo
 from xemplar.metrics.thresholds import absent_up_to, best_f1
 from xemplar.records import Presence
 
-VERSION = 1
+NAME, VERSION = "calibration.json", 1
+_ONCE_BESIDE = ("gate.json", "check.json", "classifier.json")
+"""What older programs wrote beside the manifest, which didn't list it."""
+
 POLICY = "spans that cover what is believed, v3"
 WANTED = 8
 """Validation studies with the finding, and without it, below which a finding isn't calibrated."""
@@ -253,12 +265,35 @@ def _with_thresholds(
     }
 
 
-def save_calibration(folder: Path, calibration: Calibration) -> Json:
-    """Write a calibration folder; a new fit takes the old one's place."""
+def save_calibration(
+    folder: Path, calibration: Calibration, *, parts: Callable[[Path], None] | None = None
+) -> Json:
+    """Write a calibration folder; a new fit takes the old one's place, whole or not at all.
+
+    `parts` writes what else belongs to it into the folder that it is given, a new one; the manifest, which
+    lists that, comes last, and then what was there before goes.
+    """
+    manifest: Json = {"kind": "calibration", "version": VERSION, "generation": 1, **calibration.model_dump()}
     with writing(folder):
-        manifest = {"kind": "calibration", "version": VERSION, "generation": 1, **calibration.model_dump()}
-        publish(folder, "calibration.json", manifest)
+        if parts is not None:
+            manifest["generation"] = 1 + max((int(one.name) for one in _generations(folder)), default=0)
+            place = folder / f"{manifest['generation']:06d}"
+            place.mkdir()
+            parts(place)
+            sync_below(place)
+            written = sorted(place.glob("*.json"))
+            manifest["files"] = {f"{place.name}/{path.name}": describe_file(path) for path in written}
+        publish(folder, NAME, manifest)
+        for old in _generations(folder):
+            if parts is None or old != place:
+                shutil.rmtree(old)
+        for name in _ONCE_BESIDE if parts is not None else ():
+            (folder / name).unlink(missing_ok=True)
     return manifest
+
+
+def _generations(folder: Path) -> list[Path]:
+    return [one for one in folder.glob("[0-9]" * 6) if one.is_dir()]
 
 
 def open_calibration(
@@ -266,8 +301,10 @@ def open_calibration(
 ) -> Calibration:
     """Open a calibration; one that serves another index, or other features, is refused, naming both."""
     folder = Path(folder)
-    manifest = read_manifest(folder, "calibration.json", kind="calibration", version=VERSION)
-    values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
+    manifest = read_manifest(folder, NAME, kind="calibration", version=VERSION)
+    check_listed(folder, manifest.get("files", {}), NAME)
+    ours = {"kind", "version", "generation", "files"}
+    values = {key: value for key, value in manifest.items() if key not in ours}
     calibration = Calibration.model_validate(values)
     calibration.index.check(index, folder)
     if calibration.policy != POLICY:

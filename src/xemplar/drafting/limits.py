@@ -123,12 +123,24 @@ def denied_losses(tested: Trial, limits: Sequence[float]) -> NDArray[np.float64]
 
 def wrong_and_lines(tested: Trial, limits: Limits) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(patients,) each: the mean of wrong lines (`Truth.fails`), and of lines, over a patient's drafts."""
+    means = _means(tested, limits)
+    return means[:, 0], means[:, 1]
+
+
+def _means(tested: Trial, limits: Limits) -> NDArray[np.float64]:
+    """(patients, 4): wrong lines and lines, and of those that state a finding wrong ones and all, a draft."""
     counts = []
     for place, truth in enumerate(tested.truths):
-        lines = tested.draft(place, limits)
-        counts.append((sum(truth.fails(line) for line in lines), len(lines)))
-    means = np.array([np.mean([counts[i] for i in places], axis=0) for places in tested.groups])
-    return means[:, 0], means[:, 1]
+        said = [(truth.fails(line), _states(line)) for line in tested.draft(place, limits)]
+        stating = [fails for fails, states in said if states]
+        counts.append((sum(fails for fails, _ in said), len(said), sum(stating), len(stating)))
+    means = [np.mean([counts[i] for i in places], axis=0) for places in tested.groups]
+    return np.array(means, np.float64)
+
+
+def _states(line: Line) -> bool:
+    """Whether it says that anything is there."""
+    return any(claim.presence == "present" for claim in line.claims)
 
 
 def _wrong_statements(tested: Trial, limits: Limits) -> float | None:
@@ -137,7 +149,7 @@ def _wrong_statements(tested: Trial, limits: Limits) -> float | None:
         truth.fails(line)
         for place, truth in enumerate(tested.truths)
         for line in tested.draft(place, limits)
-        if any(claim.presence == "present" for claim in line.claims)
+        if _states(line)
     ]
     return float(np.mean(stating)) if stating else None
 
@@ -146,17 +158,22 @@ def _kept(made: Promise, tested: Trial, deny_at: float, *, error: float) -> Iter
     """The limits of statements that may be taken with one of denials, and the right lines under each.
 
     The sequence starts where a line of that confidence is wrong as often as asked: stricter ones say less
-    that is right, and so are harder to tell from what is asked.
+    that is right, and so are harder to tell from what is asked. With two risks a limit is to keep both: its
+    hypothesis is that either is too large, and the larger of two p-values is one of that (Berger, 1982).
     """
-    share = made.asked.wrong_lines
-    states = [round(float(one), 4) for one in np.arange(1 - share, LOOSEST - 1e-9, -STEP)]
+    share, stated = made.asked.wrong_lines, made.asked.wrong_stated
+    start = 1 - max(share, stated or 0.0)
+    states = [round(float(one), 4) for one in np.arange(start, LOOSEST - 1e-9, -STEP)]
     rights: list[float] = []
 
     def p_values() -> Iterator[float]:
         for state_at in states:
-            wrong, lines = wrong_and_lines(tested, Limits(state_at, deny_at))
+            wrong, lines, wrong_stating, stating = _means(tested, Limits(state_at, deny_at)).T
             rights.append(float((lines - wrong).sum()))
-            yield float(ratio_p_value(wrong, lines, share=share))
+            p = float(ratio_p_value(wrong, lines, share=share))
+            if stated is not None:
+                p = max(p, float(ratio_p_value(wrong_stating, stating, share=stated)))
+            yield p
 
     taken = learn_then_test(p_values(), error=error)
     yield from zip(states[:taken], rights[:taken], strict=True)

@@ -31,8 +31,9 @@ Share = Annotated[float, Field(gt=0.0, lt=1.0)]
 class Asked(BaseModel):
     """The risks to keep: wrong lines as a share of lines, findings that are there but denied, and how surely.
 
-    `confidence` is that of the first: of calibrations made like this one, at least that share keeps it. The
-    second is kept on average over calibrations.
+    `confidence` is that of the first: of calibrations made like this one, at least that share keeps it; where
+    `wrong_stated` is asked for, the share of lines wrong among those that state a finding, both together. The
+    share denied is kept on average over calibrations.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,12 @@ class Asked(BaseModel):
     wrong_lines: Share = 0.10
     denied: Share = 0.05
     confidence: Share = 0.90
+    wrong_stated: Share | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_isnt_asked(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a risk that nobody asks for, as it always was."""
+        return {key: value for key, value in write(self).items() if value is not None}
 
 
 class Promise(BaseModel):
@@ -93,6 +100,10 @@ class Promise(BaseModel):
             f"{100 * one:.4g}%" for one in (self.asked.wrong_lines, self.asked.denied, self.asked.confidence)
         )
         lines = f"at most {wrong} of lines wrong (confidence {sure})"
+        if self.asked.wrong_stated is not None:
+            stated = f"{100 * self.asked.wrong_stated:.4g}%"
+            lines = f"at most {wrong} of lines wrong, and {stated} of those that state a finding"
+            lines = f"{lines} (confidence {sure})"
         return f"{lines}, at most {denied} of findings that are there denied"
 
 

@@ -1,4 +1,4 @@
-"""What the gate has learnt of an archive, as numbers in a file: `gate.json` beside the calibration.
+"""What the gate has learnt of an archive, as numbers in a file: `gate.json`, a part of the calibration.
 
 Knows the file, what it must fit, and how one film is judged by it; knows nothing of how it was learnt.
 """
@@ -18,7 +18,7 @@ from xemplar.drafting.gate import features
 from xemplar.drafting.gate.looks import Looks
 from xemplar.drafting.gate.reasons import FAR, SEEN
 from xemplar.errors import MismatchError
-from xemplar.folders import fingerprint, publish, read_manifest, writing
+from xemplar.folders import fingerprint, place_of_parts, publish, read_manifest, writing
 from xemplar.index import FittedTo
 from xemplar.records import Image
 
@@ -113,7 +113,7 @@ def save_gate(folder: Path, gate: Gate) -> None:
 
 def open_gate(folder: Path | str, *, index: FittedTo) -> Gate | None:
     """Open the file, None where there is none; one that doesn't serve the index is refused."""
-    folder = Path(folder)
+    folder = place_of_parts(Path(folder), "calibration.json")
     if not (folder / NAME).exists():
         return None
     manifest = read_manifest(folder, NAME, kind="gate", version=VERSION)
