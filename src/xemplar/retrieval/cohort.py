@@ -63,16 +63,7 @@ def gather(
     A query that names neither a finding nor a facet, and an archive whose reports aren't read, are refused.
     """
     asked = finder.reading(query, facets)
-    if asked.how != "claims" or not finder.reads or not (asked.names_findings or asked.filters):
-        raise XemplarError(
-            f"a query that defines no cohort ({asked})",
-            wanted="findings or facets that a report can be held to",
-        )
-    if at_least is not None and not 0 <= at_least <= 1:
-        raise XemplarError(f"a probability of {at_least}", wanted="one in 0..1")
-    if at_least is not None and not asked.has_probability:
-        found = f"a probability of {at_least} for a query that wants no finding, and so has none"
-        raise XemplarError(found, wanted="a finding that is to be there", remedy="leave the probability out")
+    _refuse_undefined(finder, asked, at_least)
     judged = finder.judge(asked)
     excluded, inside = _sorted_out(judged, at_least)
     by_id = finder.retriever.corpus.by_id
@@ -99,6 +90,20 @@ def gather(
         "facets": {name: _counted([row[name] for row in rows]) for name in names},
     }
     return Cohort(header, studies, _columns(asked, names), rows)
+
+
+def _refuse_undefined(finder: Finder, asked: Asked, at_least: float | None) -> None:
+    """Refuse a query that defines no cohort, and a probability that it can't be held to."""
+    if asked.how != "claims" or not finder.reads or not (asked.names_findings or asked.filters):
+        raise XemplarError(
+            f"a query that defines no cohort ({asked})",
+            wanted="findings or facets that a report can be held to",
+        )
+    if at_least is not None and not 0 <= at_least <= 1:
+        raise XemplarError(f"a probability of {at_least}", wanted="one in 0..1")
+    if at_least is not None and not asked.has_probability:
+        found = f"a probability of {at_least} for a query that wants no finding, and so has none"
+        raise XemplarError(found, wanted="a finding that is to be there", remedy="leave the probability out")
 
 
 def gather_again(finder: Finder, path: Path) -> Cohort:
