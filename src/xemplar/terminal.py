@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from xemplar.classify import Classification
+from xemplar.classify import LIMITS, Classification
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.drafting import how_sure
@@ -56,14 +56,14 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
 
 
 @contextmanager
-def stages() -> Iterator[Callable[[str], Callable[[int, int, str], None]]]:
+def stages() -> Iterator[Callable[[str], Advance]]:
     """A bar for each stage that is named, in the order they begin."""
     with ExitStack() as open_bars:
 
-        def named(stage: str) -> Callable[[int, int, str], None]:
+        def named(stage: str) -> Advance:
             advance: list[Advance] = []
 
-            def show(done: int, whole: int, note: str) -> None:
+            def show(done: int, whole: int | None, note: str) -> None:
                 if not advance:  # its bar is shown once it begins; those before it are closed
                     open_bars.close()
                     advance.append(open_bars.enter_context(progress(stage)))
@@ -150,7 +150,7 @@ def show_draft(draft: Draft, corpus: Corpus) -> None:
 def show_classification(made: Classification, corpus: Corpus) -> None:
     """Findings as a table: probability, what it is called and from where on, who speaks for and against."""
     say(f"FINDINGS  [{corpus.title}]")
-    say(UNVERIFIED + (" Drawn films: no clinical meaning." if made.domain == "synthetic" else ""))
+    say(made.status + (" Drawn films: no clinical meaning." if made.domain == "synthetic" else ""))
     if made.learnt_from:
         say("  the classifier has learnt from this film's own patient: its probabilities are no test of it")
     if made.gate is not None:
@@ -172,6 +172,7 @@ def show_classification(made: Classification, corpus: Corpus) -> None:
             for side, who in (("for", one.speaks_for), ("against", one.speaks_against)):
                 for spoken in who[:1]:
                     say(f"      {side} {spoken.cosine:.3f}, study {spoken.study_id}: {spoken.text}")
+    say(f"  {LIMITS}")
     why: dict[str, list[str]] = {}
     for one in made.findings:
         if one.call is None:

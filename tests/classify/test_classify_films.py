@@ -9,14 +9,13 @@ from squares import KNOWN, SAYS, Seeing, arrivals, column, corpus_of
 from verb_output import printed
 
 from xemplar.archive import Archive, calibrate
-from xemplar.classify import open_fitted, precedents
+from xemplar.classify import LIMITS, UNVERIFIED_FINDINGS, open_fitted, precedents
 from xemplar.drafting import truth_of
 from xemplar.drafting.policies.head import Head
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, read_claims
 from xemplar.folders import publish
 from xemplar.index import build_index, fitted_to
-from xemplar.records import UNVERIFIED
 from xemplar.retrieval import NOBODY
 
 
@@ -41,7 +40,7 @@ def test_alone_it_is_the_same_as_among_others(made, asked, answers):
 
 def test_it_can_be_written_as_json(answers):
     read = json.loads(json.dumps(asdict(answers[0]), allow_nan=False))
-    assert read["status"] == UNVERIFIED and read["domain"] == "synthetic"
+    assert read["status"] == UNVERIFIED_FINDINGS and read["domain"] == "synthetic"
     assert [one["finding"] for one in read["findings"]] == list(FINDINGS)
 
 
@@ -265,7 +264,8 @@ def test_a_fit_that_cant_be_leaves_no_older_one(made, tmp_path, monkeypatch):
 
 def test_the_table_says_all_of_it(made, asked, answers, monkeypatch):
     said = printed(monkeypatch, made, made.films_of(asked[0][0])[0])
-    assert said.splitlines()[1].startswith(UNVERIFIED)
+    assert said.splitlines()[1].startswith(UNVERIFIED_FINDINGS) and "draft" not in said.splitlines()[1]
+    assert LIMITS in said and "best F1 on validation" in LIMITS
     for one in answers[0].findings:
         (line,) = [line for line in said.splitlines() if line.startswith(f"  {one.finding}  ")]
         assert (one.call or "no call") in line

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from commands import draw, refused, xemplar
+from PIL import Image
 
 from xemplar.archive import open_archive
 from xemplar.archive.draft_file import Asked, file_bytes, record_of
@@ -46,6 +47,13 @@ def test_a_draft_is_made_again_byte_for_byte(drafted, tmp_path):
     said = xemplar("replay", drafted, "--out", tmp_path / "again.json").stdout
     assert said.startswith("the same bytes: ")
     assert (tmp_path / "again.json").read_bytes() == drafted.read_bytes()
+
+
+def test_a_silent_draft_made_again_says_why_it_was_silent(archive, tmp_path):
+    Image.new("L", (300, 300)).save(tmp_path / "blank.png")
+    drafted = xemplar("draft", archive / "index", tmp_path / "blank.png", "--out", tmp_path / "d.json").stdout
+    (why,) = [line.strip() for line in drafted.splitlines() if line.startswith("  no draft: ")]
+    assert f"nothing was said: {why}\n" in xemplar("replay", tmp_path / "d.json").stdout
 
 
 def test_what_the_user_did_not_name_is_not_recorded(drafted, archive):

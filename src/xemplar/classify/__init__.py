@@ -1,6 +1,8 @@
 """Image -> findings: plain ways, their calibrated combination, and the studies that speak for and against."""
 
 from xemplar.classify.classifier import (
+    LIMITS,
+    UNVERIFIED_FINDINGS,
     Called,
     Classification,
     Classifier,
@@ -17,7 +19,9 @@ from xemplar.classify.plain import Augmented, Probe, Prompts, ZeroShot, fit_prob
 from xemplar.classify.precedents import SHOWN, Precedents, Spoken
 
 __all__ = [
+    "LIMITS",
     "SHOWN",
+    "UNVERIFIED_FINDINGS",
     "Augmented",
     "Called",
     "Classification",

@@ -33,8 +33,15 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint
 from xemplar.index import fitted_to
-from xemplar.records import UNVERIFIED, Domain, Film, Hit, Presence, Study, Vectors
+from xemplar.records import Domain, Film, Hit, Presence, Study, Vectors
 from xemplar.retrieval import Leave, Retriever
+
+UNVERIFIED_FINDINGS = "Research use only. Not for diagnosis. Unverified findings."
+LIMITS = (
+    "limits: present from the best F1 on validation patients, absent up to where few of those below have it; "
+    "a draft has limits of its own, and no promise holds for these"
+)
+"""What the limits of a call are, and that they are none of those that a draft's promise is kept by."""
 
 Features = Callable[[Vectors, Sequence[Leave]], NDArray[np.float32]]
 """(queries, dim) and who each leaves out -> (queries, findings, 3): the share of the nearest images, and
@@ -78,12 +85,12 @@ class Classification:
     Neighbours of that patient are left out all the same."""
     fingerprint: str
     domain: Domain
-    status: str = UNVERIFIED
+    status: str = UNVERIFIED_FINDINGS
 
     def __post_init__(self) -> None:
         if self.gate is not None and self.findings:
             raise ValueError("a classification stopped at the gate calls nothing")
-        if self.status != UNVERIFIED:
+        if self.status != UNVERIFIED_FINDINGS:
             raise ValueError("a classification is always unverified")
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xemplar.cli.options import Calibration, Json
+from xemplar.cli.options import Json
 
 if TYPE_CHECKING:
     from xemplar.archive.replaying import Difference, Replayed
+    from xemplar.records import Draft
 
 replay_app = typer.Typer(rich_markup_mode=None)
 
@@ -26,7 +27,7 @@ def replay(
     index: _Folder = None,
     corpus: _Folder = None,
     model: _Folder = None,
-    calibration: Calibration = None,
+    calibration: _Folder = None,
     film: Annotated[list[Path] | None, typer.Option(help="A view's file, in their order.")] = None,
     threads: Annotated[int | None, typer.Option(help="Instead of the recorded number.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(help="File to write the new draft to.")] = None,
@@ -71,11 +72,20 @@ def _show(done: Replayed) -> None:
         say(
             f"the same bytes: {len(done.draft.lines)} lines, {len(done.draft.abstained)} findings left unsaid"
         )
+        if not done.draft.lines:
+            say(f"nothing was said: {_why(done.draft)}")
     else:
         say(
             f"not the same: {len(done.said)} differences"
             + (", none in what is said" if done.same_lines else "")
         )
+
+
+def _why(draft: Draft) -> str:
+    """Why a draft has no line: the gate's reason, or each that a finding was left unsaid for."""
+    if draft.gate is not None:
+        return draft.gate
+    return "; ".join(dict.fromkeys(draft.abstained.values())) or "no finding was looked for"
 
 
 def _both(one: Difference) -> str:
