@@ -9,6 +9,7 @@ import pytest
 from xemplar.archive import Archive, calibrate
 from xemplar.check import KINDS, Checked, limits, open_limits, save_limits
 from xemplar.drafting import calibration as fits
+from xemplar.folders import place_of_parts
 from xemplar.index import fitted_to
 
 REPORT = "FINDINGS: Left pleural effusion. No pneumothorax.\nIMPRESSION: Left pneumothorax."
@@ -40,7 +41,8 @@ def checked(bare: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     archive.folders = {"index": None, "calibration": str(folder)}
     fitted = open_limits(folder, index=fitted_to(bare.index))
     assert fitted is not None
-    save_limits(folder, fitted.model_copy(update={"above": dict.fromkeys(KINDS[1], 0.0), "why": None}))
+    parts = place_of_parts(folder, "calibration.json")
+    save_limits(parts, fitted.model_copy(update={"above": dict.fromkeys(KINDS[1], 0.0), "why": None}))
     study = archive.corpus.part("test")[0]
     return archive, archive.check(archive.films_of(study), REPORT), study.patient_id or ""
 
