@@ -43,6 +43,7 @@ NEAR = 48
 SHOWN = 3
 OTHERS = 4
 """Films of other patients beside which each clean report is put, to learn what that looks like."""
+UNREAD = "the report is not read, so nothing is held to the film"
 ADVICE = "run `xemplar calibrate`"
 
 
@@ -56,13 +57,15 @@ def checked(archive: Archive, views: Views | None, report: str | Study) -> Check
     read = read_report(report)
     words = check_text(read)
     films = () if views is None else [views] if isinstance(views, Film) else views
-    if not films or read.unread is not None:
+    if not films:
         return words
+    if read.unread is not None:
+        return _told(words, unseen=UNREAD)
     if (why := _unable(archive)) is not None:
         return _told(words, unseen=why)
     vector = archive.retriever.vectors_of([films])[0]
     if (why := archive.gatekeeper.why(films, vector)) is not None:
-        return _told(words, unseen=why)
+        return _told(words, unseen=why.removeprefix("no draft: "))
     return judged(archive, believed(archive, [films], vector[None])[0], read, words=words)
 
 

@@ -158,6 +158,7 @@ def _show(checked: Checked) -> None:
     if checked.unread is not None:
         say(f"the words were not checked: {checked.unread}")
     if checked.unseen is not None:
-        say(f"the film is not used, and the words alone were checked: {checked.unseen}")
+        alone = ", and the words alone were checked" if checked.unread is None else ""
+        say(f"the film is not used{alone}: {checked.unseen}")
     for note in checked.notes:
         say(note)
