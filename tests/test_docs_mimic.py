@@ -149,7 +149,7 @@ def test_the_page_runs_on_a_made_up_copy(made_up, monkeypatch, capsys):
                 continue
             ran.append(_run(line))
             printed += capsys.readouterr().out
-    assert ran == ["impressions.py", "corpus", "benchmark", "score", "clinical.py"]
+    assert ran == ["ingest", "corpus", "references.py", "benchmark", "score", "clinical.py"]
 
     corpus = Corpus.open(Path("mimic/corpus"))
     assert {(len(study.views), study.findings) for study in corpus.studies} == {(1, None)}
