@@ -51,6 +51,8 @@ class Gatekeeper:
         self.gate = gate
         self.chest = self.corpus.settings.texts == "reports"
         """Whether the archive is of chest films with reports, so that positions, ages and looks matter."""
+        self.apart: frozenset[str] = frozenset()
+        """Studies that are known to be none of the archive's, so that their films aren't sought in it."""
 
     def why(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
         """Why there is to be no draft for the views of one study, `vector` (dim,) being theirs; or None."""
@@ -145,7 +147,7 @@ class Gatekeeper:
         A film of the corpus was compared with all others there, and is known for what it is. Of another its
         own patient's studies are looked at too, though none of them speaks for it.
         """
-        if any(film.study_id in self.corpus.by_id for film in films):
+        if any(film.study_id in self.corpus.by_id or film.study_id in self.apart for film in films):
             return None
         for film, vector in zip(films, vectors, strict=True):
             asked = _looked(film.image)

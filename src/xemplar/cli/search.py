@@ -33,9 +33,7 @@ def search(
     k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
     region: Annotated[
         str | None,
-        typer.Option(
-            help="Of --image: LEFT,TOP,WIDTH,HEIGHT, shares of the film, as 0.5,0.5,0.4,0.4."
-        ),
+        typer.Option(help="Of --image: LEFT,TOP,WIDTH,HEIGHT, shares of the film, as 0.5,0.5,0.4,0.4."),
     ] = None,
     facet: Facet = None,
     reading: Reading = None,
