@@ -305,7 +305,7 @@ def test_an_index_of_more_parts_is_served_until_it_has_drifted(tmp_path, reports
 def test_another_policy_is_refused_naming_both(tmp_path):
     save_calibration(tmp_path / "c", by_hand(policy="longest sentence"))
     with pytest.raises(
-        MismatchError, match=r"policy 'longest sentence'; wanted 'spans that cover what is believed, v3'"
+        MismatchError, match=r"policy 'longest sentence'; wanted 'spans that cover what is believed, v4'"
     ):
         open_calibration(tmp_path / "c", index=INDEX)
 

@@ -198,6 +198,20 @@ def test_without_a_limit_of_its_own_it_is_never_denied(archive_of):
     assert draft.silent == {"Edema": "evidence undecided: p = 0.02, stated from 0.50, denied never"}
 
 
+def test_where_nothing_is_stated_only_so_much_is_denied_as_is_absent_together(archive_of):
+    made = archive_of([("a", "No edema."), ("b", "No pneumothorax."), ("c", "Cardiomegaly.")])
+    beliefs = {"Edema": Belief(0.04), "Pneumothorax": Belief(0.03)}
+    limits = Limits(0.5, 0.1, normal_wrong=0.05)
+    draft = composed(made, beliefs, limits=limits)
+    assert texts(draft) == ["No pneumothorax."]
+    assert draft.silent["Edema"].endswith("the chance that any of all that is absent is there is over 0.05")
+    assert len(texts(composed(made, beliefs, limits=Limits(0.5, 0.1, normal_wrong=0.07)))) == 2
+    beside = {**beliefs, "Cardiomegaly": HERE}
+    assert set(texts(composed(made, beside, limits=limits))) == {
+        "Cardiomegaly.", "No edema.", "No pneumothorax.",
+    }  # fmt: skip
+
+
 def test_one_sentence_that_denies_three_things_beats_three(archive_of):
     three = "No consolidation, pleural effusion or pneumothorax."
     made = archive_of(

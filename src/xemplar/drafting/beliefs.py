@@ -60,11 +60,13 @@ class Limits:
 
     A line that states a finding is said only with a confidence of `state_at` or more; a finding may be
     denied whose probability of being there is `deny_at` at most, one limit for all or each its own; one
-    without a limit is never denied.
+    without a limit is never denied. A draft that states nothing reads as if the film were normal: it denies
+    only so much that with a chance of `normal_wrong` at most any of it is there.
     """
 
     state_at: float
     deny_at: float | Mapping[str, float]
+    normal_wrong: float = 1.0
 
     def may_state(self, presence: float) -> bool:
         """Whether a finding is sure enough for a line that states it, if that line is."""

@@ -45,7 +45,7 @@ NAME, VERSION = "calibration.json", 1
 _ONCE_BESIDE = ("gate.json", "check.json", "classifier.json")
 """What older programs wrote beside the manifest, which didn't list it."""
 
-POLICY = "spans that cover what is believed, v3"
+POLICY = "spans that cover what is believed, v4"
 WANTED = 8
 """Validation studies with the finding, and without it, below which a finding isn't calibrated."""
 
@@ -168,7 +168,8 @@ class Calibration(BaseModel):
         """From where on findings are stated and denied; None where what was asked can't be promised."""
         if self.promise is None:
             state_at = min(one.state_at for one in self.findings.values())
-            return Limits(state_at, {name: one.deny_at for name, one in self.findings.items()})
+            deny_at = {name: one.deny_at for name, one in self.findings.items()}
+            return Limits(state_at, deny_at, normal_wrong=DENIED_WRONG)
         if self.promise.state_at is None or self.promise.deny_at is None:
             return None
         return Limits(self.promise.state_at, self.promise.deny_at)

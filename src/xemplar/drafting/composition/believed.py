@@ -80,6 +80,19 @@ class Believed:
         low = {name for name, belief in self.now.items() if limits.may_deny(name, belief.presence)}
         return frozenset(low) - self.stated(limits)
 
+    def denied_alone(self, denied: frozenset[str], limits: Limits) -> frozenset[str]:
+        """Of the findings denied those that a draft may deny which states nothing: the surest of them.
+
+        As many as keep the chance that any is there within the limit; findings are taken for independent.
+        """
+        absent, kept = 1.0, set()
+        for name in sorted(denied, key=lambda one: (self.now[one].presence, one)):
+            absent *= 1.0 - self.now[name].presence
+            if 1.0 - absent > limits.normal_wrong:
+                break
+            kept.add(name)
+        return frozenset(kept)
+
 
 def all_denied(denied: frozenset[str]) -> bool:
     """Whether everything may be denied at once; a finding without a belief is in the way."""

@@ -7,7 +7,7 @@ all at once, parts only of those nearest that tell what is left untold; what is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,11 @@ from xemplar.records import Claim, Line, Section
 
 CUT = 12
 """Of the sentences that tell a finding which no whole one can, how many of the nearest are cut."""
+
+NOT_ALONE = (
+    "absent by itself; but nothing is stated, and the chance that any of all that is absent is there is"
+)
+"""Why a finding isn't denied that could be."""
 
 _NEVER = -(1 << 60)
 
@@ -74,6 +79,17 @@ class Gathered:
     def compose(self, limits: Limits) -> Composed:
         """The lines that these limits allow, in the composer's style."""
         stated, denied = self._believed.stated(limits), self._believed.denied(limits)
+        made = self._composed(limits, stated, denied)
+        if any(claim.presence == "present" for line in made.lines for claim in line.claims):
+            return made
+        alone = self._believed.denied_alone(denied, limits)
+        if alone == denied:
+            return made
+        why = f"{NOT_ALONE} over {limits.normal_wrong:.2f}"
+        made = self._composed(limits, stated, alone)
+        return replace(made, silent={**made.silent, **dict.fromkeys(denied - alone, why)})
+
+    def _composed(self, limits: Limits, stated: frozenset[str], denied: frozenset[str]) -> Composed:
         shelf, style = self._shelf, self._archive.style
         doubted = shelf.mask(self._believed.findings - denied)
         found: list[Line] = []
