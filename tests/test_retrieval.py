@@ -225,6 +225,25 @@ def test_a_file_that_the_archive_holds_does_not_find_itself(tmp_path):
     assert found == {f"Report {n}." for n in range(6) if n != 2}
 
 
+def test_the_study_that_holds_a_file_goes_before_what_else_is_known_of_its_patient(retriever, monkeypatch):
+    held = retriever.corpus.studies[3]
+    monkeypatch.setitem(retriever._by_file, "held", (held,))
+    film = replace(stranger(retriever), cluster=held.facets["cluster"], sha256="held")
+    leave = retriever.leave_of(film)
+    assert leave == Leave(held.study_id, held.patient_id, held.facets["cluster"])
+    assert retriever.left_out(film)[0] == held.study_id
+
+
+def test_of_a_new_film_of_a_known_patient_no_study_is_its_own(retriever):
+    film = replace(stranger(retriever), cluster=film_of(retriever, 3).cluster)
+    assert retriever.leave_of(film).study_id is None and len(retriever.left_out(film)) > 2
+
+
+def test_equal_answers_about_who_is_left_out_are_one(retriever):
+    film = film_of(retriever, 0)
+    assert len({retriever.leave_of(film), retriever.leave_of(film), Leave(facets={"sex": "F"})}) == 2
+
+
 def test_a_groups_others_are_left_out(retriever):
     film = replace(film_of(retriever, 0), patient_id=None)
     hits = retriever.search(film, "report", 100)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from xemplar.records import UNVERIFIED, Claim, Draft, Line
-from xemplar.terminal import say_json, show_draft, show_scores, tell_domains
+from xemplar.terminal import say_json, show_draft, show_scores, tell_domains, tell_left_out
 
 CORPUS = SimpleNamespace(title="synthetic, 2 patients, 2 studies")
 
@@ -32,6 +32,25 @@ def test_a_drawn_model_and_a_corpus_that_is_not_are_told(capsys, corpus, model, 
     tell_domains(corpus, model)
     told = f"a {corpus} corpus with a {model} model: to be searched, but it drafts for drawn films alone\n"
     assert capsys.readouterr().err == (told if is_told else "")
+
+
+@pytest.mark.parametrize(
+    ("left_out", "own", "told"),
+    [
+        (("a",), "a", "left out: study a, which holds this film\n"),
+        (
+            ("a", "b", "c"),
+            "a",
+            "left out: study a, which holds this film, and 2 more of its patient or group\n",
+        ),
+        (("b", "c"), "a", "left out: 2 studies of its patient or group\n"),
+        (("b",), None, "left out: 1 study of its patient or group\n"),
+        ((), None, ""),
+    ],
+)
+def test_only_the_study_that_holds_a_film_is_said_to(capsys, left_out, own, told):
+    tell_left_out(left_out, own)
+    assert capsys.readouterr().err == told
 
 
 def test_a_line_is_sure_of_its_finding_alone(capsys):

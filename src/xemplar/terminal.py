@@ -103,12 +103,15 @@ def tell_thin(calibration: Calibration) -> None:
         tell(f"thresholds {rest}, so drafts will be unreliable there: {counts}")
 
 
-def tell_left_out(study_ids: Sequence[str]) -> None:
-    """On stderr, that an image's own study, and its patient's or group's others, are not in the answer."""
-    if study_ids:
+def tell_left_out(study_ids: Sequence[str], own: str | None) -> None:
+    """On stderr, that an image's `own` study, and its patient's or group's others, are not in the answer."""
+    if own in study_ids:
         more = len(study_ids) - 1
         others = f", and {more} more of its patient or group" if more else ""
-        tell(f"left out: study {study_ids[0]}, which holds this film{others}")
+        tell(f"left out: study {own}, which holds this film{others}")
+    elif study_ids:
+        count = len(study_ids)
+        tell(f"left out: {count} {'study' if count == 1 else 'studies'} of its patient or group")
 
 
 def show_hits(hits: Sequence[Hit], corpus: Corpus) -> None:

@@ -102,7 +102,7 @@ def _plainly(archive: Archive, wanted: Wanted, facets: dict[str, str], *, as_jso
     leave = replace(archive.retriever.leave_of(query), facets=facets)
     hits = archive.search(query, wanted.k, kind=wanted.kind, leave=leave, region=region)
     left_out = archive.retriever.left_out(query)
-    tell_left_out(left_out)
+    tell_left_out(left_out, leave.study_id)
     if as_json:
         told = {"reading": None, "region": None if region is None else asdict(region), "left_out": left_out}
         found = [asdict(hit) for hit in hits]
@@ -125,8 +125,9 @@ def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool)
     from xemplar.retrieval import NOTICE
     from xemplar.terminal import say_json, tell_left_out
 
-    left_out = () if film is None else archive.retriever.left_out(film)
-    tell_left_out(left_out)
+    query = "" if film is None else film
+    left_out = archive.retriever.left_out(query)
+    tell_left_out(left_out, archive.retriever.leave_of(query).study_id)
     if not as_json:
         _show(archive, answer)
         return

@@ -46,7 +46,7 @@ class Leave:
     study_id: str | None = None
     patient_id: str | None = None
     cluster: str | None = None
-    facets: Mapping[str, str] = field(default_factory=dict)
+    facets: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Only studies with these facets are kept."""
     others: frozenset[str] = frozenset()
     """Further studies that are left out."""
@@ -60,6 +60,15 @@ class Leave:
         if self.cluster is not None and study.facets.get("cluster") == self.cluster:
             return True
         return any(study.facets.get(name) != value for name, value in self.facets.items())
+
+    def includes(self, other: Leave) -> bool:
+        """Whether all that another names, study, patient and group, this one names too."""
+        pairs = (
+            (self.study_id, other.study_id),
+            (self.patient_id, other.patient_id),
+            (self.cluster, other.cluster),
+        )
+        return all(theirs in (None, own) for own, theirs in pairs)
 
 
 NOBODY = Leave()
@@ -153,13 +162,14 @@ class Retriever:
     def leave_of(self, query: Query) -> Leave:
         """Leave out whoever any of an image's views is of: study, and patient's or group's others.
 
-        A file that the archive holds already is known by its bytes. A text leaves out nobody.
+        A file that the archive holds already is known by its bytes, and its study goes before what else is
+        known. A text leaves out nobody.
         """
         if isinstance(query, str):
             return NOBODY
         known = [leave for film in _films(query) for leave in self._leaves_of(film) if leave != NOBODY]
-        first = known[0] if known else NOBODY
-        rest = [leave for leave in known if leave != first]
+        first = next((leave for leave in known if leave.study_id is not None), (known or [NOBODY])[0])
+        rest = [leave for leave in known if not first.includes(leave)]
         if not rest:
             return first
         others = [s.study_id for s in self.corpus.studies if any(leave.drops(s) for leave in rest)]
@@ -172,7 +182,7 @@ class Retriever:
         return [Leave(film.study_id, film.patient_id, film.cluster), *of_file]
 
     def left_out(self, query: Query) -> tuple[str, ...]:
-        """Studies of the index that an image's answer leaves out: its own first, then its patient's others.
+        """Studies of the index that an image's answer leaves out: its own first, if any, then its patient's.
 
         Nobody is left out of a text's answer, nor of one for an image that the archive doesn't know.
         """
