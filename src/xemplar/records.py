@@ -186,6 +186,11 @@ class Rejected:
     where: str = ""
 
 
+Sought = Literal["known", "doubtful", "unknown", "salt missing", "salt unreadable"]
+"""Whether a film's header names one of a corpus's patients: it does; its number is one of theirs, and who
+gave it is told on one side alone; it does not; or nobody can tell without the corpus's `salt`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Film:
     """An image ready to be asked about, and what is known of where it comes from.
@@ -208,6 +213,8 @@ class Film:
     """Fingerprint of the preview settings it was made with."""
     age_years: float | None = None
     """Of the patient when it was taken, where its file or its study says so."""
+    sought: Sought | None = None
+    """What came of seeking its patient in a corpus; None where nobody sought."""
 
 
 @dataclass(frozen=True, slots=True)

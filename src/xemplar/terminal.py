@@ -176,6 +176,8 @@ def show_classification(made: Classification, corpus: Corpus) -> None:
                 for spoken in who[:1]:
                     say(f"      {side} {spoken.cosine:.3f}, study {spoken.study_id}: {spoken.text}")
     say(f"  {LIMITS}")
+    for what, note in made.notes.items():
+        say(f"  {what}: {note}")
     why: dict[str, list[str]] = {}
     for one in made.findings:
         if one.call is None:

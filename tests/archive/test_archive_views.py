@@ -5,13 +5,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pydicom import dcmread
 
-from xemplar.archive.outside import BLANK_VIEW, STRANGER
-from xemplar.contracts import Written
-from xemplar.corpus.settings import key_of
+from xemplar.archive.outside import BLANK_VIEW
+from xemplar.archive.priors import earlier_of, with_earlier
 from xemplar.drafting.gate.reasons import FAR
-from xemplar.sources import phantom
 
 
 def outside(film, **other):
@@ -81,6 +78,17 @@ def test_a_blank_view_says_nothing_of_a_study_and_is_told(drawn, pair):
     assert both.notes["view 1"] == BLANK_VIEW and "view 2" not in both.notes
 
 
+def test_a_blank_view_of_a_prior_is_left_out_too(drawn, pair):
+    prior = [replace(film, image=film.image * np.float32(0.9)) for film in pair]
+    keeper = drawn.gatekeeper
+    before = earlier_of(keeper, [pair[:1]], [[prior[0], blank(prior[1])]])
+    cases = drawn.cases([pair[:1]], drawn.retriever.vectors_of([pair[:1]]))
+    [case] = with_earlier(keeper.retriever, cases, before)
+    assert list(case.prior.films) == prior[:1]
+    draft = drawn.draft(pair[0], prior=[prior[0], blank(prior[1])])
+    assert draft.gate is None and draft.notes["prior view 2"] == BLANK_VIEW
+
+
 def test_where_every_view_is_blank_there_is_no_draft(drawn, pair):
     draft = drawn.draft([blank(film) for film in pair])
     assert draft.gate == "no draft: the image is blank" and not draft.lines
@@ -113,42 +121,6 @@ def test_a_file_of_two_studies_leaves_out_both(drawn, pair, monkeypatch):
     monkeypatch.setattr(drawn.retriever, "_by_file", {"abc": held})
     leave = drawn.retriever.leave_of(replace(pair[0], sha256="abc"))
     assert all(leave.drops(study) for study in held)
-
-
-@pytest.fixture
-def named(drawn, tmp_path, monkeypatch):
-    """A new film whose header names a patient: one of the corpus, as its source numbers them, or another."""
-    written = next(one for one in phantom.studies(40, seed=7) if isinstance(one.images[0], Written))
-    phantom.save_film(written, 0, tmp_path / "film.dcm")
-    held = next(study for study in drawn.corpus.part("train") if study.views)
-    salt = (drawn.corpus.folder / "salt").read_bytes()
-    monkeypatch.setattr(
-        drawn.corpus, "clusters", {held.facets["cluster"], key_of(salt, "split", "MRN-1")}, raising=False
-    )
-
-    def film(patient):
-        header = dcmread(tmp_path / "film.dcm")
-        header.PatientID = patient
-        header.save_as(tmp_path / "named.dcm")
-        return drawn.load_film(tmp_path / "named.dcm")
-
-    film.key = key_of(salt, "split", "MRN-1")
-    return film
-
-
-def test_a_header_that_names_a_patient_of_the_archive_leaves_that_patient_out(drawn, named):
-    assert drawn.retriever.leave_of(named("MRN-1")).cluster == named.key
-    assert "patient" not in drawn.draft(named("MRN-1")).notes
-
-
-@pytest.mark.parametrize("patient", ["MRN-2", "", "ANONYMOUS"])
-def test_of_any_other_a_draft_says_that_its_patient_isnt_known(drawn, named, patient):
-    assert drawn.draft(named(patient)).notes == {"patient": STRANGER}
-
-
-def test_without_the_corpus_salt_nobody_is_known(drawn, named, monkeypatch):
-    monkeypatch.setattr(drawn.corpus, "manifest", {**drawn.corpus.manifest, "salt": "another"})
-    assert named("MRN-1").cluster is None
 
 
 def test_a_film_of_the_corpus_is_somebodys(drawn, queries):

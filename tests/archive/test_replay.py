@@ -1,6 +1,7 @@
 """A draft's file, and the draft made again from it: what is recorded, what is the same, what differs."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from drawn_archive import by_hand
 from xemplar.archive import Archive
 from xemplar.archive.draft_file import Asked, file_bytes, parts_of, read_draft, record_of
-from xemplar.archive.replaying import replay
+from xemplar.archive.replaying import Difference, replay
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import lexicon_version
 
@@ -47,7 +48,7 @@ def test_the_record_says_films_parts_engine_machine_and_versions(drawn, asked, t
     record = told["record"]
     film = asked.films[0]
     kept = {"path": "film-0.png", "sha256": film.sha256, "position": film.position, "domain": "synthetic"}
-    assert record["films"][0] == kept
+    assert record["films"][0] == {**kept, "patient": None}
     assert record["parts"]["corpus"] == drawn.corpus.fingerprint
     assert record["parts"]["index"] == drawn.index.fingerprint
     assert record["parts"]["calibration"] == drawn.calibration.fingerprint
@@ -55,6 +56,22 @@ def test_the_record_says_films_parts_engine_machine_and_versions(drawn, asked, t
     assert record["engine"]["index"] == "exact"
     assert record["machine"]["threads"]["torch"] >= 1
     assert {"xemplar", "torch", "numpy", "faiss-cpu"} <= record["versions"].keys()
+
+
+def test_a_patient_that_was_known_then_and_cant_be_sought_now_is_named(drawn, asked):
+    known, unknown = (
+        replace(asked, films=(replace(asked.films[0], sought=sought), *asked.films[1:]))
+        for sought in ("known", "salt unreadable")
+    )
+    told = json.loads(file_bytes(known.drafted(drawn), record_of(drawn, known)))
+    [other] = replay(told, drawn, unknown).made
+    assert other == Difference("made", "films 1 patient", "known", "salt unreadable")
+
+
+def test_what_an_older_file_doesnt_say_of_its_films_isnt_otherwise(drawn, asked, told):
+    for film in told["record"]["films"]:
+        del film["patient"]
+    assert replay(told, drawn, asked).made == ()
 
 
 def test_another_calibration_is_named_among_the_parts(bare, asked, told):

@@ -208,9 +208,12 @@ def _check_one_patient(paths: Sequence[Path]) -> None:
 
 def _films(paths: Sequence[Path], films: Sequence[Film]) -> list[Json]:
     return [
-        {"path": str(path), "sha256": film.sha256, "position": film.position, "domain": film.domain}
+        {
+            "path": str(path), "sha256": film.sha256, "position": film.position, "domain": film.domain,
+            "patient": film.sought,
+        }
         for path, film in zip(paths, films, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 @cache

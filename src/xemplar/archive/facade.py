@@ -19,11 +19,12 @@ from xemplar import drafting
 from xemplar.archive.checking import checked
 from xemplar.archive.explaining import heatmaps_of
 from xemplar.archive.gating import Gatekeeper
-from xemplar.archive.outside import notes_of, whose
+from xemplar.archive.outside import noted, notes_of, whose
 from xemplar.archive.priors import Earlier, earlier_of, with_earlier
 from xemplar.archive.promised import void_of
 from xemplar.archive.searching import asked, searched
 from xemplar.assembly import Assembly
+from xemplar.check import Checked, CheckLimits
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
 from xemplar.corpus import Corpus
@@ -89,6 +90,7 @@ class Archive:
         self.evidence = drafting.Evidence(corpus, index, matcher=matcher) if drafts else None
         self.composer = drafting.Composer(corpus, index, style=self.assembly.style) if drafts else None
         self.classifier: classifying.Classifier | None = None
+        self.check_limits: CheckLimits | None = None
         self.unclassified = classifying.unfit(corpus, index) or XemplarError(
             "no classifier is open", wanted="a calibration folder with one", remedy="run `xemplar calibrate`"
         )
@@ -120,7 +122,12 @@ class Archive:
         """An image file as a film, made as this archive's own previews were; of its patient, if known."""
         return whose(self.corpus, load_film(Path(path), self.corpus.settings.preview), Path(path))
 
-    search, ask, check = searched, asked, checked
+    search, ask = searched, asked
+
+    def check(self, views: Views | None, report: str | Study) -> Checked:
+        """What in a report should be looked at again, by its words and by its film; see `checking`."""
+        films = () if views is None else [views] if isinstance(views, Film) else views
+        return noted(checked(self, views, report), films, self.retriever.leave_of(films or ""))
 
     def check_facets(self, facets: Mapping[str, str]) -> None:
         """Refuse a facet, or a value of one, that no study of the corpus has."""
@@ -190,9 +197,15 @@ class Archive:
         if self.classifier is None and None in gates:
             raise self.unclassified
         return [
-            classifying.classified(self.retriever, self.classifier, _films(views), vector=vector, gate=gate)
+            self._classified(_films(views), vector, gate)
             for views, vector, gate in zip(studies, vectors, gates, strict=True)
         ]
+
+    def _classified(
+        self, films: Sequence[Film], vector: NDArray[np.float32], gate: str | None
+    ) -> Classification:
+        made = classifying.classified(self.retriever, self.classifier, films, vector=vector, gate=gate)
+        return made if gate else replace(made, notes=notes_of(films, (), self.retriever.leave_of(films)))
 
     @property
     def head(self) -> Head | None:
@@ -245,8 +258,8 @@ class Archive:
         drafter = self.drafter
         cases = with_earlier(self.retriever, self.cases(studies, vectors), priors)
         return [
-            self._draft(views, made=one, policy=drafter.policy, prior=None if prior is None else prior.films)
-            for views, one, prior in zip(studies, drafter.drafts(cases), priors, strict=True)
+            self._draft(views, made=one, case=case, prior=None if prior is None else prior.films)
+            for views, one, case, prior in zip(studies, drafter.drafts(cases), cases, priors, strict=True)
         ]
 
     def cases(self, studies: Sequence[Views], vectors: Vectors) -> list[Case]:
@@ -324,12 +337,13 @@ class Archive:
         views: Views,
         *,
         made: Assembled | None = None,
-        policy: str = STOPPED,
+        case: Case | None = None,
         gate: str | None = None,
         prior: Sequence[Film] | None = None,
     ) -> Draft:
         films, made = _films(views), made or Assembled(())
-        leave = self.retriever.leave_of(views)
+        policy = STOPPED if case is None else self.drafter.policy
+        leave = self.retriever.leave_of(views) if case is None else case.leave
         left_out = {**asdict(leave), "others": sorted(leave.others)}
         if not leave.others:
             del left_out["others"]

@@ -13,7 +13,7 @@ from xemplar.archive.gating import Gatekeeper
 from xemplar.drafting.policies.case import Case
 from xemplar.errors import XemplarError
 from xemplar.records import Film, Vectors
-from xemplar.retrieval import NOBODY, Leave, Retriever
+from xemplar.retrieval import NOBODY, Leave, Retriever, shown_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,7 @@ def with_earlier(
     for case, one in zip(cases, earlier, strict=True):
         if one is not None:
             leave = _both(case.leave, retriever.leave_of(one.films))
-            case = replace(case, leave=leave, prior=Case(one.films, one.vector, leave))
+            case = replace(case, leave=leave, prior=Case(shown_of(one.films), one.vector, leave))
         found.append(case)
     return found
 

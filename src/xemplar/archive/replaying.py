@@ -137,6 +137,10 @@ def _making(then: Json, now: Json, within: str = "") -> list[Difference]:
         one, other, where = then.get(name), now.get(name), f"{within} {name}".strip()
         if isinstance(one, dict) and isinstance(other, dict):
             found += _making(one, other, where)
+        elif name in ("films", "prior") and len(one or ()) == len(other or ()):
+            for number, (film, again) in enumerate(zip(one or (), other or (), strict=True), 1):
+                # What a program of that time didn't write down isn't otherwise.
+                found += _making(film, {key: again.get(key) for key in film}, f"{where} {number}")
         elif one != other:
             found.append(Difference("made", where, one, other))
     return found

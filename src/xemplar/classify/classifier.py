@@ -7,7 +7,7 @@ answered at all (the facade's gate) nor of drafts. The evidence's features are h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,7 +34,7 @@ from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint
 from xemplar.index import fitted_to
 from xemplar.records import Domain, Film, Hit, Presence, Study, Vectors
-from xemplar.retrieval import Leave, Retriever
+from xemplar.retrieval import NOBODY, Leave, Retriever
 
 UNVERIFIED_FINDINGS = "Research use only. Not for diagnosis. Unverified findings."
 LIMITS = (
@@ -85,6 +85,8 @@ class Classification:
     Neighbours of that patient are left out all the same."""
     fingerprint: str
     domain: Domain
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What else has to be known of its films, by what it is about: as of a draft's."""
     status: str = UNVERIFIED_FINDINGS
 
     def __post_init__(self) -> None:
@@ -180,8 +182,8 @@ class Classifier:
 
     def learnt_from(self, leave: Leave) -> bool:
         """Whether the film's own study, or its patient's or group's others, were fitted on."""
-        known = Leave(leave.study_id, leave.patient_id, leave.cluster)
-        if known == Leave():
+        known = replace(leave, facets={})
+        if known == NOBODY:
             return False
         studies = self.retriever.corpus.studies
         return any(study.split in ("train", "val") and known.drops(study) for study in studies)

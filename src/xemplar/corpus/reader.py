@@ -7,7 +7,7 @@ kept beside it where nobody else is writing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -138,9 +138,13 @@ class Corpus:
         )
 
     @cached_property
-    def clusters(self) -> frozenset[str]:
-        """Keys of what stays in one split: of patients, groups, or studies by themselves."""
-        return frozenset(study.facets["cluster"] for study in self.studies if "cluster" in study.facets)
+    def clusters(self) -> Mapping[str, str]:
+        """Key of each patient -> key of what stays in one split with it; of no group, nor a study alone."""
+        return {
+            study.patient_id: study.facets["cluster"]
+            for study in self.studies
+            if study.patient_id is not None and "cluster" in study.facets
+        }
 
     @cached_property
     def patients(self) -> int | None:
