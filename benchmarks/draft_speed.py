@@ -37,7 +37,7 @@ from xemplar.assembly import Assembly
 from xemplar.classify.fitted import open_fitted
 from xemplar.contracts import Stages
 from xemplar.corpus import Corpus, IngestSettings, ingest
-from xemplar.drafting.calibration import open_calibration
+from xemplar.drafting.calibration import open_calibration, open_parts
 from xemplar.drafting.gate.fitted import open_gate
 from xemplar.drafting.matched import CANDIDATES
 from xemplar.images import mark_dataset, preview
@@ -256,9 +256,10 @@ def calibrated(archive: Archive, folder: Path) -> None:
         matched.margins = lambda images, similar, sides: draw.standard_normal(len(sides)).astype(np.float32)
         calibrate(archive, folder, promise=None)
         del matched.margins
-    archive.classify_by(open_fitted(folder, index=index))
-    archive.gatekeeper.gate = open_gate(folder, index=index)
-    archive.calibration = open_calibration(folder, index=index, names=archive.evidence.names)
+    parts = open_parts(folder)
+    archive.classify_by(open_fitted(parts, index=index))
+    archive.gatekeeper.gate = open_gate(parts, index=index)
+    archive.calibration = open_calibration(parts, index=index, names=archive.evidence.names)
 
 
 def timed(archive: Archive, timer: Timer) -> None:

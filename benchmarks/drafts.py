@@ -36,6 +36,7 @@ from publish import ROOT, spread
 from xemplar.archive import Archive, calibrate, open_archive
 from xemplar.assembly import Assembly
 from xemplar.corpus import Corpus, IngestSettings, ingest
+from xemplar.drafting.calibration import open_parts
 from xemplar.drafting.gate import open_gate
 from xemplar.drafting.promise import Asked
 from xemplar.drafting.truth import held_to
@@ -217,7 +218,7 @@ def ready(name: str, archive: Archive, folder: Path, *, given: argparse.Namespac
     made = Archive(corpus, archive.encoder, index, stages=stages, kept=given.work / "kept")
     if plain in ASKED:
         made.calibration = calibrate(made, folder / "calibration", promise=ASKED[plain])
-        made.gatekeeper.gate = open_gate(folder / "calibration", index=fitted_to(index))
+        made.gatekeeper.gate = open_gate(open_parts(folder / "calibration"), index=fitted_to(index))
     return made
 
 

@@ -12,8 +12,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -154,15 +155,28 @@ def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple
         raise XemplarError(f"no such {kind} folder", where=str(folder))
     try:
         data = path.read_bytes()
-        manifest = json.loads(data)
     except FileNotFoundError:
-        raise XemplarError(
-            f"no {name} in it", wanted=f"{_a(kind)} folder", where=str(folder), remedy=_MADE_BY.get(kind, "")
-        ) from None
-    except (OSError, ValueError) as error:
-        raise XemplarError(
-            f"{name} is not readable JSON ({type(error).__name__})", where=str(folder)
-        ) from None
+        raise none_in(folder, name, kind=kind) from None
+    except OSError as error:
+        raise _unreadable(folder, name, error) from None
+    return _parsed(data, folder, name, kind=kind, version=version), data
+
+
+def none_in(folder: Path, name: str, *, kind: str) -> XemplarError:
+    """What is told of a folder without the manifest wanted."""
+    wanted, remedy = f"{_a(kind)} folder", _MADE_BY.get(kind, "")
+    return XemplarError(f"no {name} in it", wanted=wanted, where=str(folder), remedy=remedy)
+
+
+def _unreadable(folder: Path, name: str, error: Exception) -> XemplarError:
+    return XemplarError(f"{name} is not readable JSON ({type(error).__name__})", where=str(folder))
+
+
+def _parsed(data: bytes, folder: Path, name: str, *, kind: str, version: int) -> Json:
+    try:
+        manifest = json.loads(data)
+    except ValueError as error:
+        raise _unreadable(folder, name, error) from None
     if not isinstance(manifest, dict) or manifest.get("kind") != kind:
         raise MismatchError(
             f"{name} does not describe {_a(kind)}", wanted=f"{_a(kind)} folder", where=str(folder)
@@ -174,7 +188,7 @@ def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple
             where=str(folder),
             remedy="make it again with this program, or open it with the one that made it",
         )
-    return manifest, data
+    return dict(manifest)
 
 
 def _a(kind: str) -> str:
@@ -308,22 +322,71 @@ def check_listed(folder: Path, files: Json, name: str) -> None:
     for listed, entry in files.items():
         path = folder / listed
         if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise MismatchError(
-                f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
-            )
+            raise _changed(folder, listed, name)
 
 
-def place_of_parts(folder: Path, name: str) -> Path:
-    """Where the other files of the folder of a manifest called `name` lie: in its generation's, or in itself.
+def _changed(folder: Path, listed: str, name: str) -> MismatchError:
+    return MismatchError(
+        f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
+    )
 
-    In itself where the manifest lists none, as older programs wrote it, or can't be read: then whoever opens
-    it says so.
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A folder's manifest and the smaller manifests that it lists, as they were at one moment."""
+
+    folder: Path
+    manifest: Json
+    held: Mapping[str, bytes]
+    """Bytes of each, by its name without its generation's."""
+
+
+def read_parts(folder: Path, kind: str, *, version: int, older: Sequence[str] = ()) -> Parts:
+    """Read `kind`.json and every part it lists, all of one generation; one missing or changed is refused.
+
+    Should the folder be swapped meanwhile it is read once more. `older` names what lies beside a manifest of
+    a program that listed nothing.
     """
-    try:
-        manifest = json.loads((folder / name).read_bytes())
-        return folder / f"{manifest['generation']:06d}" if "files" in manifest else folder
-    except (OSError, ValueError, TypeError, KeyError):
-        return folder
+    name = f"{kind}.json"
+    for last in (False, True):
+        manifest, data = read_unchecked(folder, name, kind=kind, version=version)
+        check_whole(folder / name, manifest, data)
+        error: MismatchError | None = None
+        held: dict[str, bytes] = {}
+        try:
+            held = _held(folder, manifest, older)
+        except MismatchError as found:
+            error = found
+        if last or (folder / name).read_bytes() == data:
+            break
+    if error is not None:
+        raise error
+    return Parts(folder, unsealed(manifest), held)
+
+
+def _held(folder: Path, manifest: Json, older: Sequence[str]) -> dict[str, bytes]:
+    if "files" not in manifest:
+        return {name: (folder / name).read_bytes() for name in older if (folder / name).exists()}
+    held = {}
+    for listed, entry in manifest["files"].items():
+        path = folder / listed
+        data = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            raise _changed(folder, listed, f"{manifest['kind']}.json")
+        held[path.name] = data
+    return held
+
+
+def read_part(place: Path | str | Parts, name: str, *, kind: str, version: int) -> Json | None:
+    """A part's manifest, out of those read or of the folder it lies in itself; None where there is none."""
+    if not isinstance(place, Parts):
+        folder = Path(place)
+        return read_manifest(folder, name, kind=kind, version=version) if (folder / name).exists() else None
+    if name not in place.held:
+        return None
+    manifest = _parsed(place.held[name], place.folder, name, kind=kind, version=version)
+    check_whole(place.folder / name, manifest, place.held[name])
+    return unsealed(manifest)
 
 
 def read_finished(folder: Path, kind: str, *, version: int, origin: str, what: str) -> Json:

@@ -27,6 +27,10 @@ from xemplar.sources import phantom
 # --- calibrate -----
 
 
+def nothing(place):
+    """No part beside the calibration."""
+
+
 def test_calibrate_fits_this_index_and_is_found_again(bare, tmp_path, monkeypatch):
     monkeypatch.setattr(fits, "WANTED", 1)
     made = calibrate(bare, tmp_path / "c", promise=None)
@@ -100,6 +104,13 @@ def test_calibrate_refuses_an_index_that_holds_its_patients(phantom_corpus, tmp_
         calibrate(Archive(phantom_corpus, Stub(), index), tmp_path / "c")
 
 
+def test_calibrate_refuses_a_folder_of_something_else_before_it_fits_anything(bare, tmp_path, monkeypatch):
+    monkeypatch.delattr(module, "_held_back")
+    (tmp_path / "index.json").write_text("{}")
+    with pytest.raises(XemplarError, match="holds other files; wanted a new or empty folder"):
+        calibrate(bare, tmp_path)
+
+
 def test_calibrate_refuses_captions(captioned, tmp_path):
     with pytest.raises(XemplarError, match=r"a corpus of captions has no findings.*caption drafts need none"):
         calibrate(captioned, tmp_path / "c")
@@ -131,7 +142,7 @@ def test_an_archive_opens_without_a_calibration(opened):
 
 
 def test_an_archive_opens_with_the_calibration_that_fits(opened, drawn, tmp_path):
-    fits.save_calibration(tmp_path / "c", drawn.calibration)
+    fits.save_calibration(tmp_path / "c", drawn.calibration, parts=nothing)
     assert opened(calibration=tmp_path / "c").fingerprint == drawn.fingerprint
 
 
@@ -142,7 +153,7 @@ def of_another_model(archive):
 def test_one_beside_the_index_that_does_not_fit_stops_drafting_alone(opened, drawn, index_folder):
     other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
     beside = index_folder.parent / "calibration"
-    fits.save_calibration(beside, other)
+    fits.save_calibration(beside, other, parts=nothing)
     archive = opened()
     assert archive.search("effusion", 3)
     with pytest.raises(MismatchError, match=r"fitted with corpus .* and model other"):
@@ -156,23 +167,25 @@ def test_an_index_for_service_drafts_with_the_calibration_of_the_train_index(dra
 
 def test_one_of_another_index_is_refused(opened, drawn, tmp_path):
     other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
-    fits.save_calibration(tmp_path / "c", other)
+    fits.save_calibration(tmp_path / "c", other, parts=nothing)
     with pytest.raises(MismatchError, match=r"fitted with corpus .* and model other"):
         opened(calibration=tmp_path / "c")
 
 
 def test_unless_none_is_wanted(opened, drawn, tmp_path):
     other = drawn.calibration.model_copy(update={"index": of_another_model(drawn)})
-    fits.save_calibration(tmp_path / "c", other)
+    fits.save_calibration(tmp_path / "c", other, parts=nothing)
     assert opened(calibration=tmp_path / "c", calibrated=False).calibration is None
 
 
 def test_a_promise_whose_gate_is_gone_is_refused(opened, drawn, tmp_path):
     promise = Promise(asked=Asked(), patients=90, studies=90, state_at=0.3, deny_at=0.2)
-    fits.save_calibration(tmp_path / "c", drawn.calibration.model_copy(update={"promise": promise}))
+    made = drawn.calibration.model_copy(update={"promise": promise})
+    fits.save_calibration(tmp_path / "c", made, parts=nothing)
     with pytest.raises(MismatchError, match=r"a promise without gate\.json.*`xemplar calibrate`"):
         opened(calibration=tmp_path / "c")
-    save_gate(tmp_path / "c", Gate(index=fitted_to(drawn.index), why="too few films"))
+    gate = Gate(index=fitted_to(drawn.index), why="too few films")
+    fits.save_calibration(tmp_path / "c", made, parts=lambda place: save_gate(place, gate))
     assert opened(calibration=tmp_path / "c").calibration.promise == promise
 
 

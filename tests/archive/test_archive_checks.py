@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from xemplar.archive import Archive, calibrate
-from xemplar.check import KINDS, Checked, limits, open_limits, save_limits
+from xemplar.archive.checking import limits_of
+from xemplar.check import KINDS, Checked, limits, open_limits
 from xemplar.drafting import calibration as fits
-from xemplar.folders import place_of_parts
+from xemplar.drafting import open_parts
+from xemplar.errors import XemplarError
 from xemplar.index import fitted_to
 
 REPORT = "FINDINGS: Left pleural effusion. No pneumothorax.\nIMPRESSION: Left pneumothorax."
@@ -38,11 +40,10 @@ def checked(bare: Archive, folder: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     monkeypatch.setattr(limits, "FEWEST", 1)
     made = calibrate(bare, folder, promise=None)
     archive = Archive(bare.corpus, bare.encoder, bare.index, calibration=made)
-    archive.folders = {"index": None, "calibration": str(folder)}
-    fitted = open_limits(folder, index=fitted_to(bare.index))
+    fitted = open_limits(open_parts(folder), index=fitted_to(bare.index))
     assert fitted is not None
-    parts = place_of_parts(folder, "calibration.json")
-    save_limits(parts, fitted.model_copy(update={"above": dict.fromkeys(KINDS[1], 0.0), "why": None}))
+    told = fitted.model_copy(update={"above": dict.fromkeys(KINDS[1], 0.0), "why": None})
+    archive.check_limits = told
     study = archive.corpus.part("test")[0]
     return archive, archive.check(archive.films_of(study), REPORT), study.patient_id or ""
 
@@ -60,3 +61,21 @@ def test_sources_are_studies_of_others_that_say_what_they_are_quoted_for(
         study = archive.corpus.by_id[source.study_id]
         assert study.patient_id != patient
         assert source.sentence in " ".join(study.text.split())
+
+
+def test_without_limits_words_alone_are_checked_and_why_is_said(drawn: Archive) -> None:
+    films = drawn.films_of(drawn.corpus.part("test")[0])
+    assert drawn.check(films, REPORT).unseen == "nothing is fitted for checks; run `xemplar calibrate` again"
+    with pytest.raises(XemplarError, match="nothing is fitted for checks"):
+        limits_of(drawn)
+
+
+def test_limits_are_those_of_the_opening_whatever_is_fitted_since(
+    checked: tuple[Archive, Checked, str], folder: Path
+) -> None:
+    """The folder is another set by now, or none at all: what was opened goes on as it was."""
+    archive, found, _ = checked
+    archive.folders = {"index": None, "calibration": str(folder)}
+    (folder / "calibration.json").unlink()
+    films = archive.films_of(archive.corpus.part("test")[0])
+    assert archive.check(films, REPORT) == found

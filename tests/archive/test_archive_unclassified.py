@@ -13,14 +13,20 @@ from xemplar.folders import publish
 HEARD = (*FEATURES, "linear probe 01", "learnt votes 01")
 
 
+def nothing(place):
+    """No part beside the calibration."""
+
+
 @pytest.fixture
 def opened(monkeypatch, phantom_corpus, index_folder, tmp_path):
     monkeypatch.setattr("xemplar.models.system.open_system", lambda folder: (Stub(), Stages()))
 
     def make(calibration, *, classifier=None):
-        fits.save_calibration(tmp_path / "c", calibration)
-        if classifier is not None:
-            publish(tmp_path / "c", "classifier.json", {"kind": "classifier", "generation": 1, **classifier})
+        def parts(place):
+            if classifier is not None:
+                publish(place, "classifier.json", {"kind": "classifier", "generation": 1, **classifier})
+
+        fits.save_calibration(tmp_path / "c", calibration, parts=parts)
         return open_archive(
             index_folder, corpus=phantom_corpus.folder, model="anywhere", calibration=tmp_path / "c"
         )
@@ -49,7 +55,7 @@ def test_one_that_cant_be_read_is_what_is_told(opened, heard, classifier, said):
 
 def test_beside_the_index_it_stops_drafts_and_not_searches(opened, heard, index_folder, bare, monkeypatch):
     beside = index_folder.parent / "calibration"
-    fits.save_calibration(beside, heard)
+    fits.save_calibration(beside, heard, parts=nothing)
     monkeypatch.setattr("xemplar.models.system.open_system", lambda folder: (Stub(), Stages()))
     try:
         archive = open_archive(index_folder, corpus=bare.corpus.folder, model="anywhere")

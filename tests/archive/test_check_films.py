@@ -5,7 +5,6 @@ import json
 import pytest
 from PIL import Image, PngImagePlugin
 
-from xemplar.archive import checking
 from xemplar.check import KINDS, NOTICE, CheckLimits
 from xemplar.cli.check import _one
 from xemplar.errors import ImageError
@@ -25,7 +24,7 @@ def archive(drawn, monkeypatch):
         usual=dict.fromkeys(FINDINGS, 0.3),
         index=fitted_to(drawn.index),
     )
-    monkeypatch.setattr(checking, "_limits", lambda archive: limits)
+    monkeypatch.setattr(drawn, "check_limits", limits)
     monkeypatch.setattr(CheckLimits, "another", lambda self, fit: 0.0)
     monkeypatch.setattr(CheckLimits, "tells", lambda self, kind, chance: kind != "another film")
     return drawn

@@ -10,7 +10,7 @@ from verb_output import printed
 
 from xemplar.archive import Archive, calibrate
 from xemplar.classify import LIMITS, UNVERIFIED_FINDINGS, open_fitted, precedents
-from xemplar.drafting import truth_of
+from xemplar.drafting import open_parts, truth_of
 from xemplar.drafting.policies.head import Head
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS, read_claims
@@ -129,7 +129,7 @@ def test_one_that_is_stopped_stops_nobody_else(made, asked, answers):
 def test_it_is_found_again(made, asked, answers):
     folder = made.corpus.folder.parent / "calibration"
     again = Archive(made.corpus, Seeing(), made.index)
-    again.classify_by(open_fitted(folder, index=fitted_to(made.index)))
+    again.classify_by(open_fitted(open_parts(folder), index=fitted_to(made.index)))
     assert again.classify(made.films_of(asked[0][0])) == answers[0]
 
 
@@ -250,7 +250,8 @@ def test_an_archive_that_teaches_nothing_says_why(made, asked, tmp_path, texts, 
 
 
 def test_a_fit_that_cant_be_leaves_no_older_one(made, tmp_path, monkeypatch):
-    changed(made, tmp_path / "c")
+    older = {"kind": "calibration", "version": 1, "generation": 1}
+    publish(changed(made, tmp_path / "c"), "calibration.json", older)
     monkeypatch.setattr("xemplar.classify.plain.LEAST", 10**6)
     monkeypatch.setattr("xemplar.classify.combination.WANTED", 10**6)
     archive = Archive(made.corpus, Seeing(), made.index)

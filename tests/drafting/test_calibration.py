@@ -29,6 +29,10 @@ INDEX = FittedTo(fingerprint="abc", generation=4, corpus="c", model="m", reports
 EDEMA, EFFUSION = FINDINGS.index("Edema"), FINDINGS.index("Pleural Effusion")
 
 
+def nothing(place):
+    """No part beside the calibration."""
+
+
 def study(number, present=(), absent=()):
     labels = {**dict.fromkeys(present, "present"), **dict.fromkeys(absent, "absent")}
     return Study(f"s{number}", f"p{number}", "synthetic", labels=labels or {"No Such": "absent"})
@@ -181,12 +185,12 @@ def test_where_nothing_can_be_promised_there_are_no_limits():
 def test_a_promise_is_kept_in_the_folder(tmp_path):
     seen = seen_of({"lines": [1, 2, 3]})
     made = by_hand(promise=kept(state_at=0.7, deny_at=0.05), nearest=0.4, seen=seen)
-    save_calibration(tmp_path / "c", made)
+    save_calibration(tmp_path / "c", made, parts=nothing)
     assert open_calibration(tmp_path / "c", index=INDEX) == made
 
 
 def test_without_a_promise_none_is_written_down(tmp_path):
-    save_calibration(tmp_path / "c", by_hand())
+    save_calibration(tmp_path / "c", by_hand(), parts=nothing)
     told = json.loads((tmp_path / "c" / "calibration.json").read_text())
     assert not {"promise", "details", "nearest", "seen"} & told.keys()
 
@@ -271,7 +275,7 @@ def test_uncertain_is_not_present():
 
 def test_a_saved_fit_decides_alike(fitted, tmp_path):
     features, _, made = fitted
-    save_calibration(tmp_path / "c", made)
+    save_calibration(tmp_path / "c", made, parts=nothing)
     again = open_calibration(tmp_path / "c", index=INDEX)
     assert again == made and again.fingerprint == made.fingerprint
     assert np.array_equal(again.probabilities(features)["Edema"], made.probabilities(features)["Edema"])
@@ -279,12 +283,12 @@ def test_a_saved_fit_decides_alike(fitted, tmp_path):
 
 def test_a_new_fit_takes_the_old_ones_place(tmp_path):
     for title in ("one", "two"):
-        save_calibration(tmp_path / "c", by_hand(title=title))
+        save_calibration(tmp_path / "c", by_hand(title=title), parts=nothing)
     assert open_calibration(tmp_path / "c", index=INDEX).title == "two"
 
 
 def test_another_index_is_refused_naming_both(tmp_path):
-    save_calibration(tmp_path / "c", by_hand())
+    save_calibration(tmp_path / "c", by_hand(), parts=nothing)
     other = INDEX.model_copy(update={"fingerprint": "def", "model": "other"})
     named = r"corpus c and model m \(index abc\); wanted corpus c and model other \(index def\)"
     with pytest.raises(MismatchError, match=named):
@@ -293,7 +297,7 @@ def test_another_index_is_refused_naming_both(tmp_path):
 
 @pytest.mark.parametrize(("reports", "refused"), [(51, False), (150, False), (151, True), (49, True)])
 def test_an_index_of_more_parts_is_served_until_it_has_drifted(tmp_path, reports, refused):
-    save_calibration(tmp_path / "c", by_hand())
+    save_calibration(tmp_path / "c", by_hand(), parts=nothing)
     other = INDEX.model_copy(update={"fingerprint": "def", "reports": reports})
     if refused:
         with pytest.raises(MismatchError, match=f"fitted with 100 reports, 51% away; .*of {reports} reports"):
@@ -303,7 +307,7 @@ def test_an_index_of_more_parts_is_served_until_it_has_drifted(tmp_path, reports
 
 
 def test_another_policy_is_refused_naming_both(tmp_path):
-    save_calibration(tmp_path / "c", by_hand(policy="longest sentence"))
+    save_calibration(tmp_path / "c", by_hand(policy="longest sentence"), parts=nothing)
     with pytest.raises(
         MismatchError, match=r"policy 'longest sentence'; wanted 'spans that cover what is believed, v4'"
     ):
@@ -311,7 +315,7 @@ def test_another_policy_is_refused_naming_both(tmp_path):
 
 
 def test_another_version_is_refused_naming_both(tmp_path):
-    save_calibration(tmp_path / "c", by_hand())
+    save_calibration(tmp_path / "c", by_hand(), parts=nothing)
     path = tmp_path / "c" / "calibration.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "version": 7}))
     with pytest.raises(MismatchError, match="calibration of version 7; wanted version 1"):

@@ -24,6 +24,10 @@ STUDIES = [
 ]
 
 
+def nothing(place):
+    """No part beside the calibration."""
+
+
 class Listed:
     """Texts, of which some can be taken."""
 
@@ -153,14 +157,14 @@ def fitted(names):
 
 def test_a_calibration_of_the_usual_features_names_none(tmp_path):
     _, made = fitted(FEATURES)
-    save_calibration(tmp_path / "c", made)
+    save_calibration(tmp_path / "c", made, parts=nothing)
     assert "features" not in json.loads((tmp_path / "c" / "calibration.json").read_text())
     assert open_calibration(tmp_path / "c", index=INDEX) == made
 
 
 def test_a_calibration_of_other_features_is_refused_by_name(tmp_path):
     _, made = fitted((*FEATURES, "match margin by x"))
-    save_calibration(tmp_path / "c", made)
+    save_calibration(tmp_path / "c", made, parts=nothing)
     with pytest.raises(MismatchError, match="match margin by x"):
         open_calibration(tmp_path / "c", index=INDEX)
     with pytest.raises(MismatchError, match="match margin by y"):

@@ -18,6 +18,7 @@ from xemplar.archive.checking import fit_checks
 from xemplar.archive.facade import Archive
 from xemplar.archive.gating import Gatekeeper, fit_gate
 from xemplar.archive.promised import under_of
+from xemplar.check import CheckLimits, save_limits
 from xemplar.corpus import describe_part
 from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.calibration import Calibration
@@ -25,6 +26,7 @@ from xemplar.drafting.composition import Gathered
 from xemplar.drafting.details_fit import HeldBack, fit_details
 from xemplar.drafting.drift import seen_of
 from xemplar.drafting.gate import Gate, save_gate
+from xemplar.drafting.generations import check_place
 from xemplar.drafting.limits import Half, Trial, guess, half_of, one_each, patient_of, promised
 from xemplar.drafting.policies.case import Case
 from xemplar.drafting.policies.evidence import ByEvidence
@@ -58,6 +60,7 @@ def calibrate(
     which a film, or nearly, is in another split as well is left out and counted.
     """
     _refuse(archive)
+    check_place(folder)
     studies, copies = _held_back(archive)
     everybody = _validation(archive, studies, truth)
     fitting = everybody if promise is None else everybody.half("fit")
@@ -76,15 +79,21 @@ def calibrate(
             fitted = fitted.model_copy(update={"under": under_of(archive, gate)})
     fitted = fitted.model_copy(update={"title": describe_part(archive.corpus.settings.provenance, studies)})
     tested = everybody if promise is None else everybody.half("promise")
+    checks = fit_checks(archive, fitted, cases=tested.cases, studies=tested.studies)
+    drafting.save_calibration(folder, fitted, parts=_parts(gate, checks, classifier))
+    return fitted
 
-    def parts(place: Path) -> None:
+
+def _parts(gate: Gate, checks: CheckLimits, classifier: classifying.Fitted | None) -> Callable[[Path], None]:
+    """What writes them into the folder it is given."""
+
+    def write(place: Path) -> None:
         save_gate(place, gate)
-        fit_checks(archive, place, fitted, cases=tested.cases, studies=tested.studies)
+        save_limits(place, checks)
         if classifier is not None:
             classifying.save_fitted(place, classifier)
 
-    drafting.save_calibration(folder, fitted, parts=parts)
-    return fitted
+    return write
 
 
 def asked_for(

@@ -6,7 +6,6 @@ Knows which room believes, which reads, and who is near; what becomes an alert i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,9 +22,7 @@ from xemplar.check import (
     check_text,
     fit_limits,
     fit_of,
-    open_limits,
     read_report,
-    save_limits,
     suspicions,
 )
 from xemplar.drafting.calibration import Calibration
@@ -45,6 +42,7 @@ OTHERS = 4
 """Films of other patients beside which each clean report is put, to learn what that looks like."""
 UNREAD = "the report is not read, so nothing is held to the film"
 ADVICE = "run `xemplar calibrate`"
+NOT_FITTED = f"nothing is fitted for checks; {ADVICE} again"
 
 
 def checked(archive: Archive, views: Views | None, report: str | Study) -> Checked:
@@ -96,19 +94,9 @@ def limits_of(archive: Archive) -> CheckLimits:
     why = _unable(archive)
     if why is not None:
         raise XemplarError(why, remedy=ADVICE)
-    found = _limits(archive)
-    assert found is not None
-    return found
-
-
-def _limits(archive: Archive) -> CheckLimits | None:
-    """Read anew when asked for: it is small, and may have been fitted since."""
-    named = archive.folders.get("calibration")
-    index = archive.folders.get("index")
-    if named is None and index is None:
-        return None
-    folder = Path(named) if named is not None else Path(str(index)).parent / "calibration"
-    return open_limits(folder, index=fitted_to(archive.index))
+    if archive.check_limits is None:
+        raise XemplarError(NOT_FITTED)
+    return archive.check_limits
 
 
 def _unable(archive: Archive) -> str | None:
@@ -116,7 +104,7 @@ def _unable(archive: Archive) -> str | None:
         return "this archive's policy believes nothing of a film"
     if archive.calibration is None:
         return f"{archive.uncalibrated.found}; {ADVICE}"
-    return None if _limits(archive) is not None else f"nothing is fitted for checks; {ADVICE} again"
+    return NOT_FITTED if archive.check_limits is None else None
 
 
 def _told(words: Checked, *, unseen: str) -> Checked:
@@ -211,14 +199,9 @@ def _nearer(archive: Archive, film: NDArray[np.float32], text: NDArray[np.float3
 
 
 def fit_checks(
-    archive: Archive,
-    folder: Path,
-    calibration: Calibration,
-    *,
-    cases: Sequence[Case],
-    studies: Sequence[Study],
+    archive: Archive, calibration: Calibration, *, cases: Sequence[Case], studies: Sequence[Study]
 ) -> CheckLimits:
-    """Fit limits on clean reports beside their films and others', and write them into a folder.
+    """Fit limits on clean reports beside their films and others'.
 
     `calibration` is what the films are believed by; best fitted on other patients than these.
     """
@@ -237,9 +220,7 @@ def fit_checks(
         ]
         alarms = bool(check_text(read).alerts)
         clean.append(Clean(suspicions(read, own.beliefs), alarms, fits[0], fits[1:]))
-    limits = fit_limits(clean, usual, fitted_to(archive.index))
-    save_limits(folder, limits)
-    return limits
+    return fit_limits(clean, usual, fitted_to(archive.index))
 
 
 def _others(pairs: Sequence[tuple[Held, Read]], place: int) -> list[Held]:

@@ -11,13 +11,13 @@ from pathlib import Path
 from xemplar import classify as classifying
 from xemplar import drafting
 from xemplar.archive.facade import Archive
+from xemplar.check import open_limits
 from xemplar.corpus import Corpus
-from xemplar.drafting.calibration import VERSION as FITS
 from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.gate import open_gate
 from xemplar.drafting.gate.fitted import NAME as GATE
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import read_manifest
+from xemplar.folders import Parts, read_manifest
 from xemplar.index import PREPARED, VERSION, fitted_to, open_index
 
 
@@ -71,21 +71,23 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
     """Take the calibration named, or the one beside the index; one nobody named stops drafting alone."""
     if named is None and not beside.is_dir():
         return
-    folder = Path(named or beside)
+    folder, index = Path(named or beside), fitted_to(archive.index)
     missing: XemplarError | None = None
     try:
-        archive.classify_by(classifying.open_fitted(folder, index=fitted_to(archive.index)))
-    except XemplarError as error:
-        missing = classifying.unfit(archive.corpus, archive.index) or error
-        archive.classify_not(missing)
-    try:
-        archive.gatekeeper.gate = open_gate(folder, index=fitted_to(archive.index))
-        fitting = _fitting(archive, folder, missing)
+        parts = drafting.open_parts(folder)
+        try:
+            archive.classify_by(classifying.open_fitted(parts, index=index))
+        except XemplarError as error:
+            missing = classifying.unfit(archive.corpus, archive.index) or error
+            archive.classify_not(missing)
+        archive.gatekeeper.gate = open_gate(parts, index=index)
+        fitting = _fitting(archive, parts, missing)
         if archive.gatekeeper.gate is None and fitting.promise is not None:
             raise MismatchError(
                 f"a promise without {GATE}, so that nothing says how proper films look", where=str(folder),
                 remedy="run `xemplar calibrate` again",
             )  # fmt: skip
+        archive.check_limits = open_limits(parts, index=index)
         archive.calibration = fitting
     except XemplarError as error:
         if named is not None:
@@ -94,18 +96,17 @@ def _calibrate_from(archive: Archive, named: Path | str | None, beside: Path) ->
         archive.classify_not(error)
 
 
-def _fitting(archive: Archive, folder: Path, missing: XemplarError | None) -> Calibration:
-    """The folder's calibration; where it wants what a `missing` classifier has learnt, that one's error."""
+def _fitting(archive: Archive, parts: Parts, missing: XemplarError | None) -> Calibration:
+    """The parts' calibration; where it wants what a `missing` classifier has learnt, that one's error."""
     names = archive.evidence.names if archive.evidence else drafting.FEATURES
     index = fitted_to(archive.index)
     try:
-        return drafting.open_calibration(folder, index=index, names=names)
+        return drafting.open_calibration(parts, index=index, names=names)
     except MismatchError:
-        told = read_manifest(folder, "calibration.json", kind="calibration", version=FITS)
-        features = tuple(told.get("features", ()))
+        features = tuple(parts.manifest.get("features", ()))
         if missing is None or len(features) <= len(names) or features[: len(names)] != names:
             raise
-    drafting.open_calibration(folder, index=index, names=features)  # refused for any other reason: that one
+    drafting.open_calibration(parts, index=index, names=features)  # refused for any other reason: that one
     raise type(missing)(
         missing.found, wanted=missing.wanted, where=missing.where, remedy="run `xemplar calibrate` again"
     )

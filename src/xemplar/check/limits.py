@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xemplar.check.against import FIT, Suspicion
 from xemplar.check.alerts import KINDS, Kind
 from xemplar.errors import MismatchError
-from xemplar.folders import place_of_parts, publish, read_manifest, writing
+from xemplar.folders import Parts, publish, read_part, writing
 from xemplar.index import FittedTo
 
 NAME = "check.json"
@@ -130,12 +130,15 @@ def save_limits(folder: Path, limits: CheckLimits) -> None:
         publish(folder, NAME, manifest)
 
 
-def open_limits(folder: Path | str, *, index: FittedTo) -> CheckLimits | None:
-    """Open the file, None where there is none; one that doesn't serve the index is refused."""
-    folder = place_of_parts(Path(folder), "calibration.json")
-    if not (folder / NAME).exists():
+def open_limits(place: Path | str | Parts, *, index: FittedTo) -> CheckLimits | None:
+    """Open the file, out of a calibration's parts or the folder it lies in; None where there is none.
+
+    One that doesn't serve the index is refused.
+    """
+    manifest = read_part(place, NAME, kind="check", version=VERSION)
+    if manifest is None:
         return None
-    manifest = read_manifest(folder, NAME, kind="check", version=VERSION)
+    folder = place.folder if isinstance(place, Parts) else Path(place)
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
     try:
         limits = CheckLimits.model_validate(values)

@@ -1,4 +1,4 @@
-"""What a classifier has learnt, as numbers in a file: `classifier.json` beside the calibration.
+"""What a classifier has learnt, as numbers in a file: `classifier.json`, a part of the calibration.
 
 Knows the file and what it must fit; knows nothing of how it was learnt.
 """
@@ -15,7 +15,7 @@ from xemplar.classify.kernel import Votes
 from xemplar.classify.plain import Probe, load_prompts
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
-from xemplar.folders import fingerprint, place_of_parts, publish, read_manifest, writing
+from xemplar.folders import Parts, fingerprint, none_in, publish, read_part, writing
 from xemplar.index import FittedTo
 
 NAME, VERSION = "classifier.json", 1
@@ -66,10 +66,15 @@ def save_fitted(folder: Path, fitted: Fitted) -> Json:
     return manifest
 
 
-def open_fitted(folder: Path | str, *, index: FittedTo) -> Fitted:
-    """Open the file; one that doesn't serve the index, or was fitted by another policy, is refused."""
-    folder = place_of_parts(Path(folder), "calibration.json")
-    manifest = read_manifest(folder, NAME, kind="classifier", version=VERSION)
+def open_fitted(place: Path | str | Parts, *, index: FittedTo) -> Fitted:
+    """Open the file, out of a calibration's parts or the folder it lies in.
+
+    One that doesn't serve the index, or was fitted by another policy, is refused.
+    """
+    folder = place.folder if isinstance(place, Parts) else Path(place)
+    manifest = read_part(place, NAME, kind="classifier", version=VERSION)
+    if manifest is None:
+        raise none_in(folder, NAME, kind="classifier")
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
     try:
         fitted = Fitted.model_validate(values)

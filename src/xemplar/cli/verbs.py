@@ -160,6 +160,7 @@ def calibrate(
     """Fit when to state, deny or be silent, and a classifier, on the validation part."""
     from xemplar.archive import asked_for, open_archive
     from xemplar.archive import calibrate as run
+    from xemplar.drafting import open_parts
     from xemplar.drafting.gate import open_gate
     from xemplar.index import fitted_to
     from xemplar.terminal import say, say_json, tell, tell_thin
@@ -170,7 +171,7 @@ def calibrate(
     tell_thin(fitted)
     if archive.classifier is None:
         tell(f"no classifier: {archive.unclassified}")
-    gate = open_gate(folder, index=fitted_to(archive.index))
+    gate = open_gate(open_parts(folder), index=fitted_to(archive.index))
     if gate is not None and gate.why:
         tell(f"the gate goes by facts alone: {gate.why}")
     if as_json:

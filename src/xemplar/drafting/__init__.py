@@ -4,6 +4,7 @@ from xemplar.drafting.calibration import (
     Calibration,
     fit,
     open_calibration,
+    open_parts,
     save_calibration,
 )
 from xemplar.drafting.composition import Composed, Composer, Gathered
@@ -23,6 +24,7 @@ __all__ = [
     "fit",
     "how_sure",
     "open_calibration",
+    "open_parts",
     "save_calibration",
     "truth_of",
 ]

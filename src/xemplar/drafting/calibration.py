@@ -9,7 +9,6 @@ micro-F1 on validation.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,26 +23,15 @@ from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.details import Details, DetailsFit
 from xemplar.drafting.drift import Seen
 from xemplar.drafting.evidence import FEATURES
+from xemplar.drafting.generations import NAME, PARTS, VERSION, check_place, remove_replaced, write_generation
 from xemplar.drafting.promise import Promise
 from xemplar.drafting.weighing import weigh
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.folders import (
-    check_listed,
-    describe_file,
-    fingerprint,
-    publish,
-    read_manifest,
-    sync_below,
-    writing,
-)
+from xemplar.folders import Parts, fingerprint, publish, read_parts, writing
 from xemplar.index import FittedTo
 from xemplar.metrics.thresholds import absent_up_to, best_f1
 from xemplar.records import Presence
-
-NAME, VERSION = "calibration.json", 1
-_ONCE_BESIDE = ("gate.json", "check.json", "classifier.json")
-"""What older programs wrote beside the manifest, which didn't list it."""
 
 POLICY = "spans that cover what is believed, v4"
 WANTED = 8
@@ -266,44 +254,39 @@ def _with_thresholds(
     }
 
 
-def save_calibration(
-    folder: Path, calibration: Calibration, *, parts: Callable[[Path], None] | None = None
-) -> Json:
+def save_calibration(folder: Path, calibration: Calibration, *, parts: Callable[[Path], None]) -> Json:
     """Write a calibration folder; a new fit takes the old one's place, whole or not at all.
 
     `parts` writes what else belongs to it into the folder that it is given, a new one; the manifest, which
-    lists that, comes last, and then what was there before goes.
+    lists that, comes last, and then what the one before listed goes. A folder of anything else is refused.
     """
-    manifest: Json = {"kind": "calibration", "version": VERSION, "generation": 1, **calibration.model_dump()}
+    check_place(folder)
     with writing(folder):
-        if parts is not None:
-            manifest["generation"] = 1 + max((int(one.name) for one in _generations(folder)), default=0)
-            place = folder / f"{manifest['generation']:06d}"
-            place.mkdir()
-            parts(place)
-            sync_below(place)
-            written = sorted(place.glob("*.json"))
-            manifest["files"] = {f"{place.name}/{path.name}": describe_file(path) for path in written}
+        before = check_place(folder)
+        generation, files = write_generation(folder, before, parts)
+        manifest: Json = {
+            "kind": "calibration",
+            "version": VERSION,
+            "generation": generation,
+            **calibration.model_dump(),
+            "files": files,
+        }
         publish(folder, NAME, manifest)
-        for old in _generations(folder):
-            if parts is None or old != place:
-                shutil.rmtree(old)
-        for name in _ONCE_BESIDE if parts is not None else ():
-            (folder / name).unlink(missing_ok=True)
+        remove_replaced(folder, before)
     return manifest
 
 
-def _generations(folder: Path) -> list[Path]:
-    return [one for one in folder.glob("[0-9]" * 6) if one.is_dir()]
+def open_parts(folder: Path | str) -> Parts:
+    """A calibration folder read as one: what `open_calibration` and the openers of its parts are given."""
+    return read_parts(Path(folder), "calibration", version=VERSION, older=tuple(PARTS))
 
 
 def open_calibration(
-    folder: Path | str, *, index: FittedTo, names: tuple[str, ...] = FEATURES
+    folder: Path | str | Parts, *, index: FittedTo, names: tuple[str, ...] = FEATURES
 ) -> Calibration:
     """Open a calibration; one that serves another index, or other features, is refused, naming both."""
-    folder = Path(folder)
-    manifest = read_manifest(folder, NAME, kind="calibration", version=VERSION)
-    check_listed(folder, manifest.get("files", {}), NAME)
+    read = folder if isinstance(folder, Parts) else open_parts(folder)
+    folder, manifest = read.folder, read.manifest
     ours = {"kind", "version", "generation", "files"}
     values = {key: value for key, value in manifest.items() if key not in ours}
     calibration = Calibration.model_validate(values)

@@ -18,7 +18,7 @@ from xemplar.drafting.gate import features
 from xemplar.drafting.gate.looks import Looks
 from xemplar.drafting.gate.reasons import FAR, SEEN
 from xemplar.errors import MismatchError
-from xemplar.folders import fingerprint, place_of_parts, publish, read_manifest, writing
+from xemplar.folders import Parts, fingerprint, publish, read_part, writing
 from xemplar.index import FittedTo
 from xemplar.records import Image
 
@@ -111,12 +111,15 @@ def save_gate(folder: Path, gate: Gate) -> None:
         publish(folder, NAME, manifest)
 
 
-def open_gate(folder: Path | str, *, index: FittedTo) -> Gate | None:
-    """Open the file, None where there is none; one that doesn't serve the index is refused."""
-    folder = place_of_parts(Path(folder), "calibration.json")
-    if not (folder / NAME).exists():
+def open_gate(place: Path | str | Parts, *, index: FittedTo) -> Gate | None:
+    """Open the file, out of a calibration's parts or the folder it lies in; None where there is none.
+
+    One that doesn't serve the index is refused.
+    """
+    manifest = read_part(place, NAME, kind="gate", version=VERSION)
+    if manifest is None:
         return None
-    manifest = read_manifest(folder, NAME, kind="gate", version=VERSION)
+    folder = place.folder if isinstance(place, Parts) else Path(place)
     values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
     try:
         gate = Gate.model_validate(values)
