@@ -25,7 +25,6 @@ from xemplar.archive.promised import void_of
 from xemplar.archive.searching import asked, searched
 from xemplar.assembly import Assembly
 from xemplar.check import Checked, CheckLimits
-from xemplar.check import CheckLimits
 from xemplar.classify import Classification
 from xemplar.contracts import Encoder, Json, Stages
 from xemplar.corpus import Corpus
@@ -91,7 +90,6 @@ class Archive:
         self.evidence = drafting.Evidence(corpus, index, matcher=matcher) if drafts else None
         self.composer = drafting.Composer(corpus, index, style=self.assembly.style) if drafts else None
         self.classifier: classifying.Classifier | None = None
-        self.check_limits: CheckLimits | None = None
         self.check_limits: CheckLimits | None = None
         self.unclassified = classifying.unfit(corpus, index) or XemplarError(
             "no classifier is open", wanted="a calibration folder with one", remedy="run `xemplar calibrate`"
