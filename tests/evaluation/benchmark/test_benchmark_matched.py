@@ -1,11 +1,14 @@
 """A matcher's ranking of a gallery, against one made by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from xemplar.contracts import Matches
-from xemplar.evaluation.benchmark.asking import ahead, matched, nearest
-from xemplar.records import Film, PixelHistory
+from xemplar.evaluation.benchmark.asked import Asked
+from xemplar.evaluation.benchmark.asking import Questions, ahead, matched, nearest
+from xemplar.records import Film, PixelHistory, View
 
 COSINES = np.array([[0.9, 0.5, 0.4, 0.1], [0.2, 0.3, 0.8, 0.7]], np.float32)
 
@@ -33,8 +36,9 @@ class ByLength:
 
 
 def films(*levels):
-    pixels = PixelHistory("png", 2, 2)
-    return [Film(np.full((2, 2), level, np.float32), pixels) for level in levels]
+    """One of each level; of level 0 it is blank."""
+    kinds = {True: PixelHistory("png", 2, 2), False: PixelHistory("png", 2, 2, steps=("blank",))}
+    return [Film(np.full((2, 2), level, np.float32), kinds[level > 0]) for level in levels]
 
 
 def test_the_nearest_are_chosen_equal_ones_in_order():
@@ -64,3 +68,35 @@ def test_only_pairs_asked_for_are_matched_and_equal_texts_once():
 def test_several_films_are_averaged():
     said = matched(ByLength(), [films(1.0, 0.5)], ["aaaa"], asked=np.array([[True]]))
     assert said[0, 0] == 3.0
+
+
+def test_a_blank_film_is_left_out_of_what_is_matched():
+    said = matched(ByLength(), [films(1.0, 0.0)], ["aaaa"], asked=np.array([[True]]))
+    assert said[0, 0] == 4.0
+
+
+def test_a_blank_film_is_left_out_of_what_is_asked(tmp_path):
+    def vectors_of(queries):
+        return np.stack([np.ones(2, np.float32) * film.image.mean() for film in queries])
+
+    views = [SimpleNamespace(pixels=film.pixels) for film in films(0.0, 0.5, 0.25)]
+    asked = SimpleNamespace(
+        name="A", studies=[SimpleNamespace(study_id="one", views=views)], filmed=np.array([True]),
+        written=np.array([False]), facts=dict, films=lambda row, frontal=False: films(0.0, 0.5, 0.25),
+    )  # fmt: skip
+    retriever = SimpleNamespace(vectors_of=vectors_of, leave_of=lambda films: None)
+    archive = SimpleNamespace(
+        gatekeeper=SimpleNamespace(apart=None), retriever=retriever, encoder=SimpleNamespace(fingerprint="e")
+    )
+    system = SimpleNamespace(archive=archive, entry=SimpleNamespace(views="all", home="here"))
+    questions = Questions(system, asked, tmp_path)
+    assert questions.seen.views[:, 0].tolist() == [0.5, 0.25]
+    assert [film.image.mean() for film in questions.case(0).films] == [0.5, 0.25]
+
+
+def test_of_a_study_the_first_frontal_film_is_asked_that_shows_anything():
+    views = [View(f"{n}", position=position, pixels=film.pixels) for n, (position, film) in enumerate(
+        zip(("lateral", "frontal", "frontal"), films(1.0, 0.0, 1.0), strict=True)
+    )]  # fmt: skip
+    corpus = SimpleNamespace(film=lambda study, view: view.view_id)
+    assert Asked("A", corpus, (SimpleNamespace(views=views),)).films(0, frontal=True) == ["2"]

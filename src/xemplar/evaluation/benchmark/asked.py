@@ -17,7 +17,7 @@ from xemplar.corpus import Corpus, describe_part
 from xemplar.drafting import truth_of
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.records import Film, Split, Study
+from xemplar.records import Film, Split, Study, View
 from xemplar.report import text_key
 
 Columns = dict[str, NDArray[np.generic]]
@@ -37,11 +37,16 @@ class Asked:
         return len(self.studies)
 
     def films(self, row: int, *, frontal: bool = False) -> list[Film]:
-        """The views that a study is asked with; frontal alone: its first one of those, else its first."""
+        """The views that a study is asked with; frontal alone: its first one of those, else its first.
+
+        A blank one is taken where there is no other.
+        """
         study = self.studies[row]
-        views = (
-            sorted(study.views, key=lambda view: view.position != "frontal")[:1] if frontal else study.views
-        )
+
+        def later(view: View) -> tuple[bool, bool]:
+            return (is_blank(view), view.position != "frontal")
+
+        views = sorted(study.views, key=later)[:1] if frontal else study.views
         return [self.corpus.film(study, view) for view in views]
 
     @cached_property
@@ -112,6 +117,11 @@ class Asked:
             "present": dict(zip(self.findings, self.truth.sum(axis=0).tolist(), strict=True)),
             "truth": truth if self.findings else None,
         }
+
+
+def is_blank(view: View) -> bool:
+    """Whether a view shows nothing."""
+    return view.pixels is not None and "blank" in view.pixels.steps
 
 
 def asked_of(name: str, corpus: Corpus, split: Split = "test") -> Asked:

@@ -22,12 +22,12 @@ from xemplar.drafting.policies.augmented import Augmented
 from xemplar.drafting.policies.case import Case
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark import retrieving
-from xemplar.evaluation.benchmark.asked import Asked
+from xemplar.evaluation.benchmark.asked import Asked, is_blank
 from xemplar.evaluation.benchmark.retrieving import Gallery, Matrix
 from xemplar.evaluation.benchmark.systems import System
 from xemplar.folders import fingerprint, write_atomic
 from xemplar.records import Draft, Film, Vectors
-from xemplar.retrieval import Leave
+from xemplar.retrieval import Leave, shown_of
 
 CHUNK = 64
 """Studies whose films are held at once."""
@@ -74,7 +74,7 @@ class Questions:
     @cached_property
     def seen(self) -> Seen:
         """The set in the encoder's eyes, as another entry of the same encoder left it, or seen now."""
-        mark = fingerprint([self.archive.encoder.fingerprint, self.asked.facts()])
+        mark = fingerprint([self.archive.encoder.fingerprint, self.asked.facts(), *self._shown_alone])
         place = self.runs / self.system.entry.home / f"seen.{self.asked.name}.npz"
         if place.exists():
             with np.load(place, allow_pickle=False) as kept:
@@ -90,13 +90,20 @@ class Questions:
         _kept(place, lambda sink: np.savez(sink, **held))
         return seen
 
+    @property
+    def _shown_alone(self) -> list[str]:
+        """A word in the marks of what is kept, where blank views are left out of it: once they weren't."""
+        blank = any(is_blank(view) for study in self.asked.studies for view in study.views)
+        return ["without blank views"] if blank else []
+
     def _see(self) -> Seen:
         views: list[Vectors] = []
         owners: list[int] = []
         for rows in _chunks(self.rows):
             films = []
             for row in rows:
-                own = sorted(self.asked.films(row), key=lambda film: film.position != "frontal")
+                shown = shown_of(self.asked.films(row))
+                own = sorted(shown, key=lambda film: film.position != "frontal")
                 films += own
                 owners += [row] * len(own)
             views.append(self.archive.retriever.vectors_of(films))
@@ -121,7 +128,7 @@ class Questions:
 
     def case(self, place: int) -> Case:
         """A study as policies see it."""
-        return Case(self.films(place), self.vectors[place], self.leaves[place])
+        return Case(shown_of(self.films(place)), self.vectors[place], self.leaves[place])
 
     @cached_property
     def texts_of_both(self) -> Vectors:
@@ -163,7 +170,8 @@ class Questions:
         """The matcher's scores of the pairs asked for, as another entry of the same stages left them."""
         texts = [self.asked.texts[row] for row in retrieving.both(self.asked)]
         pairs = hashlib.sha256(np.packbits(asked).tobytes()).hexdigest()
-        mark = fingerprint([matcher.fingerprint, self.asked.facts(), self.frontal, pairs])
+        facts = [self.asked.facts(), self.frontal, pairs, *self._shown_alone]
+        mark = fingerprint([matcher.fingerprint, *facts])
         place = self.runs / self.system.entry.home / f"matched.{self.asked.name}.{mark}.npy"
         if place.exists():
             kept: Matrix = np.load(place, allow_pickle=False)
@@ -243,7 +251,7 @@ def matched(
     for row, films in enumerate(studies):
         rows = np.unique(places[asked[row]])
         said = np.full(len(known), np.nan, np.float32)
-        images = [film.image for film in films]
+        images = [film.image for film in shown_of(films)]
         said[rows] = matcher.match(images, take(rows.tolist())).scores.mean(axis=0)
         found[row] = np.where(asked[row], said[places], np.nan)
     return found
