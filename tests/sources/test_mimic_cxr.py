@@ -75,6 +75,17 @@ def test_the_impression_alone_and_of_each_study_one_film(root):
     assert without and without == {one.key for one in rejected if one.reason == "no impression"}
 
 
+def test_with_the_impression_alone_nothing_else_of_a_report_is_kept(root):
+    report = "INDICATION: Cough.\n\nCOMPARISON: None.\n\nFINDINGS: Mild edema.\n\nIMPRESSION: Edema.\n"
+    (root / "files/p10/p10000032/s50000001.txt").write_text(report)
+    whole, alone = (
+        read(root, MimicSettings(section=section))[0]["s50000001"] for section in (None, "impression")
+    )
+    assert (whole.indication, whole.comparison, whole.findings) == ("Cough.", "None.", "Mild edema.")
+    assert (alone.indication, alone.comparison, alone.findings) == (None, None, None)
+    assert alone.impression == whole.impression == "Edema."
+
+
 @pytest.mark.parametrize(
     ("words", "first"),
     [

@@ -283,7 +283,7 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
         if isinstance(read, Rejected):
             yield read
         else:
-            texts = read if plan.settings.section is None else replace(read, findings=None)
+            texts = read if plan.settings.section is None else _impression(read)
     for left in files.values():
         yield Rejected(left.relative, "a file that the metadata doesn't name", left.relative)
     if plan.images is not None and not views:
@@ -295,6 +295,11 @@ def _study(case: _Case, files: dict[str, File], plan: _Plan) -> Iterator[Arrival
     else:
         study = _record(case, tuple(views), texts=texts, plan=plan)
         yield Arrival(study, tuple(images), split_key=f"p{case.subject}", cut=texts.cut)
+
+
+def _impression(texts: ReportTexts) -> ReportTexts:
+    """Of a report that alone."""
+    return replace(texts, indication=None, comparison=None, findings=None)
 
 
 def _in_order(rows: Sequence[ImageRow], settings: MimicSettings) -> Sequence[ImageRow]:
