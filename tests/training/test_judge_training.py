@@ -10,7 +10,9 @@ from xemplar.models.judging import TorchJudge
 from xemplar.models.layout import RERANKER
 from xemplar.models.system import open_system
 from xemplar.training.judging import train_judge
+from xemplar.training.objectives.negatives import Negatives
 from xemplar.training.recipe import Recipe
+from xemplar.training.sampling import hold_back, pairs_of
 from xemplar.training.stages import train_system
 
 
@@ -74,12 +76,15 @@ def test_a_recipe_without_layers_is_refused(phantom_corpus, recipe, model, tmp_p
         )  # fmt: skip
 
 
-def test_whole_reports_are_judged_where_the_recipe_says_so(phantom_corpus, recipe, model, tmp_path):
+def test_whole_reports_are_judged_where_the_recipe_says_so(phantom_corpus, recipe, model, manifest, tmp_path):
     stage = recipe.matching.model_copy(update={"unit": "report"})
     whole = recipe.model_copy(update={"matching": stage})
     found = train_judge(phantom_corpus, whole, model, out=tmp_path / "judge")
     kinds = {"mined", "random"}
-    assert found["trained_on"]["unit"] == "report"
+    assert found["trained_on"]["unit"] == "report" and "left_out" not in manifest["trained_on"]
+    pairs, _ = hold_back(pairs_of(phantom_corpus, "train"), recipe.training.seed)
+    left_out = len(Negatives(pairs, "labels").draw(np.random.default_rng(0)).left_out)
+    assert found["trained_on"]["left_out"] == left_out
     assert kinds == found["results"].keys() - {"epoch", "score", "cosine"}
     assert found["results"]["score"] >= found["results"]["cosine"]["score"] > 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xemplar.training.recipe import load_recipe
+from xemplar.training.recipe import Recipe, load_recipe
 
 
 def test_its_tiny_towers_and_pace():
@@ -49,3 +49,13 @@ def test_what_is_pretrained_goes_in_chunks_with_its_statistics_kept():
     assert recipe.model.image.pretrained == "microsoft/resnet-50"
     assert recipe.model.text.pretrained == "emilyalsentzer/Bio_ClinicalBERT"
     assert (recipe.training.batch, recipe.training.chunk, recipe.training.frozen_norm) == (512, 32, True)
+
+
+@pytest.mark.parametrize("matching", [{"layers": 1}, {"layers": 2, "unit": "report"}])
+def test_evidence_of_sentences_is_not_sought_from_a_judge_of_whole_reports(matching):
+    values = {**load_recipe("xemplar")[0].model_dump(), "matching": matching}
+    with pytest.raises(ValueError, match=r'set matching\.unit = "sentence"'):
+        Recipe.model_validate(values)
+    assert Recipe.model_validate({**values, "matching": {**matching, "unit": "sentence"}})
+    other = {"policy": "consistent", "unit": "report"}
+    assert Recipe.model_validate({**values, "assembly": other}).matching.unit == "report"

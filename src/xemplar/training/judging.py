@@ -185,8 +185,13 @@ class _Run:
         return {**best, "cosine": cosine}
 
     def counts(self) -> Json:
-        """Studies learnt from and held back, and texts, flips among them."""
+        """Studies learnt from and held back, and texts, flips among them.
+
+        Of whole reports those studies to learn from, too, that have none to tell theirs from.
+        """
         texts = {"written": self.said.count, "texts": len(self.said.texts)}
+        if isinstance(self.said, Reports):
+            texts["left_out"] = self.said.left_out
         return {"unit": self.stage.unit, "learnt": len(self.learnt), "held_back": len(self.held), **texts}
 
     def validate(self) -> Json:

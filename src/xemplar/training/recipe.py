@@ -197,6 +197,19 @@ class Recipe(BaseModel):
             raise ValueError("the matcher of a recipe has `dim`, a shared space to search in")
         return self
 
+    @model_validator(mode="after")
+    def _evidence_is_of_sentences(self) -> Recipe:
+        """A judge of whole reports says little of a sentence, and would be believed all the same."""
+        stage = self.matching if self.model is not None else None
+        if stage is None or not stage.layers or self.assembly.policy != "evidence":
+            return self
+        if stage.unit == "report":
+            raise ValueError(
+                'assembly.policy "evidence" weighs sentences, and matching.unit is "report": set '
+                'matching.unit = "sentence"'
+            )
+        return self
+
     @property
     def text_tokens(self) -> int:
         """Tokens of a text that the model reads."""
