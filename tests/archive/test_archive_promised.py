@@ -1,11 +1,15 @@
 """A promise is of drafts from the very index it was found on, under the style, lexicon and gate of then."""
 
+from dataclasses import replace
+
 import pytest
 
 from xemplar.archive import Archive, promised
 from xemplar.archive.promised import under_of
 from xemplar.assembly import Assembly
 from xemplar.contracts import Stages
+from xemplar.drafting.calibration import DENIED_WRONG
+from xemplar.drafting.composition import Gathered
 from xemplar.drafting.gate import Gate
 from xemplar.drafting.promise import Asked, Promise
 from xemplar.index import build_index, fitted_to
@@ -31,7 +35,9 @@ def test_it_is_of_the_index_it_was_found_out_on(kept):
 
 def test_it_is_not_of_another_index_of_the_same_corpus(kept, tmp_path):
     everything = build_index(kept.corpus, kept.encoder, tmp_path / "all", parts=("train", "val", "test"))
-    again = Archive(kept.corpus, kept.encoder, everything, calibration=kept.calibration)
+    bold = PROMISE.model_copy(update={"state_at": 0.13, "deny_at": 0.12})
+    fitted = kept.calibration.model_copy(update={"promise": bold})
+    again = Archive(kept.corpus, kept.encoder, everything, calibration=fitted)
     told = said(again)
     assert told.startswith("Not promised: at most 10% of lines wrong")
     assert f"on index {kept.index.fingerprint}, and this is {everything.fingerprint}" in told
@@ -69,3 +75,37 @@ def test_what_could_not_be_promised_says_so_still(kept):
     unkept = PROMISE.model_copy(update={"why": "a test", "state_at": None, "deny_at": None})
     kept.calibration = kept.calibration.model_copy(update={"promise": unkept, "under": None})
     assert said(kept) == unkept.sentence
+
+
+# --- what isn't promised -----
+
+
+@pytest.fixture
+def limits(monkeypatch):
+    """The limits that drafts are composed under, in their order."""
+    heard, compose = [], Gathered.compose
+
+    def listen(gathered, limits):
+        heard.append(limits)
+        return compose(gathered, limits)
+
+    monkeypatch.setattr(Gathered, "compose", listen)
+    return heard
+
+
+@pytest.mark.parametrize("why", ["", "void", "prior"])
+def test_a_draft_that_isnt_promised_denies_no_more_than_is_absent_together(kept, limits, why):
+    films = kept.films_of(kept.corpus.part("test")[0])
+    if why == "void":
+        kept.calibration = kept.calibration.model_copy(update={"under": None})
+    before = kept.films_of(kept.corpus.part("test")[0]) if why == "prior" else None
+    if before is not None:
+        films, before = anonymous(films), anonymous(before, "other")
+    told = kept.draft(films, before)
+    assert str(told.promise).startswith("Promised" if not why else "Not promised")
+    assert [one.normal_wrong for one in limits] == [DENIED_WRONG if why else 1.0]
+
+
+def anonymous(films, sha256=None):
+    """The films as nobody's of the corpus, so that they may be each other's prior."""
+    return [replace(film, study_id=None, sha256=sha256) for film in films]

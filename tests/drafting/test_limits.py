@@ -83,7 +83,7 @@ def test_beliefs_that_are_too_sure_are_given_no_limits_that_break_the_promise(ma
 def test_a_dozen_patients_promise_nothing_and_say_so():
     rng, asked = np.random.default_rng(2), Asked()
     made = promised(asked, archive(rng, 12), 0.05)
-    assert (made.kept, made.why) == (False, "12 patients to test it on, 19 or more wanted")
+    assert (made.kept, made.why) == (False, "of denials: 12 patients to test it on, 19 or more wanted")
 
 
 def test_no_patient_at_all_promises_nothing():

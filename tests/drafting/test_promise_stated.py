@@ -1,9 +1,12 @@
 """A second risk: lines that state a finding may be asked to be right by themselves."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from xemplar.archive import asked_for
+from xemplar.cli.verbs import calibrate
 from xemplar.drafting import limits as module
 from xemplar.drafting.beliefs import Limits
 from xemplar.drafting.limits import Trial, promised
@@ -46,7 +49,20 @@ def test_few_wrong_lines_may_hide_many_wrong_statements():
 
 
 def test_where_statements_are_never_right_enough_nothing_is_promised():
-    assert not promised(Asked(wrong_stated=0.2), archive(300, 1.0), 0.1).kept
+    made = promised(Asked(wrong_stated=0.2), archive(300, 1.0), 0.1)
+    assert not made.kept
+    told = "drafts for 300 patients show of no limit that few enough lines that state a finding are wrong"
+    assert made.why == told
+
+
+def test_where_both_fail_both_are_told_and_one_alone_is_named_alone():
+    both = promised(Asked(wrong_lines=0.05, wrong_stated=0.2), archive(300, 1.0), 0.1)
+    assert both.why.endswith(
+        "few enough lines are wrong, nor that few enough lines that state a finding are wrong"
+    )
+    assert promised(Asked(wrong_lines=0.05), archive(300, 1.0), 0.1).why.endswith(
+        "few enough lines are wrong"
+    )
 
 
 def test_it_is_counted_over_stating_lines_alone():
@@ -65,3 +81,12 @@ def test_it_is_a_share(asked=asked_for):
     assert asked(0.1, 0.05, 0.9, wrong_stated=0.2).wrong_stated == 0.2
     with pytest.raises(XemplarError, match="wrong stated 1; wanted a share between 0 and 1"):
         asked(0.1, 0.05, 0.9, wrong_stated=1.0)
+
+
+def test_where_more_may_be_wrong_than_any_limit_is_tried_for_that_is_told():
+    assert promised(Asked(wrong_lines=0.9), archive(30, 1.0), 0.1).why.endswith("few enough lines are wrong")
+
+
+def test_it_isnt_asked_for_where_nothing_is_to_be_promised():
+    with pytest.raises(XemplarError, match="--wrong-stated with --no-promise"):
+        calibrate(Path("nowhere"), wrong_stated=0.2, promise=False)

@@ -101,6 +101,7 @@ class Asked:
     wrong_lines: float = 0.1
     denied: float = 0.05
     confidence: float = 0.9
+    wrong_stated: float | None = None
 
 
 @dataclass
@@ -125,6 +126,19 @@ RIGHT, WRONG = line(0.9, Claim(FLUID, "present")), line(0.9, Claim(HEART, "prese
 def test_a_promise_is_held_against_what_came_of_it(drafts, told):
     found = held_promise(Promise(Asked()), drafts, [SICK] * 4, resampling=resampling(4))
     assert found["risks"]["wrong_lines"]["verdict"] == told
+
+
+def test_lines_that_state_a_finding_are_measured_by_themselves_where_that_was_asked():
+    """Of nine denials and a statement in each draft, every second statement is wrong: one line in twenty."""
+    denial = line(0.9, Claim(HEART, "absent"))
+    drafts = [draft(*[denial] * 9, RIGHT), draft(*[denial] * 9, WRONG)] * 4
+    asked = Promise(Asked(wrong_stated=0.05))
+    found = held_promise(asked, drafts, [SICK] * 8, resampling=resampling(8))["risks"]
+    assert found["wrong_lines"]["verdict"] == "kept"
+    assert found["wrong_stated"]["measured"]["value"] == 0.5
+    assert (found["wrong_stated"]["asked"], found["wrong_stated"]["verdict"]) == (0.05, "broken")
+    plain = held_promise(Promise(Asked()), drafts, [SICK] * 8, resampling=resampling(8))["risks"]
+    assert plain == {name: risk for name, risk in found.items() if name != "wrong_stated"}
 
 
 def test_nothing_promised_is_measured_all_the_same():

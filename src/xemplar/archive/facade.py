@@ -306,7 +306,8 @@ class Archive:
             if self.calibration is None:
                 raise self.uncalibrated
             assert self.evidence is not None and self.composer is not None
-            return ByEvidence(self.evidence, self.composer, self.calibration)
+            held = void_of(self) is None
+            return ByEvidence(self.evidence, self.composer, self.calibration, promised=held)
         return self._as_retrieved
 
     @cached_property

@@ -1,7 +1,8 @@
 """Whether what a calibration promises holds for this archive's drafts, and why not.
 
 Knows an archive's index, style and gate, and under which of them limits were found; how they are found is
-known to drafting. A void promise leaves drafts as they are: they say that nothing is promised of them.
+known to drafting. Under a void promise drafts are made with the same limits, and say that nothing is promised
+of them; those that state nothing deny no more than they would without any promise.
 """
 
 from __future__ import annotations

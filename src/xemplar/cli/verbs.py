@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ from xemplar.cli.options import (
 from xemplar.cli.replay import replay_app
 from xemplar.cli.search import search_app
 from xemplar.cli.texts import texts_app
+
+if TYPE_CHECKING:
+    from xemplar.archive import Archive
 
 app = typer.Typer(
     name="xemplar",
@@ -160,20 +163,20 @@ def calibrate(
     """Fit when to state, deny or be silent, and a classifier, on the validation part."""
     from xemplar.archive import asked_for, open_archive
     from xemplar.archive import calibrate as run
-    from xemplar.drafting import open_parts
-    from xemplar.drafting.gate import open_gate
-    from xemplar.index import fitted_to
+    from xemplar.errors import XemplarError
     from xemplar.terminal import say, say_json, tell, tell_thin
 
+    if wrong_stated is not None and not promise:
+        raise XemplarError(
+            "--wrong-stated with --no-promise", wanted="one of the two: what isn't promised keeps no share"
+        )
     asked = asked_for(wrong_lines, denied, confidence, wrong_stated=wrong_stated) if promise else None
     folder, archive = out or index.parent / "calibration", open_archive(index, calibrated=False)
     fitted = run(archive, folder, promise=asked)
     tell_thin(fitted)
     if archive.classifier is None:
         tell(f"no classifier: {archive.unclassified}")
-    gate = open_gate(open_parts(folder), index=fitted_to(archive.index))
-    if gate is not None and gate.why:
-        tell(f"the gate goes by facts alone: {gate.why}")
+    _tell_gate(archive, folder)
     if as_json:
         told = None if archive.classifier is None else archive.classifier.fitted.facts
         say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin, "classifier": told})
@@ -190,6 +193,18 @@ def calibrate(
             say(f"  {name:<28} present in {count:>4}; too few, never drafted")
     unseen = [name for name, count in fitted.too_few.items() if not count]
     say(f"  never present, so never drafted: {', '.join(unseen) or 'none'}")
+
+
+def _tell_gate(archive: Archive, folder: Path) -> None:
+    """Why the gate of a calibration has learnt nothing, where it hasn't."""
+    from xemplar.drafting import open_parts
+    from xemplar.drafting.gate import open_gate
+    from xemplar.index import fitted_to
+    from xemplar.terminal import tell
+
+    gate = open_gate(open_parts(folder), index=fitted_to(archive.index))
+    if gate is not None and gate.why:
+        tell(f"the gate goes by facts alone: {gate.why}")
 
 
 def _limits(fitted: Any, finding: str) -> str:  # noqa: ANN401

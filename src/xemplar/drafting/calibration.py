@@ -10,6 +10,7 @@ micro-F1 on validation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -161,6 +162,15 @@ class Calibration(BaseModel):
         if self.promise.state_at is None or self.promise.deny_at is None:
             return None
         return Limits(self.promise.state_at, self.promise.deny_at)
+
+    def limits_of(self, *, promised: bool) -> Limits | None:
+        """The same for a draft of which they are promised, or aren't: then it is held to more.
+
+        A draft that isn't promised though others are (the promise is void here, or it has a prior), and
+        states nothing, is held to denying no more than is absent together, as where nothing is promised.
+        """
+        limits = self.limits
+        return limits if limits is None or promised else replace(limits, normal_wrong=DENIED_WRONG)
 
     @property
     def outside(self) -> dict[str, str]:

@@ -92,15 +92,20 @@ def promised(asked: Asked, tested: Trial, guessed: float) -> Promise:
     highest = conformal_limit(losses, limits, risk=asked.denied)
     if highest is None:
         fewest = int(np.ceil(1 / asked.denied)) - 1
-        return _unkept(made, f"{len(losses)} patients to test it on, {fewest} or more wanted")
-    found = [
-        (right, state_at, deny_at)
+        return _unkept(made, f"of denials: {len(losses)} patients to test it on, {fewest} or more wanted")
+    sequences = [
+        (deny_at, part * (1 - asked.confidence))
         for deny_at, (_, part) in zip(limits, DENIALS, strict=True)
         if deny_at <= highest
-        for state_at, right in _kept(made, tested, deny_at, error=part * (1 - asked.confidence))
+    ]
+    found = [
+        (right, state_at, deny_at)
+        for deny_at, error in sequences
+        for state_at, right in _kept(made, tested, deny_at, error=error)
     ]
     if not found:
-        return _unkept(made, f"drafts for {len(tested.groups)} patients don't show it of any limit")
+        why = f"drafts for {len(tested.groups)} patients show of no limit that few enough"
+        return _unkept(made, f"{why} {_not_shown(asked, tested, sequences)}")
     _, state_at, deny_at = max(found)
     stating = _wrong_statements(tested, Limits(state_at, deny_at))
     return made.model_copy(update={"state_at": state_at, "deny_at": deny_at, "stating_wrong": stating})
@@ -131,14 +136,14 @@ def _means(tested: Trial, limits: Limits) -> NDArray[np.float64]:
     """(patients, 4): wrong lines and lines, and of those that state a finding wrong ones and all, a draft."""
     counts = []
     for place, truth in enumerate(tested.truths):
-        said = [(truth.fails(line), _states(line)) for line in tested.draft(place, limits)]
+        said = [(truth.fails(line), states(line)) for line in tested.draft(place, limits)]
         stating = [fails for fails, states in said if states]
         counts.append((sum(fails for fails, _ in said), len(said), sum(stating), len(stating)))
     means = [np.mean([counts[i] for i in places], axis=0) for places in tested.groups]
     return np.array(means, np.float64)
 
 
-def _states(line: Line) -> bool:
+def states(line: Line) -> bool:
     """Whether it says that anything is there."""
     return any(claim.presence == "present" for claim in line.claims)
 
@@ -149,9 +154,34 @@ def _wrong_statements(tested: Trial, limits: Limits) -> float | None:
         truth.fails(line)
         for place, truth in enumerate(tested.truths)
         for line in tested.draft(place, limits)
-        if _states(line)
+        if states(line)
     ]
     return float(np.mean(stating)) if stating else None
+
+
+def _states_tried(asked: Asked) -> list[float]:
+    """Limits of statements, from strict to loose."""
+    start = 1 - max(asked.wrong_lines, asked.wrong_stated or 0.0)
+    return [round(float(one), 4) for one in np.arange(start, LOOSEST - 1e-9, -STEP)]
+
+
+def _p_values(asked: Asked, means: NDArray[np.float64]) -> dict[str, float]:
+    """Of what is to be few -> the p-value of its being too many."""
+    wrong, lines, wrong_stating, stating = means.T
+    found = {"lines are wrong": float(ratio_p_value(wrong, lines, share=asked.wrong_lines))}
+    if asked.wrong_stated is not None:
+        p = ratio_p_value(wrong_stating, stating, share=asked.wrong_stated)
+        found["lines that state a finding are wrong"] = float(p)
+    return found
+
+
+def _not_shown(asked: Asked, tested: Trial, sequences: Sequence[tuple[float, float]]) -> str:
+    """Which risks the first limit of some sequence (limit of denials, error) doesn't show to be kept."""
+    first = next(iter(_states_tried(asked)), LOOSEST)
+    tried = [(_p_values(asked, _means(tested, Limits(first, at))), error) for at, error in sequences]
+    names = {name: None for found, error in tried for name, p in found.items() if p > error}
+    names = names or dict.fromkeys(name for found, _ in tried for name in found)  # none was tried
+    return ", nor that few enough ".join(names)
 
 
 def _kept(made: Promise, tested: Trial, deny_at: float, *, error: float) -> Iterator[tuple[float, float]]:
@@ -161,22 +191,17 @@ def _kept(made: Promise, tested: Trial, deny_at: float, *, error: float) -> Iter
     that is right, and so are harder to tell from what is asked. With two risks a limit is to keep both: its
     hypothesis is that either is too large, and the larger of two p-values is one of that (Berger, 1982).
     """
-    share, stated = made.asked.wrong_lines, made.asked.wrong_stated
-    start = 1 - max(share, stated or 0.0)
-    states = [round(float(one), 4) for one in np.arange(start, LOOSEST - 1e-9, -STEP)]
+    tried = _states_tried(made.asked)
     rights: list[float] = []
 
     def p_values() -> Iterator[float]:
-        for state_at in states:
-            wrong, lines, wrong_stating, stating = _means(tested, Limits(state_at, deny_at)).T
-            rights.append(float((lines - wrong).sum()))
-            p = float(ratio_p_value(wrong, lines, share=share))
-            if stated is not None:
-                p = max(p, float(ratio_p_value(wrong_stating, stating, share=stated)))
-            yield p
+        for state_at in tried:
+            means = _means(tested, Limits(state_at, deny_at))
+            rights.append(float((means[:, 1] - means[:, 0]).sum()))
+            yield max(_p_values(made.asked, means).values())
 
     taken = learn_then_test(p_values(), error=error)
-    yield from zip(states[:taken], rights[:taken], strict=True)
+    yield from zip(tried[:taken], rights[:taken], strict=True)
 
 
 def _may_be_denied(beliefs: Beliefs, truth: Truth, limits: Sequence[float]) -> NDArray[np.float64]:

@@ -60,7 +60,7 @@ class Promise(BaseModel):
     state_at: float | None = None
     deny_at: float | None = None
     stating_wrong: float | None = None
-    """Of the lines that state a finding, those that were wrong: nothing promises that of them alone."""
+    """Of the lines that state a finding, those that were wrong; promised of them where that was asked."""
     why: str | None = None
     """Why it can't be kept; then there are no limits, and nothing is drafted."""
     scope: str = SCOPE

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.contracts import Json
+from xemplar.drafting.limits import states
 from xemplar.drafting.truth import Truth
 from xemplar.evaluation.scores import Resampling
 from xemplar.findings import FINDINGS
@@ -36,13 +37,18 @@ class Risks(Protocol):
         ...
 
     @property
+    def wrong_stated(self) -> float | None:
+        """Wrong lines as a share of those that state a finding; None where that isn't asked."""
+        ...
+
+    @property
     def denied(self) -> float:
         """The mean share of what is there that is denied."""
         ...
 
     @property
     def confidence(self) -> float:
-        """Of the first."""
+        """Of these two."""
         ...
 
 
@@ -190,16 +196,16 @@ def held_promise(
     """What was promised beside what came of it; measured alone where nothing was promised.
 
     As in the promise, every patient weighs alike, wrong lines are the ratio of two means over patients, and
-    a line that states what nobody knows to be there is counted as wrong.
+    a line that states what nobody knows to be there is counted as wrong. Of lines that state a finding it is
+    measured where it was asked.
     """
-    wrong = np.array([sum(map(t.fails, d.lines)) for d, t in zip(drafts, truths, strict=True)], np.float64)
-    lines = np.array([len(draft.lines) for draft in drafts], np.float64)
     weights = patient_weights(resampling.clusters)
+    wrong, lines, wrong_stating, stating = _counted(drafts, truths).T * weights
     losses = denied_losses(drafts, truths)
-    measured = {
-        "wrong_lines": resampling.interval(ratio, np.stack([wrong * weights, lines * weights], axis=1)),
-        "denied": resampling.interval(ratio, np.stack([losses * weights, weights], axis=1)),
-    }
+    pairs = {"wrong_lines": (wrong, lines), "denied": (losses * weights, weights)}
+    if promised is not None and promised.asked.wrong_stated is not None:
+        pairs["wrong_stated"] = (wrong_stating, stating)
+    measured = {name: resampling.interval(ratio, np.stack(pair, axis=1)) for name, pair in pairs.items()}
     asked = {name: None if promised is None else getattr(promised.asked, name) for name in measured}
     return {
         "confidence": None if promised is None else promised.asked.confidence,
@@ -214,6 +220,16 @@ def held_promise(
             for name, interval in measured.items()
         },
     }
+
+
+def _counted(drafts: Sequence[Draft], truths: Sequence[Truth]) -> Floats:
+    """(studies, 4): wrong lines and lines, and of those that state a finding wrong ones and all."""
+    rows = []
+    for draft, truth in zip(drafts, truths, strict=True):
+        said = [(truth.fails(line), states(line)) for line in draft.lines]
+        stating = [fails for fails, is_one in said if is_one]
+        rows.append((sum(fails for fails, _ in said), len(said), sum(stating), len(stating)))
+    return np.array(rows, np.float64).reshape(-1, 4)
 
 
 def verdict(asked: float | None, measured: Interval) -> str:

@@ -34,8 +34,12 @@ class Held:
 class ByEvidence:
     """Features of every finding -> beliefs -> what is stated, denied, left unsaid -> lines."""
 
-    def __init__(self, evidence: Evidence, composer: Composer, calibration: Calibration) -> None:
+    def __init__(
+        self, evidence: Evidence, composer: Composer, calibration: Calibration, *, promised: bool = True
+    ) -> None:
+        """`promised` is false where what the calibration promises isn't of these drafts."""
         self.evidence, self.composer, self.calibration = evidence, composer, calibration
+        self.promised = promised
 
     @property
     def policy(self) -> str:
@@ -90,7 +94,8 @@ class ByEvidence:
         ]
 
     def _draft(self, held: Held) -> Assembled:
-        outside, limits, promise = self.calibration.outside, self.calibration.limits, self.calibration.promise
+        outside, promise = self.calibration.outside, self.calibration.promise
+        limits = self.calibration.limits_of(promised=self.promised and held.prior is None)
         least = self.calibration.nearest
         if least is not None and held.nearest < least:
             why = f"no near neighbours: cosine {held.nearest:.2f} of the nearest film, {least:.2f} wanted"
