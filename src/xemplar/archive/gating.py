@@ -37,10 +37,10 @@ ASKED = 5
 """Nearest studies that are looked at for the film itself."""
 
 HELD_BACK = 100
-"""Validation films below which the encoder's distance has no limit."""
+"""Validation studies below which the encoder's distance has no limit."""
 
 FAR_SHARE = 0.01
-"""Share of validation films that may be too far by the encoder."""
+"""Share of validation studies of which a view may be too far by the encoder."""
 
 
 class Gatekeeper:
@@ -197,8 +197,11 @@ def fit_gate(retriever: Retriever, held_back: Sequence[Study] | None = None) -> 
 
 
 def _far(retriever: Retriever, held_back: Sequence[tuple[Study, View]]) -> float | None:
-    """The limit of nearness, from films that neither the index nor the model has seen."""
-    if len(held_back) < HELD_BACK or "image" not in retriever.index.items:
+    """The limit of nearness, from studies that neither the index nor the model has seen.
+
+    Each of them by its farthest frontal view, as a study is stopped that is asked about.
+    """
+    if len({study.study_id for study, _ in held_back}) < HELD_BACK or "image" not in retriever.index.items:
         return None
     films = [retriever.corpus.film(study, view) for study, view in held_back]
     vectors = retriever.vectors_of(films)
@@ -206,7 +209,11 @@ def _far(retriever: Retriever, held_back: Sequence[tuple[Study, View]]) -> float
         retriever.search(film, "image", gating.NEIGHBOURS, vector=vector)
         for film, vector in zip(films, vectors, strict=True)
     )
-    near = np.sort([gating.nearness([hit.score for hit in hits]) for hits in found])
+    farthest: dict[str, float] = {}
+    for (study, _), hits in zip(held_back, found, strict=True):
+        nearness = gating.nearness([hit.score for hit in hits])
+        farthest[study.study_id] = min(nearness, farthest.get(study.study_id, nearness))
+    near = np.sort(list(farthest.values()))
     return float(near[int(FAR_SHARE * len(near))])
 
 
