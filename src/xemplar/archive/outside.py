@@ -42,7 +42,7 @@ def whose(corpus: Corpus, film: Film, path: Path) -> Film:
     salt, why = _salt(corpus)
     if salt is None:
         return replace(film, sought=why)
-    return _found(corpus, film, salt, header)
+    return _found(corpus, film, salt=salt, header=header)
 
 
 def notes_of(films: Sequence[Film], prior: Sequence[Film], leave: Leave) -> Mapping[str, str]:
@@ -90,7 +90,7 @@ def _salt(corpus: Corpus) -> tuple[bytes | None, Sought]:
     return (salt, "known") if salt_check(salt) == corpus.manifest["salt"] else (None, "salt missing")
 
 
-def _found(corpus: Corpus, film: Film, salt: bytes, header: Header) -> Film:
+def _found(corpus: Corpus, film: Film, *, salt: bytes, header: Header) -> Film:
     """By number and issuer, as the source of DICOM files names patients; others name them by number alone."""
     number, issuer = header.patient, header.issuer
     assert number is not None
