@@ -114,6 +114,8 @@ class Gatekeeper:
         if "image" not in self.retriever.index.items:
             return None
         shown = shown_of(films)
+        if self.gate is None and self._is_known(shown):
+            return None  # nothing is left to look for, so that no view has to be encoded by itself
         vectors = vector[None] if len(films) == 1 else self.retriever.vectors_of(shown)
         if study_id := self._same_film(shown, vectors):
             return HELD.format(study_id=study_id)
@@ -141,13 +143,17 @@ class Gatekeeper:
             return wrong[0]
         return None if None in reasons else lateral
 
+    def _is_known(self, films: Sequence[Film]) -> bool:
+        """Whether nobody has to look whose films these are."""
+        return any(film.study_id in self.corpus.by_id or film.study_id in self.apart for film in films)
+
     def _same_film(self, films: Sequence[Film], vectors: Vectors) -> str | None:
         """The study nearest to one of the films that shows it, or nearly the same.
 
         A film of the corpus was compared with all others there, and is known for what it is. Of another its
         own patient's studies are looked at too, though none of them speaks for it.
         """
-        if any(film.study_id in self.corpus.by_id or film.study_id in self.apart for film in films):
+        if self._is_known(films):
             return None
         for film, vector in zip(films, vectors, strict=True):
             asked = _looked(film.image)
