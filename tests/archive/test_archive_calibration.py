@@ -319,3 +319,24 @@ def test_films_that_have_moved_are_told(drawn, queries):
     found = moved.drift_of(queries)
     assert found.films <= len(queries)
     assert found.warns == (found.films >= FEWEST)
+
+
+def test_a_promise_that_is_found_saved_and_opened_again_is_of_the_drafts(opened, bare, tmp_path, monkeypatch):
+    """With the very index, style, lexicon and gate of then: one that reads otherwise makes it void."""
+    monkeypatch.setattr(fits, "WANTED", 1)
+    # So few patients show nothing: each study is one here, and which limits keep what is asked is given.
+    patients = sorted(study.study_id for study in bare.corpus.part("val") if study.views)
+    found = Promise(asked=Asked(), patients=4, studies=4, state_at=0.3, deny_at=0.2)
+    monkeypatch.setattr(module, "patient_of", lambda study: study.study_id)
+    monkeypatch.setattr(module, "half_of", lambda key: "fit" if key in patients[::2] else "promise")
+    monkeypatch.setattr(module, "promised", lambda asked, tested, guessed: found)
+    made = calibrate(bare, tmp_path / "c")
+    assert made.promise.kept and made.under.gate is not None
+    again = opened(calibration=tmp_path / "c")
+    assert again.calibration == made
+    assert again.promise == made.promise
+    drafts = again.draft_many([again.films_of(study) for study in bare.corpus.part("test") if study.views])
+    said = {draft.promise for draft in drafts if draft.gate is None}
+    assert said == {made.promise.sentence} and made.promise.sentence.startswith("Promised: ")
+    again.gatekeeper.gate = Gate(index=fitted_to(again.index), why="another")
+    assert "found out with gate" in again.promise.sentence
