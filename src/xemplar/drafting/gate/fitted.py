@@ -41,8 +41,8 @@ class Gate(BaseModel):
     spreads: list[float] = []
     """Of the same, among proper films that nothing was learnt from."""
     far: float | None = None
-    """Mean cosine to the NEIGHBOURS nearest studies below which a single film is stopped; None where too
-    few films were held back to say."""
+    """Mean cosine to the NEIGHBOURS nearest studies below which a view, and its study with it, is stopped;
+    set on studies by their farthest frontal view. None where too few were held back to say."""
     learnt_from: int = 0
     """Proper films."""
     held_out: int = 0
