@@ -16,9 +16,12 @@ from xemplar.sources import phantom
 
 
 def test_a_drawn_archive_drafts_for_a_film_that_says_it_is_drawn(drawn, tmp_path):
-    phantom.save_film(next(phantom.studies(1, seed=7)), 0, tmp_path / "film.png")
-    draft = drawn.draft(drawn.load_film(tmp_path / "film.png"))
-    assert draft.gate is None and draft.lines
+    drafts = []
+    for number, one in enumerate(phantom.studies(6, seed=7)):
+        phantom.save_film(one, 0, tmp_path / f"{number}.png")
+        drafts.append(drawn.draft(drawn.load_film(tmp_path / f"{number}.png")))
+    assert {draft.gate for draft in drafts} == {None}
+    assert any(draft.lines for draft in drafts)
 
 
 def test_a_drawn_archive_drafts_for_no_film_that_doesnt_say_so(drawn, figure):
