@@ -12,7 +12,8 @@ consistent         X-REM's rule: 50 nearest reports by cosine, 10 by the matcher
                    up to two that rules over claims call neither entailed nor contradicted by those before
 ..., balanced      the same from an archive in which no finding is rarer than another (`balanced_pool.py`)
 
-Drafts are kept in chunks below --work and found again there; --count may grow. Run:
+Everybody drafts behind the same gate, so that whoever is stopped is silent with all. Drafts are kept in chunks
+below --work and found again there; --count may grow. Run:
 
     OMP_NUM_THREADS=1 python benchmarks/drafts.py --index runs/xemplar-1/index --model runs/xemplar-1/model \
         --corpus corpora/site-a --work /tmp/drafts --count 2000 [--policy ours ...] --out docs/results
@@ -219,7 +220,9 @@ def ready(name: str, archive: Archive, folder: Path, *, given: argparse.Namespac
     made = Archive(corpus, archive.encoder, index, stages=stages, kept=given.work / "kept")
     if plain in ASKED:
         made.calibration = calibrate(made, folder / "calibration", promise=ASKED[plain])
-        made.gatekeeper.gate = open_gate(open_parts(folder / "calibration"), index=fitted_to(index))
+    # Whoever drafts, a gate is asked first: its own, or that of ours over the same pool.
+    held = folder if plain in ASKED else folder.with_name(name.replace(plain, OURS).replace(", ", "-"))
+    made.gatekeeper.gate = open_gate(open_parts(held / "calibration"), index=fitted_to(index))
     return made
 
 
