@@ -12,8 +12,8 @@ consistent         X-REM's rule: 50 nearest reports by cosine, 10 by the matcher
                    up to two that rules over claims call neither entailed nor contradicted by those before
 ..., balanced      the same from an archive in which no finding is rarer than another (`balanced_pool.py`)
 
-Everybody drafts behind the same gate, so that whoever is stopped is silent with all. Drafts are kept in chunks
-below --work and found again there; --count may grow. Run:
+Everybody drafts behind the same gate, so that whoever is stopped is silent with all. Drafts are kept in
+chunks below --work and found again there; --count may grow. Run:
 
     OMP_NUM_THREADS=1 python benchmarks/drafts.py --index runs/xemplar-1/index --model runs/xemplar-1/model \
         --corpus corpora/site-a --work /tmp/drafts --count 2000 [--policy ours ...] --out docs/results
