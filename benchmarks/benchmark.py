@@ -29,8 +29,8 @@ HEAD = """# Benchmark
 
 `xemplar benchmark OUT` trains every recipe on one corpus, asks all of them about the same studies and makes
 one table. Without `--corpus` it draws its own: 2,000 studies of site A to learn from and 600 of site B, which
-nobody learns from. The table below took 83 minutes on two cores that it shared with other work, 135 minutes of
-processor; without ablations, and with the cores to itself, an earlier one took 24.
+nobody learns from. The table below took 83 minutes on two cores that it shared with other work, 135 minutes
+of processor; without ablations, and with the cores to itself, an earlier one took 24.
 
     xemplar benchmark OUT                                   # the five recipes, three seeds each, ablations
     xemplar benchmark OUT --studies 200 --seeds 1           # a look at it, in minutes

@@ -318,12 +318,14 @@ def main() -> None:
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    films = write_films(asked.work / "films", 20)
+    written = write_films(asked.work / "films", 25)
     archive = prepared(asked.work, asked.sentences)
+    # One that the gate stops costs less than a draft, and would make them look faster than they are.
+    films = [film for film in written if archive.draft(archive.load_film(film)).gate is None]
     least = limit(archive, films[0])
     timer = Timer()
     timed(archive, timer)
-    whole, processor, stages, lines, stopped = [], [], [], [], 0
+    whole, processor, stages, lines = [], [], [], []
     for number in range(-asked.warm, asked.drafts):
         timer.spent.clear()
         began, worked = time.perf_counter(), time.process_time()
@@ -334,7 +336,6 @@ def main() -> None:
             processor.append(time.process_time() - worked)
             stages.append(dict(timer.spent))
             lines.append(len(made.lines))
-            stopped += made.gate is not None
     names = sorted({name for one in stages for name in one})
     table = {name: np.array([one.get(name, 0.0) for one in stages]) for name in names}
     total = float(np.sum(processor))
@@ -347,7 +348,8 @@ def main() -> None:
         "dim": int(archive.index.items["sentence"].vectors.shape[1]),
         "film": f"{SIZE[0]} x {SIZE[1]}, 12 bits in 16",
         "drafts": len(whole),
-        "stopped_at_the_gate": stopped,
+        "films": len(films),
+        "films_stopped_at_the_gate": len(written) - len(films),
         "candidates_reranked": CANDIDATES,
         "lines_a_draft": float(np.mean(lines)),
         "median_ms": round(1000 * float(np.median(whole)), 1),

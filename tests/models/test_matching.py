@@ -20,7 +20,7 @@ from xemplar.rerank import best, reranked
 
 DRAW = np.random.default_rng(5)
 WORDS = ["small", "left", "pleural", "effusion", "mild", "cardiomegaly", "the", "lungs", "are", "clear"]
-TEXTS = [" ".join(DRAW.choice(WORDS, 2 + 6 * (n % 5))) for n in range(PAIR_BATCH + 7)]
+TEXTS = [" ".join(DRAW.choice(WORDS, 2 + 6 * (n % 5))) for n in range(2 * PAIR_BATCH + 7)]
 
 
 def config(tokenizer, **rest):

@@ -34,7 +34,7 @@ STATES, OFFSETS = "states.npy", "offsets.npy"
 _CHUNK = 2048
 """Texts whose states are held in memory at once, where they are written to a folder."""
 TEXT_BATCH = 32
-PAIR_BATCH = 16
+PAIR_BATCH = 8
 """Images go one by one, texts and pairs in batches of one size, padded, at one of a few lengths."""
 
 
