@@ -76,7 +76,8 @@ def published(folder: Path, name: str, commit: str | None) -> None:
     for entry in table["entries"]:
         entry.pop("model", None)
         entry.pop("policy", None)
-    table["command"] = table["command"].replace(str(folder), "OUT")  # whose machine it was says nothing
+    told = table["command"].replace(str(folder), "OUT")  # whose machine it was says nothing
+    table["command"] = re.sub(r"(?<=--corpus )\S+", "CORPUS", told)
     table["measured"] = machine() | ({"commit": commit} if commit else {})
     # Intervals in one line each: the file is read by people, too.
     text = re.sub(
