@@ -65,7 +65,8 @@ What the columns mean, and what is fair about them:
 - Drafts are timed while another entry may be training on the other core: on a quiet machine they are faster.
 - Each paper's own scores are in a table of their own, of all systems.
 - At tiny size `xrem`'s second stage learns from whole reports and mined negatives, as X-REM's does, but it is
-  one layer over the states of towers that stay as they are: that it pays little here says little of X-REM's.
+  one layer over the states of towers that stay as they are: that it ranks a little worse here than the cosine
+  alone, and that its filter costs drafts, says little of X-REM's.
 - `xtra` is after X-TRA, whose code was never published; `medclip_medpix` is Mauville's MedCLIP.
 """
 

@@ -92,3 +92,12 @@ def test_whole_reports_are_judged_where_the_recipe_says_so(phantom_corpus, recip
 def test_sentences_are_judged_by_layers_of_their_own(recipe):
     with pytest.raises(ValueError, match="wanted layers of 1 or more"):
         Recipe.model_validate({**recipe.model_dump(), "matching": {"unit": "sentence"}})
+
+
+def test_captions_are_refused_before_anything_is_trained(phantom_corpus, recipe, tmp_path, monkeypatch):
+    captions = phantom_corpus.settings.model_copy(update={"texts": "captions"})
+    monkeypatch.setattr(phantom_corpus, "settings", captions)
+    whole = recipe.model_copy(update={"matching": recipe.matching.model_copy(update={"unit": "report"})})
+    with pytest.raises(XemplarError, match=r'captions, which claim no findings.*negatives = "random"'):
+        train_system(phantom_corpus, whole, tmp_path / "model", recipe_text="")
+    assert not (tmp_path / "model").exists()

@@ -92,6 +92,12 @@ def test_an_unknown_key_is_named(written):
         load_recipe(path)
 
 
+def test_what_doesnt_go_together_is_told_in_the_houses_own_words(written):
+    path = written(lambda text: text + "\n[matching]\nlayers = 1\n")
+    with pytest.raises(XemplarError, match=r'mine\.toml: assembly\.policy "evidence" weighs sentences'):
+        load_recipe(path)
+
+
 @pytest.mark.parametrize("place", ["training.augmentation", "model.image", "model.text", "model"])
 def test_an_unknown_key_is_named_wherever_it_stands(written, place):
     path = written(lambda text: text.replace(f"[{place}]", f"[{place}]\nwhatever = 1"))

@@ -240,8 +240,16 @@ def load_recipe(name: str, size: str = "tiny") -> tuple[Recipe, str]:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        remedy = "probably a typing error" if first["type"] == "extra_forbidden" else ""
-        raise XemplarError(f"{place}: {first['msg']}", where=f"recipe {name}", remedy=remedy) from None
+        found = first["msg"].removeprefix("Value error, ")
+        remedy = ""
+        if first["type"] == "extra_forbidden":
+            found, remedy = (
+                "no such key",
+                "a typing error, or a key of another table: docs/recipes.md has all",
+            )
+        raise XemplarError(
+            f"{place}: {found}" if place else found, where=f"recipe {name}", remedy=remedy
+        ) from None
 
 
 def _text_of(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
+from xemplar.errors import XemplarError
 from xemplar.models.checkpoint import open_model
 from xemplar.models.layout import LINEAR, NEIGHBOURS, RERANKER
 from xemplar.models.system import open_encoder
@@ -40,11 +41,24 @@ def train_system(
     Stopped at any moment, the same call goes on where it was; finished stages are kept. Of several
     processes the first trains the later stages, and answers for the others.
     """
+    _refuse_unmined(corpus, recipe)
     show = _of_loop((told or _nobody)(MODEL))
     found = {MODEL: train(corpus, recipe, folder, recipe_text=recipe_text, on_progress=show)}
     if not started().first:
         return found
     return found | finish(corpus, recipe, folder, recipe_text=recipe_text, told=told)
+
+
+def _refuse_unmined(corpus: Corpus, recipe: Recipe) -> None:
+    """Refuse, before anything is trained, wrong reports mined by labels where no text claims any."""
+    stage = recipe.matching
+    mines = stage is not None and stage.unit == "report" and stage.negatives == "labels"
+    if mines and corpus.settings.texts == "captions":
+        raise XemplarError(
+            "captions, which claim no findings that wrong ones could be mined by",
+            wanted='matching.negatives = "random"', where=f"recipe {recipe.name}",
+            remedy="copy the recipe, set that key and train with the copy; `benchmark` does so by itself",
+        )  # fmt: skip
 
 
 def finish(

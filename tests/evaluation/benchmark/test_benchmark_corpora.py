@@ -1,11 +1,17 @@
 """Shares of the training patients; whom a system is asked about."""
 
+from itertools import islice
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
+from xemplar.evaluation.benchmark import corpora
 from xemplar.evaluation.benchmark.asked import asked_of
 from xemplar.evaluation.benchmark.corpora import Thinned, drawn_corpora, taught
+from xemplar.sources import phantom
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +84,18 @@ def test_a_folder_drawn_with_more_studies_is_refused(tmp_path):
     assert told == []
     with pytest.raises(XemplarError, match="12 drawn studies"):
         drawn_corpora(tmp_path, 11, preview=64, told=told.append)
+
+
+def test_a_drawing_stopped_before_anything_was_whole_goes_on(tmp_path, monkeypatch):
+    def stopped(count, **rest):
+        yield from islice(phantom.studies(count, **rest), 2)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(corpora, "phantom", SimpleNamespace(studies=stopped, label=phantom.label))
+        patch.setattr(corpora, "WORKERS", 1)
+        with pytest.raises(KeyboardInterrupt):
+            drawn_corpora(tmp_path, 6, preview=64, told=lambda _: None)
+    assert (tmp_path / "site-a" / "corpus.json").exists()
+    found = drawn_corpora(tmp_path, 6, preview=64, told=lambda _: None)
+    assert len(Corpus.open(found["A"]).studies) == 6

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from xemplar.corpus import Corpus, IngestSettings, ingest
+from xemplar.corpus.settings import read_corpus_manifest
 from xemplar.errors import XemplarError
 from xemplar.images import PreviewSpec
 from xemplar.records import Sentence, Study
@@ -56,8 +57,8 @@ def drawn_corpora(folder: Path, studies: int, *, preview: int = PREVIEW, told: T
 
 
 def _has(folder: Path, count: int) -> bool:
-    if not (folder / "corpus.json").exists():
-        return False
+    if not (folder / "corpus.json").exists() or not read_corpus_manifest(folder)[0]["segments"]:
+        return False  # not begun, or stopped before anything was whole
     corpus = Corpus.open(folder)
     held = len(corpus.studies)
     if held > count:
