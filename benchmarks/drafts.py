@@ -98,6 +98,16 @@ TOLD = (
 )  # fmt: skip
 """Measures in the page's table; all are in the JSON."""
 
+WHO = """- **ours**: evidence and composition ([composition.md](composition.md)), limits by F1, nothing promised;
+  **ours, promised**: the same under limits that keep a promise ([promise.md](promise.md)).
+- **top 2**, **top 6**: so many nearest sentences as they stand, as TxtRayAlign has them; **mmr**: six of the
+  nearest 50, each unlike those before it; **consistent**: X-REM's rule over whole reports.
+- **..., balanced**: from an archive in which no finding is rarer than another.
+
+Ours says far fewer lines that state anything. So it is seldom wrong in a side and never contradicts itself, and
+it oftener reads as normal where something is there ("reads normal, and isn't"): what a draft leaves unsaid is
+not said to be absent, and nobody may take its silence for a normal film."""
+
 NAMED = {one.name: one for group in MEASURES.values() for one in group}
 
 
@@ -384,6 +394,8 @@ def page(result: dict) -> str:
         "Every line is judged by what was drawn, sides and degrees included; intervals hold 95 % of "
         f"{REPLICATES:,} resamplings of patients.",
         "",
+        WHO,
+        "",
         *table(["measure", *systems], [measure_row(name, systems) for name in TOLD]),
         "",
         "What each measure counts:",
@@ -402,7 +414,12 @@ def page(result: dict) -> str:
                 [f"recall, {weighed}", *[shown(one["recall"][pool]) for one in systems.values()]]
                 for pool, weighed in (("natural", "as they occur"), ("balanced", "every finding alike"))
             ]
-            + [["AURC of lines", *[shown((one["lines"] or {}).get("aurc")) for one in systems.values()]]],
+            + [
+                [
+                    "AURC of lines (area under risk and coverage, low is good)",
+                    *[shown((one["lines"] or {}).get("aurc")) for one in systems.values()],
+                ]
+            ],
         ),
         "",
         "Recall as they occur weighs every finding of every study alike; the other every finding.",
@@ -424,7 +441,10 @@ def page(result: dict) -> str:
     ]
     parts += ["", *[f"Left out: {name}: {why}." for name, why in result["failed"].items()]]
     where = result["machine"]
-    parts += ["", f"{where['cores']} cores ({where['cpu']}), Python {where['python']}, {where['commit']}."]
+    parts += [
+        "",
+        f"{where['cores']} cores ({where['cpu']}), Python {where['python']}, commit {where['commit']}.",
+    ]
     return "\n".join(parts) + "\n"
 
 
