@@ -98,14 +98,14 @@ TOLD = (
 )  # fmt: skip
 """Measures in the page's table; all are in the JSON."""
 
-WHO = """- **ours**: evidence and composition ([composition.md](composition.md)), limits by F1, nothing promised;
+WHO = """- **ours**: evidence and composition ([composition.md](composition.md)), limits by F1, no promise;
   **ours, promised**: the same under limits that keep a promise ([promise.md](promise.md)).
 - **top 2**, **top 6**: so many nearest sentences as they stand, as TxtRayAlign has them; **mmr**: six of the
   nearest 50, each unlike those before it; **consistent**: X-REM's rule over whole reports.
 - **..., balanced**: from an archive in which no finding is rarer than another.
 
-Ours says far fewer lines that state anything. So it is seldom wrong in a side and never contradicts itself, and
-it oftener reads as normal where something is there ("reads normal, and isn't"): what a draft leaves unsaid is
+Ours says far fewer lines that state anything. So it is seldom wrong in a side and never contradicts itself,
+and it oftener reads as normal where something is there ("reads normal, and isn't"): what a draft leaves unsaid is
 not said to be absent, and nobody may take its silence for a normal film."""
 
 NAMED = {one.name: one for group in MEASURES.values() for one in group}
