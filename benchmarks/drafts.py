@@ -105,8 +105,8 @@ WHO = """- **ours**: evidence and composition ([composition.md](composition.md))
 - **..., balanced**: from an archive in which no finding is rarer than another.
 
 Ours says far fewer lines that state anything. So it is seldom wrong in a side and never contradicts itself,
-and it oftener reads as normal where something is there ("reads normal, and isn't"): what a draft leaves unsaid is
-not said to be absent, and nobody may take its silence for a normal film."""
+and it oftener reads as normal where something is there ("reads normal, and isn't"): what a draft leaves
+unsaid is not said to be absent, and nobody may take its silence for a normal film."""
 
 NAMED = {one.name: one for group in MEASURES.values() for one in group}
 
