@@ -49,7 +49,10 @@ OBSERVATIONS: tuple[str, ...] = (
 )
 """The 14 of CheXpert, in its tables' order (Irvin et al. 2019). Other programs order them otherwise."""
 
-UNVERIFIED = "Research use only. Not for diagnosis. Unverified draft."
+RESEARCH_USE = "Research use only. Not for diagnosis."
+"""What every surface says; each adds to it what it shows."""
+
+UNVERIFIED = f"{RESEARCH_USE} Unverified draft."
 
 
 @dataclass(frozen=True, slots=True)

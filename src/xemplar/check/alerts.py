@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from xemplar.records import RESEARCH_USE
+
 Kind = Literal[
     "side conflict",
     "place conflict",
@@ -37,7 +39,7 @@ KINDS: tuple[tuple[Kind, ...], tuple[Kind, ...]] = (
 )  # fmt: skip
 """Of the words alone; of words and film."""
 
-NOTICE = "Research use only. Not for diagnosis. Unverified: a person decides whether anything is wrong."
+NOTICE = f"{RESEARCH_USE} Unverified: a person decides whether anything is wrong."
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.folders import fingerprint
 from xemplar.index import fitted_to
-from xemplar.records import Domain, Film, Hit, Presence, Study, Vectors
+from xemplar.records import RESEARCH_USE, Domain, Film, Hit, Presence, Study, Vectors
 from xemplar.retrieval import NOBODY, Leave, Retriever
 
-UNVERIFIED_FINDINGS = "Research use only. Not for diagnosis. Unverified findings."
+UNVERIFIED_FINDINGS = f"{RESEARCH_USE} Unverified findings."
 LIMITS = (
     "limits: present from the best F1 on validation patients, absent up to where few of those below have it; "
     "a draft has limits of its own, and no promise holds for these"

@@ -43,7 +43,7 @@ def search(
     """Find images, sentences or reports for words, for an image, or for an image that words filter.
 
     Words are read: what is to be there, what isn't, facets; --plain or --reading override that. With
-    --region, what lies there in the image is compared. Research use; not for diagnosis.
+    --region, what lies there in the image is compared. Research use only; not for diagnosis.
     """
     from xemplar.archive import open_archive
     from xemplar.retrieval import read_region

@@ -18,8 +18,6 @@ from xemplar.cli.options import Json, one_of
 
 texts_app = typer.Typer()
 
-NOTICE = "Research use only. Not for diagnosis."
-
 Id = Annotated[str, typer.Option("--id", help="Column of the ids.")]
 Prediction = Annotated[str, typer.Option(help="Column of the predicted texts.")]
 Reference = Annotated[str, typer.Option(help="Column of the texts really written.")]
@@ -148,6 +146,7 @@ def compare(
     from xemplar.evaluation.texts.folder import agreed, make_ready, names_of, read_run, save_comparison
     from xemplar.evaluation.texts.pairs import aligned
     from xemplar.evaluation.texts.run import compare_texts
+    from xemplar.records import RESEARCH_USE
     from xemplar.terminal import say, say_json, show_comparison, tell
 
     if out is not None:
@@ -165,7 +164,7 @@ def compare(
     if as_json:
         say_json(found.summary)
     else:
-        say(NOTICE)
+        say(RESEARCH_USE)
         show_comparison(found.summary)
         _tell_page(out)
 
@@ -182,6 +181,7 @@ def _hint(table: Path, patient: str | None) -> None:
 def _tell_score(found: Any, out: Path | None, as_json: bool) -> None:  # noqa: ANN401  not imported up here
     from xemplar.evaluation.texts.folder import save_texts
     from xemplar.evaluation.texts.page import write_texts_page
+    from xemplar.records import RESEARCH_USE
     from xemplar.terminal import say, say_json, show_text_scores
 
     if out is not None:
@@ -190,7 +190,7 @@ def _tell_score(found: Any, out: Path | None, as_json: bool) -> None:  # noqa: A
     if as_json:
         say_json(found.summary)
     else:
-        say(NOTICE)
+        say(RESEARCH_USE)
         show_text_scores(found.summary)
         _tell_page(out)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from xemplar.errors import XemplarError
 from xemplar.index import tokens_of
-from xemplar.records import Film, Hit, Kind
+from xemplar.records import RESEARCH_USE, Film, Hit, Kind
 from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
@@ -29,7 +29,7 @@ Views = Film | Sequence[Film]
 """An image, or the several views of one study."""
 
 
-NOTICE = "Research use; not for diagnosis."
+NOTICE = RESEARCH_USE
 """Said with every answer that a person is shown."""
 
 ONLY_EXCLUDES = (
