@@ -55,6 +55,21 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(table: Path) -> None:
     assert (counted.before, counted.alarmed) == (1, 1)
 
 
+def test_a_run_that_goes_on_counts_only_films_that_were_asked_for(table: Path) -> None:
+    """The second report has no film, and nobody asked for one."""
+
+    def by_words(report: str | Study, image: Path | None) -> Checked:
+        words = judge(report, image)
+        return Checked(words.alerts, words.unread, "no film", words.notes)
+
+    whole, cut = table.with_name("whole.jsonl"), table.with_name("cut.jsonl")
+    asked = {"columns": Columns("id", ("findings", "impression"), "film"), "judge": by_words, "by": {}}
+    first = check_table(table, whole, **asked)  # type: ignore[arg-type]
+    cut.with_name("cut.jsonl.part").write_text("".join(whole.read_text().splitlines(keepends=True)[:3]))
+    counted = check_table(table, cut, **asked)  # type: ignore[arg-type]
+    assert (first.unseen, counted.unseen, counted.before) == (1, 1, 2)
+
+
 def test_a_run_begun_otherwise_is_refused(table: Path) -> None:
     out = table.with_name("alerts.jsonl")
     out.with_name("alerts.jsonl.part").write_text('{"checked": "other"}\n')

@@ -68,17 +68,20 @@ def check_table(
     header = json.loads(json.dumps(header))
     part = out.with_name(f"{out.name}.part")
     counted = Counted()
-    done = _resumed(part, header, counted)
+    done = _resumed(part, header)
     with part.open("a", encoding="utf-8") as stream:
         if not stream.tell():
             stream.write(_line(header))
         for name, report, image in _reports(table, columns):
             counted.reports += 1
-            if name not in done:
+            if name in done:
+                told = done[name]
+                counted.before += 1
+            else:
                 told = {"id": name, **told_of(_judged(judge, report, image))}
                 stream.write(_line(told))
                 stream.flush()
-                _count(counted, told, asked=image is not None)
+            _count(counted, told, asked=image is not None)
             if on_progress is not None:
                 on_progress(counted.reports)
     part.replace(out)
@@ -142,15 +145,15 @@ def _judged(judge: Judge, report: str | Study, image: Path | None) -> Checked:
         return Checked(words.alerts, words.unread, f"the film can't be read: {error.found}", words.notes)
 
 
-def _resumed(part: Path, header: Json, counted: Counted) -> set[str]:
-    """The ids that an interrupted run has done; its last line, if it is cut short, is taken away."""
+def _resumed(part: Path, header: Json) -> dict[str, Json]:
+    """By id, the line that an interrupted run has written; its last, if it is cut short, is taken away."""
     if not part.is_file():
-        return set()
+        return {}
     lines = part.read_bytes().split(b"\n")
     whole = lines[:-1]
     if not whole:  # cut short before anything was checked
         part.unlink()
-        return set()
+        return {}
     if whole[0] != _line(header).encode().rstrip(b"\n"):
         raise XemplarError(
             "begun with another table, other columns or another archive", where=str(part),
@@ -158,13 +161,7 @@ def _resumed(part: Path, header: Json, counted: Counted) -> set[str]:
         )  # fmt: skip
     if lines[-1]:
         part.write_bytes(b"\n".join(whole) + b"\n")
-    done = set()
-    for line in whole[1:]:
-        told = json.loads(line)
-        done.add(told["id"])
-        _count(counted, told, asked=True)
-    counted.before = len(done)
-    return done
+    return {told["id"]: told for told in map(json.loads, whole[1:])}
 
 
 def _count(counted: Counted, told: Json, *, asked: bool) -> None:
