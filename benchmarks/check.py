@@ -35,10 +35,13 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from fresh import encoded_cases
 from labeler_halves import half_of
 from machine import drawn, machine
+from publish import marked
 
 from xemplar.check import Clean, check_text, fit_limits, fit_of, read_report, suspicions
+from xemplar.evaluation.benchmark.markdown import rows_of
 from xemplar.findings import lexicon_version, read_claims
 from xemplar.records import Claim, Study
 from xemplar.report import split_sentences
@@ -47,7 +50,6 @@ SEED = 610_000
 """Of the drawn patients; no archive is drawn with it."""
 REPLICATES = 1000
 TIMED = ("as they are", "no sentence twice")
-MARK = "<!-- figures:{} -->"
 OTHERS = 4
 KINDS = ("wrong side", "finding left out", "negation flipped", "degree off", "another patient's report")
 FOUND_BY = {
@@ -104,23 +106,33 @@ def said(study):
     return [one.claim for one in read_report(study).said]
 
 
-def plant_side(study, truth, rng):
-    """The sides of one finding exchanged wherever it is told."""
-    able = sorted(
+def as_drawn(study, kind, drawn_as, known):
+    """Findings stated with a side or degree that is known, each with it, where it alone was drawn."""
+    return sorted(
         {
-            claim.finding
+            (claim.finding, value)
             for claim in said(study)
             if claim.presence == "present"
-            and claim.side in SIDES
-            and truth.sides.get(claim.finding) == frozenset((claim.side,))
+            and (value := getattr(claim, kind)) in known
+            and drawn_as.get(claim.finding) == frozenset((value,))
         }
     )
+
+
+def if_wrong(made, name, truth, kind):
+    """What was made and of which finding, where something that it now says of it is wrong in that kind."""
+    wrong = any(claim.finding == name and truth.fault(claim) == kind for claim in said(made))
+    return (made, name) if wrong else None
+
+
+def plant_side(study, truth, rng):
+    """The sides of one finding exchanged wherever it is told."""
+    able = as_drawn(study, "side", truth.sides, SIDES)
     if not able:
         return None
-    name = rng.choice(able)
+    name, _ = rng.choice(able)
     made = edited(study, lambda _, one: other_side(one) if tells(one, name, presence="present") else one)
-    wrong = [claim for claim in said(made) if claim.finding == name and truth.fault(claim) == "side"]
-    return (made, name) if wrong else None
+    return if_wrong(made, name, truth, "side")
 
 
 def plant_gap(study, truth, rng):
@@ -161,22 +173,12 @@ def plant_flip(study, truth, rng):
         done.add(section)
         return new
 
-    made = edited(study, change)
-    wrong = [claim for claim in said(made) if claim.finding == name and truth.fault(claim) == "presence"]
-    return (made, name) if wrong else None
+    return if_wrong(edited(study, change), name, truth, "presence")
 
 
 def plant_degree(study, truth, rng):
     """Small for large or large for small, wherever the finding is told."""
-    able = sorted(
-        {
-            (claim.finding, claim.degree)
-            for claim in said(study)
-            if claim.presence == "present"
-            and claim.degree in DEGREES
-            and truth.degrees.get(claim.finding) == frozenset((claim.degree,))
-        }
-    )
+    able = as_drawn(study, "degree", truth.degrees, DEGREES)
     if not able:
         return None
     name, degree = rng.choice(able)
@@ -185,8 +187,7 @@ def plant_degree(study, truth, rng):
         study,
         lambda _, one: swapped(one, pattern, lambda _: instead) if tells(one, name, degree=degree) else one,
     )
-    wrong = [claim for claim in said(made) if claim.finding == name and truth.fault(claim) == "degree"]
-    return (made, name) if wrong else None
+    return if_wrong(made, name, truth, "degree")
 
 
 PLANTED = dict(zip(KINDS, (plant_side, plant_gap, plant_flip, plant_degree), strict=False))
@@ -197,27 +198,15 @@ PLANTED = dict(zip(KINDS, (plant_side, plant_gap, plant_flip, plant_degree), str
 
 def site_cases(archive, site, how_many, work):
     """Studies, what each is held to, and what is believed of its films; drawn once."""
-    from xemplar.drafting.policies.case import Case
     from xemplar.drafting.truth import held_to
-    from xemplar.images import read_preview
     from xemplar.report import language_of
-    from xemplar.retrieval import NOBODY
     from xemplar.sources import phantom
 
     arrivals = (a for a in phantom.studies(20 * how_many, seed=SEED, site=site))
     first = (a for a in arrivals if a.study.prior_id is None and a.study.text)
     chosen = list(islice((a for a in first if language_of(a.study.text) == "en"), how_many))
-    place = work / f"check-{site}-{how_many}.npy"
-    if not place.is_file():
-        spec, rows = archive.corpus.settings.preview, []
-        for arrival in chosen:
-            images = [read_preview(image, spec).image for image in arrival.images]
-            rows.append(archive.encoder.encode_images(images).mean(axis=0))
-        vectors = np.stack(rows)
-        np.save(place, (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
-    vectors = np.load(place)
-    drafter = archive.drafter
-    held = drafter.held([Case((), vector, NOBODY) for vector in vectors])
+    cases = encoded_cases(archive, chosen, work / f"check-{site}-{how_many}.npy")
+    held = archive.drafter.held(cases)
     return [a.study for a in chosen], [held_to(a.study) for a in chosen], held
 
 
@@ -515,32 +504,28 @@ def page(result):
                 f"{spread(told['clean reports alarmed'])} of clean reports alarm "
                 f"({told['clean reports alarmed by words']['mean']:.2f} by words).",
                 "",
-                "| planted | errors | found, by its kind | any alert | at random | words alone |",
-                "|---|---|---|---|---|---|",
             ]
-            for kind in KINDS:
-                if kind in told:
-                    one = told[kind]
-                    lines.append(
-                        f"| {kind} | {one['errors']} | {spread(one['found'])} | {spread(one['any alert'])} "
-                        f"| {one['floor: at random']:.2f} | {one['floor: words alone']['mean']:.2f} |"
-                    )
-            lines.append("")
+            rows = [
+                [kind, str(one["errors"]), spread(one["found"]), spread(one["any alert"]),
+                 f"{one['floor: at random']:.2f}", f"{one['floor: words alone']['mean']:.2f}"]
+                for kind in KINDS
+                if (one := told.get(kind))
+            ]  # fmt: skip
+            head = ["planted", "errors", "found, by its kind", "any alert", "at random", "words alone"]
+            lines += rows_of(head, rows)
     for half in ("tuning", "frozen") if "words" in result else ():
         told = result["words"][half]
         lines += [
             f"Indiana reports, {half} half, {told['reports']} patients, words alone: "
             f"{told['clean reports alarmed']['mean']:.3f} of clean reports alarm.",
             "",
-            "| planted in one place | errors | found | at random |",
-            "|---|---|---|---|",
         ]
-        for kind in ("wrong side", "negation flipped"):
-            one = told[kind]
-            lines.append(
-                f"| {kind} | {one['errors']} | {spread(one['found'])} | {one['floor: at random']:.3f} |"
-            )
-        lines.append("")
+        rows = [
+            [kind, str(one["errors"]), spread(one["found"]), f"{one['floor: at random']:.3f}"]
+            for kind in ("wrong side", "negation flipped")
+            if (one := told[kind])
+        ]
+        lines += rows_of(["planted in one place", "errors", "found", "at random"], rows)
     if "speed" in result:
         timed = ", ".join(f"{result['speed'][name]['cpu_seconds']} s {name}" for name in TIMED)
         lines.append(
@@ -571,9 +556,7 @@ def main():
         result["machine"] = machine()
         asked.out.write_text(json.dumps(result, indent=1) + "\n")
     text = asked.page.read_text(encoding="utf-8")
-    before, after = text.split(MARK.format("begin"))[0], text.split(MARK.format("end"))[1]
-    body = f"{MARK.format('begin')}\n{page(result)}\n{MARK.format('end')}"
-    asked.page.write_text(f"{before}{body}{after}", encoding="utf-8")
+    asked.page.write_text(marked(text, "check", page(result)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from machine import machine
 from publish import marked, spread
 from scipy.stats import beta
 
+from xemplar.evaluation.benchmark.markdown import rows_of
 from xemplar.findings import lexicon_version, read_claims
 from xemplar.index import Items, tokens_of
 from xemplar.metrics.ranking import per_query
@@ -525,19 +526,16 @@ def page(result: dict) -> str:
     """The tables as Markdown."""
     lines = []
     for part, told in (("kinds", "All sixty"), ("held_back", "The thirty that nothing was fitted on")):
-        lines += [
-            f"**{told}**, {result['reports']} reports of the half that nothing was fitted on:",
-            "",
-            f"| searches | measure | {' | '.join((OURS, BM25, LSA, TFIDF))} | above BM25 | above vectors |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- |",
-        ]
+        lines += [f"**{told}**, {result['reports']} reports of the half that nothing was fitted on:", ""]
+        rows = []
         for kind, table in result["tables"][part].items():
             systems = table["systems"]
             for measure in MEASURES:
                 cells = [f"{systems[name][measure]['value']:.3f}" for name in (OURS, BM25, LSA, TFIDF)]
                 cells += [spread(systems[name][f"ours above, {measure}"]) for name in (BM25, LSA)]
-                lines.append(f"| {kind}, {table['searches']} | {measure} | {' | '.join(cells)} |")
-        lines.append("")
+                rows.append([f"{kind}, {table['searches']}", measure, *cells])
+        head = ["searches", "measure", OURS, BM25, LSA, TFIDF, "above BM25", "above vectors"]
+        lines += rows_of(head, rows)
     return "\n".join([*lines, *page_of_cut_off(result["tables"]["cut_off"]), *page_of_time(result)])
 
 
@@ -548,18 +546,18 @@ def page_of_cut_off(cut: dict) -> list[str]:
         f"**The cut-off** at probability {cut['cut_off']:.2f}, chosen to keep a precision of "
         f"{cut['promised']:.0%} at {cut['confidence']:.0%} confidence:",
         "",
-        "| searches | answering | pairs found | precision [95 %] | mean over searches | recall |",
-        "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name in ("held back", "fitted on"):
-        one = cut[name]
-        cells = [str(one["answering"]), str(one["pairs"]), spread(one["precision"])]
-        cells += [f"{one['mean_over_searches']:.3f}", f"{one['recall']:.3f}"]
-        lines.append(f"| {name}, {one['searches']} | {' | '.join(cells)} |")
-    lines += ["", "Reliability on the searches held back, by tenths of the probability:", ""]
-    lines += ["| pairs | said | right |", "| --- | --- | --- |"]
-    lines += [f"| {one['pairs']} | {one['said']:.3f} | {one['right']:.3f} |" for one in cut["reliability"]]
-    return [*lines, ""]
+    rows = [
+        [f"{name}, {one['searches']}", str(one["answering"]), str(one["pairs"]), spread(one["precision"]),
+         f"{one['mean_over_searches']:.3f}", f"{one['recall']:.3f}"]
+        for name in ("held back", "fitted on")
+        if (one := cut[name])
+    ]  # fmt: skip
+    head = ["searches", "answering", "pairs found", "precision [95 %]", "mean over searches", "recall"]
+    lines += rows_of(head, rows)
+    lines += ["Reliability on the searches held back, by tenths of the probability:", ""]
+    told = [[str(one["pairs"]), f"{one['said']:.3f}", f"{one['right']:.3f}"] for one in cut["reliability"]]
+    return [*lines, *rows_of(["pairs", "said", "right"], told)]
 
 
 def page_of_time(result: dict) -> list[str]:

@@ -21,18 +21,17 @@ from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
+from fresh import encoded_cases
 from machine import drawn, machine
 
 from xemplar.archive import calibrate, open_archive
 from xemplar.drafting.drift import drift, seen_of
 from xemplar.drafting.limits import Trial, denied_losses, guess, patient_of, promised, wrong_and_lines
-from xemplar.drafting.policies.case import Assembled, Case
+from xemplar.drafting.policies.case import Assembled
 from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.drafting.promise import Asked
 from xemplar.drafting.truth import held_to
 from xemplar.folders import write_atomic
-from xemplar.images import read_preview
-from xemplar.retrieval import NOBODY
 from xemplar.sources import phantom
 
 SEED = 400_000
@@ -88,17 +87,7 @@ def patients(asked, seed, how_many, site):
     archive, _ = opened(asked)
     found = (a for start in count(0, 50) for a in phantom.studies(50, seed=seed, start=start, site=site))
     chosen = list(islice((a for a in found if a.study.prior_id is None), how_many))
-    place = asked.work / f"{site}-{seed}-{how_many}.npy"
-    if not place.is_file():
-        spec, rows = archive.corpus.settings.preview, []
-        for arrival in chosen:
-            images = [read_preview(image, spec).image for image in arrival.images]
-            rows.append(archive.encoder.encode_images(images).mean(axis=0))
-        vectors = np.stack(rows)
-        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-        np.save(place.with_suffix(".part.npy"), vectors)
-        place.with_suffix(".part.npy").replace(place)
-    cases = [Case((), vector, NOBODY) for vector in np.load(place)]
+    cases = encoded_cases(archive, chosen, asked.work / f"{site}-{seed}-{how_many}.npy")
     return cases, [arrival.study for arrival in chosen]
 
 
