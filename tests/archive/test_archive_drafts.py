@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from drawn_archive import Stub, by_hand, ingested, rows
-from xemplar.archive import CAPTIONS, Archive
+from xemplar.archive import CAPTIONS, Archive, facade
+from xemplar.drafting.calibration import POLICY
+from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS
 from xemplar.index import build_index
@@ -25,6 +27,13 @@ def test_a_draft_is_the_same_whatever_is_stopped_beside_it(drawn, queries):
     stopped = replace(queries[0][0], domain=None)
     made = drawn.draft_many([stopped, queries[0], stopped, queries[1]])
     assert rows(made[1::2]) == rows(drawn.draft_many(queries[:2]))
+
+
+def test_who_drafts_is_made_once_for_all_that_are_drafted_together(drawn, queries, monkeypatch):
+    made = []
+    monkeypatch.setattr(facade, "ByEvidence", lambda *a, **b: made.append(a) or ByEvidence(*a, **b))
+    drafts = drawn.draft_many(queries[:4])
+    assert len(made) == 1 and {draft.policy for draft in drafts} == {POLICY}
 
 
 OTHER = """

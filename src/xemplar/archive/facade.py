@@ -256,10 +256,12 @@ class Archive:
         if not studies:
             return []
         drafter = self.drafter
+        policy = drafter.policy
         cases = with_earlier(self.retriever, self.cases(studies, vectors), priors)
+        before = [None if prior is None else prior.films for prior in priors]
         return [
-            self._draft(views, made=one, case=case, prior=None if prior is None else prior.films)
-            for views, one, case, prior in zip(studies, drafter.drafts(cases), cases, priors, strict=True)
+            self._draft(views, policy=policy, made=one, case=case, prior=prior)
+            for views, one, case, prior in zip(studies, drafter.drafts(cases), cases, before, strict=True)
         ]
 
     def cases(self, studies: Sequence[Views], vectors: Vectors) -> list[Case]:
@@ -337,18 +339,18 @@ class Archive:
         self,
         views: Views,
         *,
+        policy: str = STOPPED,
         made: Assembled | None = None,
         case: Case | None = None,
         gate: str | None = None,
         prior: Sequence[Film] | None = None,
     ) -> Draft:
-        films, made = _films(views), made or Assembled(())
-        policy = STOPPED if case is None else self.drafter.policy
+        films, made, whole = _films(views), made or Assembled(()), self.fingerprint
         leave = self.retriever.leave_of(views) if case is None else case.leave
         left_out = {**asdict(leave), "others": sorted(leave.others)}
         if not leave.others:
             del left_out["others"]
-        asked = [_pixels(films), self.fingerprint, policy, gate, left_out]
+        asked = [_pixels(films), whole, policy, gate, left_out]
         promise = self.promise if policy == POLICY else None
         return Draft(
             draft_id=fingerprint(asked if prior is None else [*asked, _pixels(prior)]),
@@ -358,7 +360,7 @@ class Archive:
             gate=gate,
             policy=policy,
             promise=None if promise is None else promise.told(prior=prior is not None),
-            fingerprint=self.fingerprint,
+            fingerprint=whole,
             domain=self.corpus.settings.domain,
             notes={} if gate is not None else notes_of(films, prior or (), leave),
         )
