@@ -8,6 +8,7 @@ import pytest
 from xemplar.drafting.beliefs import Belief, Limits
 from xemplar.drafting.composition import ORDER, Composer
 from xemplar.drafting.composition.believed import Believed, agrees
+from xemplar.drafting.composition.gathered import NOT_ALONE, Gathered
 from xemplar.drafting.composition.order import place_of
 from xemplar.findings import FINDINGS, read_claims
 from xemplar.index import build_index
@@ -153,6 +154,31 @@ def test_many_limits_are_asked_of_one_gathering(drawn):
     gathered = composer.gather(vector, beliefs, leave=NOBODY)
     for limits in (Limits(0.3, 0.1), Limits(0.9, 0.01), Limits(0.3, 0.1), Limits(0.3, {"Edema": 0.2})):
         assert gathered.compose(limits) == composer.compose(vector, beliefs, limits, leave=NOBODY)
+
+
+@pytest.mark.parametrize("state_at", [0.3, 0.95, 1.01])
+def test_what_may_be_denied_where_nothing_is_stated_is_asked_once_that_is_known(drawn, monkeypatch, state_at):
+    """The draft of all that may be denied, and where that states nothing, the draft of the surest of it."""
+    composer, rng = Composer(*drawn), np.random.default_rng(5)
+    calls, composed = [], Gathered._composed
+    monkeypatch.setattr(Gathered, "_composed", lambda *asked: calls.append(asked) or composed(*asked))
+    less = 0
+    for _ in range(8):
+        beliefs, vector = at_random(rng)
+        limits, believed = Limits(state_at, 0.1, normal_wrong=0.02), Believed(beliefs)
+        gathered = composer.gather(vector, beliefs, leave=NOBODY)
+        calls.clear()
+        made = gathered.compose(limits)
+        assert len(calls) == 1 or believed.stated(limits)
+        stated, denied = believed.stated(limits), believed.denied(limits)
+        whole = composed(gathered, limits, stated, denied)
+        states = any(claim.presence == "present" for line in whole.lines for claim in line.claims)
+        alone = denied if states else believed.denied_alone(denied, limits)
+        assert made.lines == composed(gathered, limits, stated, alone).lines
+        why = [finding for finding, told in made.silent.items() if told.startswith(NOT_ALONE)]
+        assert set(why) == denied - alone
+        less += bool(why)
+    assert less or state_at < 0.5
 
 
 # --- by hand

@@ -77,14 +77,17 @@ class Gathered:
         self._weigh()
 
     def compose(self, limits: Limits) -> Composed:
-        """The lines that these limits allow, in the composer's style."""
+        """The lines that these limits allow, in the composer's style.
+
+        Where a finding may be stated, what a draft that states nothing may deny is asked only once no line
+        states any.
+        """
         stated, denied = self._believed.stated(limits), self._believed.denied(limits)
-        made = self._composed(limits, stated, denied)
-        if any(claim.presence == "present" for line in made.lines for claim in line.claims):
-            return made
         alone = self._believed.denied_alone(denied, limits)
-        if alone == denied:
-            return made
+        if stated:
+            made = self._composed(limits, stated, denied)
+            if alone == denied or _states(made.lines):
+                return made
         why = f"{NOT_ALONE} over {limits.normal_wrong:.2f}"
         made = self._composed(limits, stated, alone)
         return replace(made, silent={**made.silent, **dict.fromkeys(denied - alone, why)})
@@ -300,6 +303,10 @@ class Gathered:
             if quote.tells & bit and self._may_be_said(quote, allowed)
         ]
         return max([*self._sure[wholes].tolist(), *parts], default=None)
+
+
+def _states(lines: Iterable[Line]) -> bool:
+    return any(claim.presence == "present" for line in lines for claim in line.claims)
 
 
 def _up_to(limits: Limits, finding: str) -> str:
