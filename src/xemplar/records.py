@@ -98,6 +98,11 @@ class PixelHistory:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"an image of {self.height} x {self.width} pixels")
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the image shows nothing: all of it is of one grey."""
+        return "blank" in self.steps
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -113,6 +118,11 @@ class View:
     path: str | None = None
     """Of the original, relative to the source's root."""
     sha256: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether its pixels were read and show nothing."""
+        return self.pixels is not None and self.pixels.is_blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +228,11 @@ class Film:
     """Of the patient when it was taken, where its file or its study says so."""
     sought: Sought | None = None
     """What came of seeking its patient in a corpus; None where nobody sought."""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it shows nothing."""
+        return self.pixels.is_blank
 
 
 @dataclass(frozen=True, slots=True)

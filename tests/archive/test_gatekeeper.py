@@ -73,9 +73,11 @@ def test_whoever_is_known_to_be_none_of_the_archives_is_not_sought_in_it(drawn, 
 
 
 def test_and_by_its_bytes(drawn, film, monkeypatch):
-    monkeypatch.setattr(drawn.gatekeeper, "_by_file", {"abc": ("somebody",)})
-    assert drawn.draft(replace(film, sha256="abc")).gate.endswith("in study somebody")
-    assert drawn.draft(replace(film, sha256="other")).gate is None
+    one, other = drawn.corpus.part("train")[0], drawn.corpus.part("test")[0]
+    monkeypatch.setattr(drawn.retriever, "_by_file", {"abc": (other, one), "left": (other,)})
+    assert drawn.draft(replace(film, sha256="abc")).gate.endswith(f"in study {one.study_id}")
+    for sha256 in ("left", "another", None):  # of a study that isn't in the index, or of none
+        assert drawn.draft(replace(film, sha256=sha256)).gate is None
 
 
 def test_a_film_of_the_corpus_is_not_held_against_itself(drawn):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +70,7 @@ class Gatekeeper:
 
     def similar(self, films: Sequence[Film], vector: NDArray[np.float32]) -> tuple[Hit, ...]:
         """The most similar studies without their texts, shown in a draft's place; none of a blank film."""
-        if not self.retriever.index.items or all(_is_blank(film) for film in films):
+        if not self.retriever.index.items or all(film.is_blank for film in films):
             return ()
         kind: Kind = "image" if "image" in self.retriever.index.items else "report"
         found = self.retriever.search(films, kind, SHOWN, vector=vector)
@@ -81,31 +80,22 @@ class Gatekeeper:
         drawn = "synthetic" in (self.corpus.settings.domain, self.retriever.encoder.domain)
         if drawn and any(film.domain != "synthetic" for film in films):
             return SYNTHETIC_ONLY
-        if all(_is_blank(film) for film in films):
+        if all(film.is_blank for film in films):
             return BLANK
-        if self.chest and all(_position(film.position) == "lateral" for film in films if not _is_blank(film)):
+        if self.chest and all(_position(film.position) == "lateral" for film in films if not film.is_blank):
             return LATERAL_ALONE
         if self.chest and any(film.age_years is not None and film.age_years < GROWN for film in films):
             return CHILD
         return None
 
     def _same_file(self, films: Sequence[Film]) -> str | None:
+        """Whether an indexed study, and not the film's own, holds the very file."""
+        parts = self.retriever.index.manifest["parts"]
         for film in films:
-            for study_id in self._by_file.get(film.sha256 or "", ()):
-                if study_id != film.study_id:
-                    return HELD.format(study_id=study_id)
+            for study in self.retriever.holding(film):
+                if study.split in parts and study.study_id != film.study_id:
+                    return HELD.format(study_id=study.study_id)
         return None
-
-    @cached_property
-    def _by_file(self) -> dict[str, tuple[str, ...]]:
-        """SHA-256 of an original -> the indexed studies that hold it; blank films are nobody's."""
-        found: dict[str, tuple[str, ...]] = {}
-        for study in self.corpus.studies:
-            if study.split in self.retriever.index.manifest["parts"]:
-                for view in study.views:
-                    if view.sha256 and not _is_blank_view(view):
-                        found[view.sha256] = (*found.get(view.sha256, ()), study.study_id)
-        return found
 
     def _looks(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
         """By every film that isn't stated to be lateral; one that looks lateral needs a frontal beside it."""
@@ -136,7 +126,7 @@ class Gatekeeper:
     def _seen(self, films: Sequence[Film]) -> str | None:
         if self.gate is None or not self.chest:
             return None
-        asked = [film for film in films if _position(film.position) != "lateral" and not _is_blank(film)]
+        asked = [film for film in films if _position(film.position) != "lateral" and not film.is_blank]
         reasons = [self.gate.reason(film.image) for film in asked]
         lateral = SEEN[LATERAL]
         if wrong := [reason for reason in reasons if reason not in (None, lateral)]:
@@ -159,7 +149,7 @@ class Gatekeeper:
             asked = _looked(film.image)
             near = self.retriever.search(film, "image", ASKED, leave=NOBODY, vector=vector)
             for hit in near:
-                views = [v for v in self.corpus.by_id[hit.study_ids[0]].views if not _is_blank_view(v)]
+                views = [v for v in self.corpus.by_id[hit.study_ids[0]].views if not v.is_blank]
                 ids = [view.view_id for view in views]
                 held = map(Looked, self.corpus.view_landmarks(ids), self.corpus.preview_pixels(ids))
                 if any(shows_same(asked, one) for one in held):
@@ -228,14 +218,6 @@ def _position(word: str | None) -> str | None:
     return None if word is None else POSITIONS.get(word.upper(), word)
 
 
-def _is_blank(film: Film) -> bool:
-    return "blank" in film.pixels.steps
-
-
-def _is_blank_view(view: View) -> bool:
-    return view.pixels is None or "blank" in view.pixels.steps
-
-
 def _is_young(study: Study) -> bool:
     age = age_of(study)
     return age is not None and age < GROWN
@@ -262,7 +244,7 @@ def _films(corpus: Corpus, studies: Sequence[Study], position: str) -> list[tupl
         (study, view)
         for study in studies
         for view in study.views
-        if _position(view.position) == wanted and not _is_blank_view(view) and not _is_young(study)
+        if _position(view.position) == wanted and not view.is_blank and not _is_young(study)
     ]
     chosen = np.random.default_rng(0).permutation(len(found))[: gating.MOST]
     return [found[place] for place in np.sort(chosen)]

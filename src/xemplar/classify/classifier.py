@@ -248,7 +248,7 @@ def classified(
     if gate is None and classifier is not None:
         findings, near = classifier.called(films, vector, leave)
         parts.append(classifier.fitted.fingerprint)
-    elif not all("blank" in film.pixels.steps for film in films):
+    elif not all(film.is_blank for film in films):
         near = Precedents(retriever).near(films, vector, leave, count=SHOWN)
     return Classification(
         study_id=films[0].study_id,

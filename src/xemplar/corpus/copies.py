@@ -95,7 +95,7 @@ def _found(corpus: Corpus, kind: Kind) -> list[tuple[str, str]]:
     splits = [str(study.split) for study in studies]
     parts = np.array([sorted(set(splits)).index(split) for split in splits], np.int64)
     packed = corpus.landmarks()
-    packed[[number for number, view in enumerate(views) if _is_blank(view)]] = 0
+    packed[[number for number, view in enumerate(views) if view.is_blank]] = 0
 
     def pixels(number: int) -> NDArray[np.uint8]:
         return corpus.preview_pixels([views[number].view_id])[0]
@@ -110,7 +110,7 @@ def _grouped(corpus: Corpus, pairs: list[tuple[str, str]]) -> Groups:
     numbers = {view.view_id: number for number, view in enumerate(views)}
     by_file: dict[str, list[int]] = {}
     for number, view in enumerate(views):
-        if view.sha256 is not None and not _is_blank(view):
+        if view.sha256 is not None and not view.is_blank:
             by_file.setdefault(view.sha256, []).append(number)
     same_file = [pair for held in by_file.values() for pair in pairwise(held)]
     alike = [(numbers[one], numbers[other]) for one, other in pairs]
@@ -122,7 +122,3 @@ def _views(corpus: Corpus) -> tuple[list[Study], list[View]]:
     """Every view, in the order of ingest, and the study of each."""
     owned = [(study, view) for study in corpus.studies for view in study.views]
     return [study for study, _ in owned], [view for _, view in owned]
-
-
-def _is_blank(view: View) -> bool:
-    return view.pixels is not None and "blank" in view.pixels.steps

@@ -177,9 +177,13 @@ class Retriever:
 
     def _leaves_of(self, film: Film) -> list[Leave]:
         """Whose one film is: its own study's, or those that hold the same file."""
-        held = self._by_file.get(film.sha256 or "", ()) if film.study_id is None else ()
+        held = self.holding(film) if film.study_id is None else ()
         of_file = [Leave(study.study_id, study.patient_id, study.facets.get("cluster")) for study in held]
         return [Leave(film.study_id, film.patient_id, film.cluster), *of_file]
+
+    def holding(self, film: Film) -> tuple[Study, ...]:
+        """The corpus's studies that hold a film's very file; none for a blank one."""
+        return self._by_file.get(film.sha256 or "", ())
 
     def left_out(self, query: Query) -> tuple[str, ...]:
         """Studies of the index that an image's answer leaves out: its own first, if any, then its patient's.
@@ -199,7 +203,7 @@ class Retriever:
         found: dict[str, tuple[Study, ...]] = {}
         for study in self.corpus.studies:
             for view in study.views:
-                if view.sha256 and not (view.pixels is not None and "blank" in view.pixels.steps):
+                if view.sha256 and not view.is_blank:
                     found[view.sha256] = (*found.get(view.sha256, ()), study)
         return found
 
@@ -339,7 +343,7 @@ class Retriever:
 
 def shown_of(films: Sequence[Film]) -> Sequence[Film]:
     """The views of a study that show anything; all of them where none does."""
-    return [film for film in films if "blank" not in film.pixels.steps] or films
+    return [film for film in films if not film.is_blank] or films
 
 
 def _films(query: Film | Sequence[Film]) -> Sequence[Film]:

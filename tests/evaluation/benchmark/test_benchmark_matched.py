@@ -79,7 +79,7 @@ def test_a_blank_film_is_left_out_of_what_is_asked(tmp_path):
     def vectors_of(queries):
         return np.stack([np.ones(2, np.float32) * film.image.mean() for film in queries])
 
-    views = [SimpleNamespace(pixels=film.pixels) for film in films(0.0, 0.5, 0.25)]
+    views = [View("v", pixels=film.pixels) for film in films(0.0, 0.5, 0.25)]
     asked = SimpleNamespace(
         name="A", studies=[SimpleNamespace(study_id="one", views=views)], filmed=np.array([True]),
         written=np.array([False]), facts=dict, films=lambda row, frontal=False: films(0.0, 0.5, 0.25),

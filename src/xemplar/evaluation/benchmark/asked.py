@@ -44,7 +44,7 @@ class Asked:
         study = self.studies[row]
 
         def later(view: View) -> tuple[bool, bool]:
-            return (is_blank(view), view.position != "frontal")
+            return (view.is_blank, view.position != "frontal")
 
         views = sorted(study.views, key=later)[:1] if frontal else study.views
         return [self.corpus.film(study, view) for view in views]
@@ -117,11 +117,6 @@ class Asked:
             "present": dict(zip(self.findings, self.truth.sum(axis=0).tolist(), strict=True)),
             "truth": truth if self.findings else None,
         }
-
-
-def is_blank(view: View) -> bool:
-    """Whether a view shows nothing."""
-    return view.pixels is not None and "blank" in view.pixels.steps
 
 
 def asked_of(name: str, corpus: Corpus, split: Split = "test") -> Asked:

@@ -22,7 +22,7 @@ from xemplar.drafting.policies.augmented import Augmented
 from xemplar.drafting.policies.case import Case
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark import retrieving
-from xemplar.evaluation.benchmark.asked import Asked, is_blank
+from xemplar.evaluation.benchmark.asked import Asked
 from xemplar.evaluation.benchmark.retrieving import Gallery, Matrix
 from xemplar.evaluation.benchmark.systems import System
 from xemplar.folders import fingerprint, write_atomic
@@ -93,7 +93,7 @@ class Questions:
     @property
     def _shown_alone(self) -> list[str]:
         """A word in the marks of what is kept, where blank views are left out of it: once they weren't."""
-        blank = any(is_blank(view) for study in self.asked.studies for view in study.views)
+        blank = any(view.is_blank for study in self.asked.studies for view in study.views)
         return ["without blank views"] if blank else []
 
     def _see(self) -> Seen:
