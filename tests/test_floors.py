@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "xemplar"
 
 FLOORS = (
     ("records", "assembly", "contracts", "errors"),
-    ("folders", "memory", "images", "report", "findings", "metrics", "vectors"),
+    ("folders", "parts", "memory", "images", "report", "findings", "metrics", "vectors"),
     ("corpus",),
     ("sources", "models"),
     ("training", "index"),
@@ -35,6 +35,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 ON_ONE_FLOOR = {
     ("contracts", "records"): "the protocols speak of the nouns; both are the ground everything stands on",
     ("assembly", "records"): "what is retrieved is one of the nouns' kinds",
+    ("parts", "folders"): "a folder's parts are manifests like its own, and are read by it",
     ("contracts", "assembly"): "what a system has beside its encoder includes how its hits become text",
 }
 """(importer, imported) on one floor, and why it may."""

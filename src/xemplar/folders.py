@@ -12,9 +12,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -159,7 +158,7 @@ def read_unchecked(folder: Path, name: str, *, kind: str, version: int) -> tuple
         raise none_in(folder, name, kind=kind) from None
     except OSError as error:
         raise _unreadable(folder, name, error) from None
-    return _parsed(data, folder, name, kind=kind, version=version), data
+    return parsed(data, folder, name, kind=kind, version=version), data
 
 
 def none_in(folder: Path, name: str, *, kind: str) -> XemplarError:
@@ -172,7 +171,8 @@ def _unreadable(folder: Path, name: str, error: Exception) -> XemplarError:
     return XemplarError(f"{name} is not readable JSON ({type(error).__name__})", where=str(folder))
 
 
-def _parsed(data: bytes, folder: Path, name: str, *, kind: str, version: int) -> Json:
+def parsed(data: bytes, folder: Path, name: str, *, kind: str, version: int) -> Json:
+    """The manifest called `name` that bytes are, of the wanted kind and version, or which it isn't."""
     try:
         manifest = json.loads(data)
     except ValueError as error:
@@ -322,71 +322,14 @@ def check_listed(folder: Path, files: Json, name: str) -> None:
     for listed, entry in files.items():
         path = folder / listed
         if not path.exists() or file_sha256(path) != entry["sha256"]:
-            raise _changed(folder, listed, name)
+            raise changed(folder, listed, name)
 
 
-def _changed(folder: Path, listed: str, name: str) -> MismatchError:
+def changed(folder: Path, listed: str, name: str) -> MismatchError:
+    """What is told of a file that isn't the one that the manifest called `name` lists."""
     return MismatchError(
         f"{listed} is missing or changed", wanted=f"the file its {name} lists", where=str(folder)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A folder's manifest and the smaller manifests that it lists, as they were at one moment."""
-
-    folder: Path
-    manifest: Json
-    held: Mapping[str, bytes]
-    """Bytes of each, by its name without its generation's."""
-
-
-def read_parts(folder: Path, kind: str, *, version: int, older: Sequence[str] = ()) -> Parts:
-    """Read `kind`.json and every part it lists, all of one generation; one missing or changed is refused.
-
-    Should the folder be swapped meanwhile it is read once more. `older` names what lies beside a manifest of
-    a program that listed nothing.
-    """
-    name = f"{kind}.json"
-    for last in (False, True):
-        manifest, data = read_unchecked(folder, name, kind=kind, version=version)
-        check_whole(folder / name, manifest, data)
-        error: MismatchError | None = None
-        held: dict[str, bytes] = {}
-        try:
-            held = _held(folder, manifest, older)
-        except MismatchError as found:
-            error = found
-        if last or (folder / name).read_bytes() == data:
-            break
-    if error is not None:
-        raise error
-    return Parts(folder, unsealed(manifest), held)
-
-
-def _held(folder: Path, manifest: Json, older: Sequence[str]) -> dict[str, bytes]:
-    if "files" not in manifest:
-        return {name: (folder / name).read_bytes() for name in older if (folder / name).exists()}
-    held = {}
-    for listed, entry in manifest["files"].items():
-        path = folder / listed
-        data = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-            raise _changed(folder, listed, f"{manifest['kind']}.json")
-        held[path.name] = data
-    return held
-
-
-def read_part(place: Path | str | Parts, name: str, *, kind: str, version: int) -> Json | None:
-    """A part's manifest, out of those read or of the folder it lies in itself; None where there is none."""
-    if not isinstance(place, Parts):
-        folder = Path(place)
-        return read_manifest(folder, name, kind=kind, version=version) if (folder / name).exists() else None
-    if name not in place.held:
-        return None
-    manifest = _parsed(place.held[name], place.folder, name, kind=kind, version=version)
-    check_whole(place.folder / name, manifest, place.held[name])
-    return unsealed(manifest)
 
 
 def read_finished(folder: Path, kind: str, *, version: int, origin: str, what: str) -> Json:

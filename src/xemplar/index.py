@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
@@ -37,6 +36,7 @@ from xemplar.folders import (
     write_atomic,
     writing,
 )
+from xemplar.parts import FittedTo
 from xemplar.records import Kind, Split, Vectors
 from xemplar.vectors import StoredIndex, load_engine, open_engine
 
@@ -44,9 +44,6 @@ VERSION = 1
 KINDS: tuple[Kind, ...] = ("image", "sentence", "report")
 EXACT_UP_TO = 200_000
 """Items; above it FAISS is the default engine."""
-
-DRIFT = 0.5
-"""How far the number of indexed reports may move, as a share, before what was fitted is refused."""
 
 _CHUNK = 256
 _KEPT = ".encoded"
@@ -85,42 +82,6 @@ class Index:
         self.fingerprint = fingerprint(
             {name.partition("/")[2]: entry["sha256"] for name, entry in manifest["files"].items()}
         )
-
-
-class FittedTo(BaseModel):
-    """The index that something was fitted with, as far as it has to be told from others."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    fingerprint: str
-    generation: int
-    corpus: str
-    model: str
-    reports: int
-
-    def refuses(self, other: FittedTo) -> str:
-        """Why what was fitted with this doesn't serve `other`; empty where it does.
-
-        It serves the very index, and one over more (or fewer) parts of the same corpus by the same
-        model, so that an index for service can draft, as long as its size has not drifted too far.
-        """
-        if self.fingerprint == other.fingerprint:
-            return ""
-        if (self.corpus, self.model) != (other.corpus, other.model):
-            return f"fitted with corpus {self.corpus} and model {self.model} (index {self.fingerprint})"
-        drift = abs(other.reports - self.reports) / max(1, self.reports)
-        return f"fitted with {self.reports} reports, {drift:.0%} away" if drift > DRIFT else ""
-
-    def check(self, other: FittedTo, where: Path) -> None:
-        """Raise MismatchError, naming both sides, where what was fitted doesn't serve `other`."""
-        if refusal := self.refuses(other):
-            wanted = f"corpus {other.corpus} and model {other.model} (index {other.fingerprint})"
-            raise MismatchError(
-                refusal,
-                wanted=f"{wanted} of {other.reports} reports, within {DRIFT:.0%}",
-                where=str(where),
-                remedy="run `xemplar calibrate` again",
-            )
 
 
 def fitted_to(index: Index) -> FittedTo:

@@ -20,7 +20,7 @@ from xemplar.check import (
 )
 from xemplar.drafting.beliefs import Belief
 from xemplar.errors import MismatchError
-from xemplar.index import FittedTo
+from xemplar.parts import FittedTo
 
 INDEX = FittedTo(fingerprint="i", generation=1, corpus="c", model="m", reports=100)
 EFFUSION = "Pleural Effusion"

@@ -21,8 +21,8 @@ from xemplar.drafting.truth import truth_of
 from xemplar.drafting.weighing import weigh
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.index import FittedTo
 from xemplar.metrics.thresholds import absent_up_to, best_f1
+from xemplar.parts import FittedTo
 from xemplar.records import Claim, Study
 
 INDEX = FittedTo(fingerprint="abc", generation=4, corpus="c", model="m", reports=100)

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from xemplar import folders
+from xemplar import parts
 from xemplar.drafting import calibration as module
 from xemplar.drafting.calibration import (
     Calibration,
@@ -16,7 +16,7 @@ from xemplar.drafting.calibration import (
 from xemplar.drafting.gate import Gate, open_gate, save_gate
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import publish
-from xemplar.index import FittedTo
+from xemplar.parts import FittedTo
 
 INDEX = FittedTo(fingerprint="i", generation=1, corpus="c", model="m", reports=9)
 FIT = FindingFit(
@@ -90,6 +90,21 @@ def test_a_set_that_is_broken_is_named_and_refused(tmp_path, spoil):
     else:
         save_gate(gate.parent, Gate(index=INDEX, why="another fit's"))
     with pytest.raises(MismatchError, match=r"000001/gate\.json is missing or changed.*calibration\.json"):
+        open_calibration(tmp_path, index=INDEX)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"studies": "many"}, "bad studies"),
+        ({"findings": {"Edema": {"mean": 1}}}, r"bad findings\.Edema\.mean"),
+        ({"secret": 1}, "bad secret"),
+    ],
+)
+def test_a_value_that_is_no_calibrations_is_named_and_refused(tmp_path, change, said):
+    manifest = {"kind": "calibration", "version": 1, "generation": 1, **fitted("x").model_dump()}
+    publish(tmp_path, "calibration.json", {**manifest, **change})
+    with pytest.raises(MismatchError, match=rf"calibration\.json has a {said}"):
         open_calibration(tmp_path, index=INDEX)
 
 
@@ -177,7 +192,7 @@ def test_what_isnt_listed_does_not_exist(tmp_path):
 
 def swap_after_the_manifest(monkeypatch, swap):
     """The folder becomes another between the first reading of its manifest and that of its parts."""
-    read, left = folders.read_unchecked, [swap]
+    read, left = parts.read_unchecked, [swap]
 
     def reading(*given, **named):
         found = read(*given, **named)
@@ -185,4 +200,4 @@ def swap_after_the_manifest(monkeypatch, swap):
             left.pop()()
         return found
 
-    monkeypatch.setattr(folders, "read_unchecked", reading)
+    monkeypatch.setattr(parts, "read_unchecked", reading)

@@ -12,7 +12,7 @@ from xemplar.drafting.gate.spoiled import DOUBLED, INVERTED, SPOILS, UPSIDE_DOWN
 from xemplar.errors import MismatchError
 from xemplar.folders import publish
 from xemplar.images import PreviewSpec, read_preview
-from xemplar.index import FittedTo
+from xemplar.parts import FittedTo
 from xemplar.sources import phantom
 
 INDEX = FittedTo(fingerprint="i", generation=1, corpus="c", model="m", reports=10)
@@ -66,6 +66,14 @@ def test_a_film_is_judged_the_same_after_the_file(gate, unseen, tmp_path):
 
 def test_nothing_learnt_stops_nobody(unseen):
     assert Gate(index=INDEX, why="too few").reason(unseen[0][::-1].copy()) is None
+
+
+def test_a_copy_has_a_fingerprint_of_its_own():
+    first = Gate(index=INDEX, why="too few")
+    before = first.fingerprint
+    copied = first.model_copy(update={"why": "none at all"})
+    assert copied.fingerprint == Gate(index=INDEX, why="none at all").fingerprint != before
+    assert first.fingerprint == before
 
 
 def test_no_file_is_no_gate(tmp_path):

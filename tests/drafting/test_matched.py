@@ -12,7 +12,7 @@ from xemplar.drafting.matched import CANDIDATES, TOP, Matched
 from xemplar.drafting.truth import truth_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.index import FittedTo
+from xemplar.parts import FittedTo
 from xemplar.records import Study
 from xemplar.retrieval import NOBODY, Leave
 

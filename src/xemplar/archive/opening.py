@@ -17,8 +17,9 @@ from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.gate import open_gate
 from xemplar.drafting.gate.fitted import NAME as GATE
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.folders import Parts, read_manifest
+from xemplar.folders import read_manifest
 from xemplar.index import PREPARED, VERSION, fitted_to, open_index
+from xemplar.parts import Parts
 
 
 def open_archive(

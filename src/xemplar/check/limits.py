@@ -13,15 +13,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xemplar.check.against import FIT, Suspicion
 from xemplar.check.alerts import KINDS, Kind
-from xemplar.errors import MismatchError
-from xemplar.folders import Parts, publish, read_part, writing
-from xemplar.index import FittedTo
+from xemplar.parts import FittedTo, Learnt, Place, open_part, save_part
 
-NAME = "check.json"
 VERSION = 1
 BUDGET = 0.1
 FEWEST = 30
@@ -31,12 +27,12 @@ _BY_FILM = KINDS[1]
 _NEVER = 2.0
 
 
-class CheckLimits(BaseModel):
+class CheckLimits(Learnt):
     """Above which probability each kind of alert by film is given, and what it was fitted on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind = "check"
+    version = VERSION
 
-    index: FittedTo
     above: dict[str, float]
     """Kind -> probability; one that isn't in it is never told."""
     usual: dict[str, float]
@@ -124,26 +120,13 @@ def _chosen(
 
 
 def save_limits(folder: Path, limits: CheckLimits) -> None:
-    """Write the file into a calibration folder; a new fit takes the old one's place."""
-    manifest = {"kind": "check", "version": VERSION, "generation": 1, **limits.model_dump(mode="json")}
-    with writing(folder):
-        publish(folder, NAME, manifest)
+    """Write the file, `check.json`, into a calibration folder; a new fit takes the old one's place."""
+    save_part(folder, limits)
 
 
-def open_limits(place: Path | str | Parts, *, index: FittedTo) -> CheckLimits | None:
+def open_limits(place: Place, *, index: FittedTo) -> CheckLimits | None:
     """Open the file, out of a calibration's parts or the folder it lies in; None where there is none.
 
     One that doesn't serve the index is refused.
     """
-    manifest = read_part(place, NAME, kind="check", version=VERSION)
-    if manifest is None:
-        return None
-    folder = place.folder if isinstance(place, Parts) else Path(place)
-    values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
-    try:
-        limits = CheckLimits.model_validate(values)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise MismatchError(f"{NAME} has a bad {place or 'content'}", where=str(folder)) from None
-    limits.index.check(index, folder)
-    return limits
+    return open_part(place, CheckLimits, index=index)

@@ -8,15 +8,13 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from xemplar.classify.combination import Combination
 from xemplar.classify.kernel import Votes
 from xemplar.classify.plain import Probe, load_prompts
 from xemplar.contracts import Json
 from xemplar.errors import MismatchError
-from xemplar.folders import Parts, fingerprint, none_in, publish, read_part, writing
-from xemplar.index import FittedTo
+from xemplar.folders import fingerprint, none_in
+from xemplar.parts import FittedTo, Learnt, Place, folder_of, open_part, save_part
 
 NAME, VERSION = "classifier.json", 1
 
@@ -27,12 +25,12 @@ def policy() -> str:
     return f"plain ways, learnt votes and evidence combined, v1, prompts {fingerprint(prompts)}"
 
 
-class Fitted(BaseModel):
+class Fitted(Learnt):
     """What was learnt, the index it fits, and the ways that are combined."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind = "classifier"
+    version = VERSION
 
-    index: FittedTo
     policy: str
     """The ways and the prompts: what was fitted by others is refused."""
     augmenter: str | None = None
@@ -60,33 +58,22 @@ class Fitted(BaseModel):
 
 def save_fitted(folder: Path, fitted: Fitted) -> Json:
     """Write the file into a calibration folder; a new fit takes the old one's place."""
-    manifest = {"kind": "classifier", "version": VERSION, "generation": 1, **fitted.model_dump(mode="json")}
-    with writing(folder):
-        publish(folder, NAME, manifest)
-    return manifest
+    return save_part(folder, fitted)
 
 
-def open_fitted(place: Path | str | Parts, *, index: FittedTo) -> Fitted:
+def open_fitted(place: Place, *, index: FittedTo) -> Fitted:
     """Open the file, out of a calibration's parts or the folder it lies in.
 
     One that doesn't serve the index, or was fitted by another policy, is refused.
     """
-    folder = place.folder if isinstance(place, Parts) else Path(place)
-    manifest = read_part(place, NAME, kind="classifier", version=VERSION)
-    if manifest is None:
-        raise none_in(folder, NAME, kind="classifier")
-    values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
-    try:
-        fitted = Fitted.model_validate(values)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise MismatchError(f"{NAME} has a bad {place or 'content'}", where=str(folder)) from None
-    fitted.index.check(index, folder)
+    fitted = open_part(place, Fitted, index=index)
+    if fitted is None:
+        raise none_in(folder_of(place), NAME, kind=Fitted.kind)
     if fitted.policy != policy():
         raise MismatchError(
             f"policy {fitted.policy!r}",
             wanted=repr(policy()),
-            where=str(folder),
+            where=str(folder_of(place)),
             remedy="run `xemplar calibrate` again",
         )
     return fitted

@@ -29,9 +29,9 @@ from xemplar.drafting.promise import Promise
 from xemplar.drafting.weighing import weigh
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.findings import FINDINGS
-from xemplar.folders import Parts, fingerprint, publish, read_parts, writing
-from xemplar.index import FittedTo
+from xemplar.folders import fingerprint, publish, writing
 from xemplar.metrics.thresholds import absent_up_to, best_f1
+from xemplar.parts import FittedTo, Learnt, Parts, Place, learnt_in, read_parts
 from xemplar.records import Presence
 
 POLICY = "spans that cover what is believed, v4"
@@ -81,12 +81,12 @@ class FindingFit(BaseModel):
     """Validation studies with it."""
 
 
-class Calibration(BaseModel):
+class Calibration(Learnt):
     """Which index and policy it fits, and every finding's fit; a finding without one is never drafted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind = "calibration"
+    version = VERSION
 
-    index: FittedTo
     policy: str = POLICY
     studies: int
     near_duplicates: int = 0
@@ -274,13 +274,7 @@ def save_calibration(folder: Path, calibration: Calibration, *, parts: Callable[
     with writing(folder):
         before = check_place(folder)
         generation, files = write_generation(folder, before, parts)
-        manifest: Json = {
-            "kind": "calibration",
-            "version": VERSION,
-            "generation": generation,
-            **calibration.model_dump(),
-            "files": files,
-        }
+        manifest = {**calibration.manifest(generation), "files": files}
         publish(folder, NAME, manifest)
         remove_replaced(folder, before)
     return manifest
@@ -288,28 +282,23 @@ def save_calibration(folder: Path, calibration: Calibration, *, parts: Callable[
 
 def open_parts(folder: Path | str) -> Parts:
     """A calibration folder read as one: what `open_calibration` and the openers of its parts are given."""
-    return read_parts(Path(folder), "calibration", version=VERSION, older=tuple(PARTS))
+    return read_parts(Path(folder), Calibration.kind, version=VERSION, older=tuple(PARTS))
 
 
-def open_calibration(
-    folder: Path | str | Parts, *, index: FittedTo, names: tuple[str, ...] = FEATURES
-) -> Calibration:
+def open_calibration(folder: Place, *, index: FittedTo, names: tuple[str, ...] = FEATURES) -> Calibration:
     """Open a calibration; one that serves another index, or other features, is refused, naming both."""
     read = folder if isinstance(folder, Parts) else open_parts(folder)
-    folder, manifest = read.folder, read.manifest
-    ours = {"kind", "version", "generation", "files"}
-    values = {key: value for key, value in manifest.items() if key not in ours}
-    calibration = Calibration.model_validate(values)
-    calibration.index.check(index, folder)
+    values = {key: value for key, value in read.manifest.items() if key != "files"}
+    calibration = learnt_in(values, Calibration, where=read.folder, index=index)
     if calibration.policy != POLICY:
         raise MismatchError(
-            f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(folder),
+            f"policy {calibration.policy!r}", wanted=repr(POLICY), where=str(read.folder),
             remedy="run `xemplar calibrate` again",
         )  # fmt: skip
     if calibration.features != names:
         raise MismatchError(
             f"calibrated on {', '.join(calibration.features)}", wanted=f"on {', '.join(names)}",
-            where=str(folder), remedy="run `xemplar calibrate` again",
+            where=str(read.folder), remedy="run `xemplar calibrate` again",
         )  # fmt: skip
     return calibration
 

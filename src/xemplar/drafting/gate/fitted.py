@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from xemplar.contracts import Json
 from xemplar.drafting.gate import features
 from xemplar.drafting.gate.looks import Looks
 from xemplar.drafting.gate.reasons import FAR, SEEN
 from xemplar.errors import MismatchError
-from xemplar.folders import Parts, fingerprint, publish, read_part, writing
-from xemplar.index import FittedTo
+from xemplar.folders import fingerprint
+from xemplar.parts import FittedTo, Learnt, Place, folder_of, open_part, save_part
 from xemplar.records import Image
 
 NAME, VERSION = "gate.json", 1
@@ -28,17 +28,17 @@ NEIGHBOURS = 5
 """So many nearest studies make a film's distance to the archive, by the encoder."""
 
 
-class Gate(BaseModel):
+class Gate(Learnt):
     """What was learnt of how films look, or why nothing was; and the index that it was learnt with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    kind = "gate"
+    version = VERSION
 
-    index: FittedTo
     features: int = features.VERSION
     looks: Looks | None = None
-    limits: list[float] = []
+    limits: list[float] = Field(default_factory=list)
     """Of `Looks.strangeness`, in its order: above any a film is stopped."""
-    spreads: list[float] = []
+    spreads: list[float] = Field(default_factory=list)
     """Of the same, among proper films that nothing was learnt from."""
     far: float | None = None
     """Mean cosine to the NEIGHBOURS nearest studies below which a view, and its study with it, is stopped;
@@ -106,32 +106,20 @@ def nearness(cosines: Sequence[float]) -> float:
 
 def save_gate(folder: Path, gate: Gate) -> None:
     """Write the file into a calibration folder; a new fit takes the old one's place."""
-    manifest = {"kind": "gate", "version": VERSION, "generation": 1, **gate.model_dump(mode="json")}
-    with writing(folder):
-        publish(folder, NAME, manifest)
+    save_part(folder, gate)
 
 
-def open_gate(place: Path | str | Parts, *, index: FittedTo) -> Gate | None:
+def open_gate(place: Place, *, index: FittedTo) -> Gate | None:
     """Open the file, out of a calibration's parts or the folder it lies in; None where there is none.
 
     One that doesn't serve the index is refused.
     """
-    manifest = read_part(place, NAME, kind="gate", version=VERSION)
-    if manifest is None:
-        return None
-    folder = place.folder if isinstance(place, Parts) else Path(place)
-    values = {key: value for key, value in manifest.items() if key not in {"kind", "version", "generation"}}
-    try:
-        gate = Gate.model_validate(values)
-    except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise MismatchError(f"{NAME} has a bad {place or 'content'}", where=str(folder)) from None
-    gate.index.check(index, folder)
-    if gate.features != features.VERSION:
+    gate = open_part(place, Gate, index=index)
+    if gate is not None and gate.features != features.VERSION:
         raise MismatchError(
             f"{NAME} of features {gate.features}",
             wanted=f"features {features.VERSION}",
-            where=str(folder),
+            where=str(folder_of(place)),
             remedy="run `xemplar calibrate` again",
         )
     return gate
