@@ -108,6 +108,13 @@ Ours says far fewer lines that state anything. So it is seldom wrong in a side a
 and it oftener reads as normal where something is there ("reads normal, and isn't"): what a draft leaves
 unsaid is not said to be absent, and nobody may take its silence for a normal film."""
 
+WEIGHED = """Here every patient weighs alike, as in the promise, however many studies are theirs; in the first
+table every line does. So the share of wrong lines is not quite the same in both."""
+
+UNITS = """Measured is, where there is to be none: how many lines, or drafts. Where micro-F1 is to be above
+another's: ours less theirs, on a scale of 0 to 1. Where a rate is to be at most a share of another's: ours
+over theirs, so that 1 is as often as theirs, and 0.33 a third as often."""
+
 NAMED = {one.name: one for group in MEASURES.values() for one in group}
 
 
@@ -431,6 +438,8 @@ def page(result: dict) -> str:
         "",
         "## What was aimed at",
         "",
+        UNITS,
+        "",
         *table(
             ["ours", "aim", "measured", ""],
             [
@@ -474,7 +483,9 @@ def promised(systems: dict) -> list[str]:
     ]
     told = [f"{one['promise']}" for one in systems.values() if one["promise"]]
     head = ["policy", "risk", "promised, at most", "measured", ""]
-    return [told[0], "", *table(head, rows)] if told and rows else ["No draft was promised anything."]
+    if not told or not rows:
+        return ["No draft was promised anything."]
+    return [told[0], "", WEIGHED, "", *table(head, rows)]
 
 
 def measure_row(name: str, systems: dict) -> list[str]:

@@ -35,6 +35,19 @@ def test_a_draft_is_read_again_as_it_was(drafts):
     assert drafts.read(json.loads(json.dumps(asdict(draft)))) == draft
 
 
+def test_the_page_is_what_is_made_of_the_committed_figures(drafts):
+    docs = BENCHMARKS.parent / "docs"
+    result = json.loads((docs / "results" / "drafts.json").read_text(encoding="utf-8"))
+    assert drafts.page(result) == (docs / "drafts.md").read_text(encoding="utf-8")
+
+
+def test_the_page_says_why_wrong_lines_are_told_twice_and_in_what_aims_are_measured(drafts):
+    found = json.loads((BENCHMARKS.parent / "docs" / "results" / "drafts.json").read_text(encoding="utf-8"))
+    promised, aimed = drafts.page(found).partition("## Promised")[2].split("## What was aimed at")
+    assert "every patient weighs alike" in promised
+    assert "ours over theirs" in aimed and "ours less theirs" in aimed
+
+
 def study(number, *findings):
     claims = tuple(Claim(name, "present") for name in findings)
     return SimpleNamespace(study_id=f"{number:04d}", claims=claims, labels={})
