@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -148,6 +149,15 @@ class Learnt(BaseModel):
     version: ClassVar[int]
 
     index: FittedTo
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy that has worked out nothing yet: pydantic would hand on what was worked out of this one."""
+        copied = super().model_copy(update=update, deep=deep)
+        for owner in type(self).__mro__:
+            for name, value in vars(owner).items():
+                if isinstance(value, cached_property):
+                    copied.__dict__.pop(name, None)
+        return copied
 
     def manifest(self, generation: int = 1) -> Json:
         """What its file holds."""

@@ -159,6 +159,13 @@ def test_what_doesnt_fit_is_refused(made, tmp_path, changes, said):
         open_fitted(changed(made, tmp_path / "c", **changes), index=fitted_to(made.index))
 
 
+def test_a_copy_has_a_fingerprint_of_its_own(made):
+    fitted = made.classifier.fitted
+    before = fitted.fingerprint
+    other = fitted.model_copy(update={"title": "another"})
+    assert other.fingerprint == type(fitted).model_validate(other.model_dump()).fingerprint != before
+
+
 def test_another_index_is_refused_naming_both(made, tmp_path):
     other = fitted_to(made.index).model_copy(update={"fingerprint": "other", "model": "other"})
     with pytest.raises(

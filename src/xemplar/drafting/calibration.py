@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,13 +125,6 @@ class Calibration(Learnt):
     def told_details(self) -> Details | None:
         """What answers for sides, places and degrees; None where none was learnt."""
         return None if self.details is None else Details(self.details)
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy that has worked out nothing yet: pydantic would hand on what was worked out of this one."""
-        copied = super().model_copy(update=update, deep=deep)
-        for name in ("fingerprint", "told_details"):
-            copied.__dict__.pop(name, None)
-        return copied
 
     @property
     def thin(self) -> dict[str, int]:
