@@ -1,5 +1,6 @@
 """Shares of the training patients; whom a system is asked about."""
 
+from dataclasses import replace
 from itertools import islice
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from xemplar.corpus import Corpus
 from xemplar.errors import XemplarError
 from xemplar.evaluation.benchmark import corpora
-from xemplar.evaluation.benchmark.asked import asked_of
+from xemplar.evaluation.benchmark.asked import Asked, asked_of
 from xemplar.evaluation.benchmark.corpora import Thinned, drawn_corpora, taught
 from xemplar.sources import phantom
 
@@ -68,6 +69,26 @@ def test_truth_of_drawn_films_is_what_was_drawn(phantom_corpus):
     }
     assert asked.truth.shape == (len(asked), len(asked.findings))
     assert np.array_equal(asked.filmed, [True] * len(asked))
+
+
+@pytest.mark.parametrize(
+    ("films_only", "labelled", "told"),
+    [
+        (False, 12, "the source's labels; of drawn films what was drawn"),
+        (False, 0, "claims of the report"),
+        (False, 3, "the source's labels of 3 studies; claims of the report of the others"),
+        (True, 12, "the source's labels; of drawn films what was drawn"),
+        (True, 3, "the source's labels of 3 studies; nothing is known, which counts as no finding, of the others"),
+        (True, 0, "unknown: neither labels nor reports"),
+    ],
+)
+def test_a_set_is_headed_by_what_its_truth_is(phantom_corpus, films_only, labelled, told):
+    none = dict.fromkeys(("indication", "comparison", "findings", "impression"))
+    studies = [replace(one, **none, claims=()) if films_only else one for one in phantom_corpus.studies[:12]]
+    studies = [*studies[:labelled], *(replace(one, labels={}) for one in studies[labelled:])]
+    asked = Asked("A", phantom_corpus, tuple(studies))
+    assert asked.facts()["truth"] == told
+    assert bool(asked.findings) == (not films_only or labelled > 0)
 
 
 def test_a_part_of_one_patient_is_refused(phantom_corpus):

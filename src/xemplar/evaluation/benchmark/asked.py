@@ -81,11 +81,11 @@ class Asked:
 
     @cached_property
     def findings(self) -> tuple[str, ...]:
-        """Those whose truth is known, in the order of FINDINGS; none of captions."""
+        """Those whose truth is known, in the order of FINDINGS; none of captions, or of films alone."""
         if self.corpus.settings.texts == "captions" and not self.labelled:
             return ()
-        truths = [truth_of(study) for study in self.studies]
-        return tuple(name for name in FINDINGS if not self.labelled or any(name in one for one in truths))
+        truths, read = [truth_of(study) for study in self.studies], self.written.any() and not self.labelled
+        return tuple(name for name in FINDINGS if read or any(name in one for one in truths))
 
     @cached_property
     def truth(self) -> NDArray[np.bool_]:
@@ -97,9 +97,6 @@ class Asked:
     def facts(self) -> Json:
         """What a table says of the set."""
         known = all(study.patient_id is not None for study in self.studies)
-        truth = (
-            "the source's labels; of drawn films what was drawn" if self.labelled else "claims of the report"
-        )
         return {
             "title": describe_part(self.corpus.settings.provenance, self.studies),
             "source": self.corpus.settings.source,
@@ -115,8 +112,20 @@ class Asked:
             "left_out": self.left_out,
             "findings": list(self.findings),
             "present": dict(zip(self.findings, self.truth.sum(axis=0).tolist(), strict=True)),
-            "truth": truth if self.findings else None,
+            "truth": self._truth_told(),
         }
+
+    def _truth_told(self) -> str | None:
+        """What findings are held against; None of captions, which claim none."""
+        if self.labelled:
+            return "the source's labels; of drawn films what was drawn"
+        if self.corpus.settings.texts == "captions":
+            return None
+        labels, reports = sum(bool(study.labels) for study in self.studies), bool(self.written.any())
+        if not labels:
+            return "claims of the report" if reports else "unknown: neither labels nor reports"
+        others = "claims of the report" if reports else "nothing is known, which counts as no finding,"
+        return f"the source's labels of {labels} studies; {others} of the others"
 
 
 def asked_of(name: str, corpus: Corpus, split: Split = "test") -> Asked:
