@@ -1,14 +1,17 @@
 """Films from files whose headers name a patient: whom the archive knows by them, whom it doesn't, and why."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 from pydicom import dcmread
 
+from xemplar.archive import facade
 from xemplar.archive.draft_file import Asked, record_of
 from xemplar.archive.outside import DOUBTFUL, NO_SALT, STRANGER, UNREADABLE_SALT, noted
 from xemplar.check import Checked
 from xemplar.contracts import Written
+from xemplar.images import film_of
 from xemplar.retrieval import NOBODY
 from xemplar.sources import phantom
 
@@ -54,6 +57,20 @@ def test_a_new_film_of_a_patient_of_the_archive_leaves_that_patient_out(drawn, h
     draft = drawn.draft(film)
     assert draft.gate is None and draft.notes == {}
     assert all(study.study_id not in line.source_study_ids for line in draft.lines)
+
+
+def test_a_film_and_its_patient_are_of_the_same_bytes(drawn, held, new, monkeypatch):
+    """Though the file is replaced while its pixels are read."""
+    path = new(held[0])
+
+    def slow(data, spec, *, where):
+        new("MRN-2")
+        return film_of(data, spec, where=where)
+
+    monkeypatch.setattr(facade, "film_of", slow)
+    film = drawn.load_film(path)
+    assert film.patient_id == held[1].patient_id
+    assert film.sha256 != hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("number", ["MRN-2", "", "ANONYMOUS"])

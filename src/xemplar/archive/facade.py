@@ -43,7 +43,7 @@ from xemplar.drafting.promise import Promise
 from xemplar.errors import XemplarError
 from xemplar.findings import lexicon_version
 from xemplar.folders import fingerprint
-from xemplar.images import load_film
+from xemplar.images import film_of, read_file
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Line, Study, Vectors
 from xemplar.retrieval import Facets, Finder, Retriever, named, shown_of
@@ -120,7 +120,8 @@ class Archive:
 
     def load_film(self, path: Path | str) -> Film:
         """An image file as a film, made as this archive's own previews were; of its patient, if known."""
-        return whose(self.corpus, load_film(Path(path), self.corpus.settings.preview), Path(path))
+        data, spec = read_file(Path(path)), self.corpus.settings.preview
+        return whose(self.corpus, film_of(data, spec, where=Path(path).name), data)
 
     search, ask = searched, asked
 

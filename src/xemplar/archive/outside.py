@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from xemplar.check import Checked
 from xemplar.corpus import Corpus
 from xemplar.corpus.settings import key_of, salt_check
 from xemplar.records import Film, Sought
 from xemplar.retrieval import NOBODY, Leave, shown_of
-from xemplar.sources.dicom.headers import Header, Unreadable, read_header
+from xemplar.sources.dicom.headers import Unreadable, read_header
 
 BLANK_VIEW = "left out: the image is blank"
 _AREN_T = "earlier studies of the same patient, if it holds any, aren't left out"
@@ -25,8 +24,8 @@ UNREADABLE_SALT = f"can't be sought, since the corpus's file `salt` can't be rea
 DOUBTFUL = "not known for certain: studies of this number are left out, but who gave it isn't told"
 
 
-def whose(corpus: Corpus, film: Film, path: Path) -> Film:
-    """The film with its patient's keys, where its header names one of the corpus's patients.
+def whose(corpus: Corpus, film: Film, data: bytes) -> Film:
+    """The film with its patient's keys, where the header of its file's bytes names one of the corpus's.
 
     A number is a patient's together with who gave it, as it is in the corpus; where that is told on one side
     alone, the film is kept apart from whatever the number stays with, and the patient is `doubtful`. Nobody
@@ -34,15 +33,16 @@ def whose(corpus: Corpus, film: Film, path: Path) -> Film:
     corpus without its `salt`.
     """
     try:
-        header = read_header(path)
+        header = read_header(data)
     except Unreadable:
         header = None
-    if header is None or header.patient is None:
+    number = None if header is None else header.patient
+    if header is None or number is None:
         return replace(film, sought="unknown")
     salt, why = _salt(corpus)
     if salt is None:
         return replace(film, sought=why)
-    return _found(corpus, film, salt=salt, header=header)
+    return _found(corpus, film, salt=salt, number=number, issuer=header.issuer)
 
 
 def notes_of(films: Sequence[Film], prior: Sequence[Film], leave: Leave) -> Mapping[str, str]:
@@ -90,17 +90,11 @@ def _salt(corpus: Corpus) -> tuple[bytes | None, Sought]:
     return (salt, "known") if salt_check(salt) == corpus.manifest["salt"] else (None, "salt missing")
 
 
-def _found(corpus: Corpus, film: Film, *, salt: bytes, header: Header) -> Film:
+def _found(corpus: Corpus, film: Film, *, salt: bytes, number: str, issuer: str | None) -> Film:
     """By number and issuer, as the source of DICOM files names patients; others name them by number alone."""
-    number, issuer = header.patient, header.issuer
-    assert number is not None
     alone, group = key_of(salt, "patient", number), key_of(salt, "split", number)
     named = alone if issuer is None else key_of(salt, "patient", f"{number}\x1f{issuer}")
-    of_number = {
-        study.patient_id
-        for study in corpus.studies
-        if study.patient_id and study.split_unit != "group" and study.facets.get("cluster") == group
-    }
+    of_number = corpus.of_number.get(group, frozenset())
     if named in corpus.clusters and (issuer is not None or of_number <= {named}):
         return replace(film, sought="known", patient_id=named, cluster=corpus.clusters[named])
     if alone in corpus.clusters or (issuer is None and of_number):

@@ -147,6 +147,18 @@ class Corpus:
         }
 
     @cached_property
+    def of_number(self) -> Mapping[str, frozenset[str]]:
+        """Key of what a patient's number keeps in one split -> keys of the patients of that number.
+
+        Several houses may have given it, each to its own. Groups that a source names are no numbers.
+        """
+        found: dict[str, set[str]] = {}
+        for study in self.studies:
+            if study.patient_id and study.split_unit != "group" and "cluster" in study.facets:
+                found.setdefault(study.facets["cluster"], set()).add(study.patient_id)
+        return {number: frozenset(patients) for number, patients in found.items()}
+
+    @cached_property
     def patients(self) -> int | None:
         """How many patients; None where the source did not say."""
         known = {study.patient_id for study in self.studies}

@@ -9,10 +9,12 @@ from xemplar.images.marks import DOMAIN_KEY, mark_dataset
 from xemplar.images.preview import (
     Preview,
     PreviewSpec,
+    film_of,
     image_of,
     load_film,
     model_input,
     preview_from_array,
+    read_file,
     read_preview,
 )
 
@@ -20,10 +22,12 @@ __all__ = [
     "DOMAIN_KEY",
     "Preview",
     "PreviewSpec",
+    "film_of",
     "image_of",
     "load_film",
     "mark_dataset",
     "model_input",
     "preview_from_array",
+    "read_file",
     "read_preview",
 ]

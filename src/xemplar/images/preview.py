@@ -97,14 +97,10 @@ def read_preview(source: Path | Drawable | Written, spec: PreviewSpec) -> Previe
     else of it, for whatever isn't one readable image.
     """
     if isinstance(source, Path):
-        data, where = _read(source), source.name
-    elif isinstance(source, Written):
-        data, where = source.data(), WRITTEN
-        _refuse_empty(data, where)
-    else:
-        return _preview_of_drawn(source, spec)
-    decoded = _decode(data, spec.size, where)
-    return _finish(decoded, spec, sha256=hashlib.sha256(data).hexdigest(), where=where)
+        return _preview_of(read_file(source), spec, source.name)
+    if isinstance(source, Written):
+        return _preview_of(source.data(), spec, WRITTEN)
+    return _preview_of_drawn(source, spec)
 
 
 def preview_from_array(
@@ -126,8 +122,25 @@ def preview_from_array(
 
 def load_film(path: Path | str, spec: PreviewSpec | None = None) -> Film:
     """A file as a query: the image is bit for bit what a corpus of this spec would store of it."""
-    spec = spec or PreviewSpec()
-    preview = read_preview(Path(path), spec)
+    return film_of(read_file(Path(path)), spec or PreviewSpec(), where=Path(path).name)
+
+
+def read_file(path: Path) -> bytes:
+    """An image file's bytes; what can't be read or is too large to be one is refused."""
+    try:
+        if not path.is_file():
+            raise ImageError("no such file", wanted="an image file", where=path.name)
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise ImageError(f"a file of {size} bytes", wanted=f"at most {MAX_BYTES}", where=path.name)
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"can't be read: {error.strerror}", where=path.name) from error
+
+
+def film_of(data: bytes, spec: PreviewSpec, *, where: str) -> Film:
+    """A file's bytes as a query, as `load_film` has it; `where` is what errors call the file."""
+    preview = _preview_of(data, spec, where)
     return Film(
         image=preview.image,
         pixels=preview.history,
@@ -152,6 +165,13 @@ def model_input(image: Image, size: int) -> Image:
     return clipped
 
 
+def _preview_of(data: bytes, spec: PreviewSpec, where: str) -> Preview:
+    if not data:
+        raise ImageError("an empty file (0 bytes)", wanted=WANTED, where=where)
+    decoded = _decode(data, spec.size, where)
+    return _finish(decoded, spec, sha256=hashlib.sha256(data).hexdigest(), where=where)
+
+
 def _finish(decoded: Decoded, spec: PreviewSpec, *, sha256: str | None, where: str) -> Preview:
     steps: tuple[str, ...] = ()
     grey, table = decoded.pixels, decoded.table
@@ -167,25 +187,6 @@ def _finish(decoded: Decoded, spec: PreviewSpec, *, sha256: str | None, where: s
 def _preview_of_drawn(source: Drawable, spec: PreviewSpec) -> Preview:
     preview = preview_from_array(source.draw(), spec, domain="synthetic", where="drawn image")
     return replace(preview, history=replace(preview.history, format="drawn"))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            raise ImageError("no such file", wanted="an image file", where=path.name)
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise ImageError(f"a file of {size} bytes", wanted=f"at most {MAX_BYTES}", where=path.name)
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"can't be read: {error.strerror}", where=path.name) from error
-    _refuse_empty(data, path.name)
-    return data
-
-
-def _refuse_empty(data: bytes, where: str) -> None:
-    if not data:
-        raise ImageError("an empty file (0 bytes)", wanted=WANTED, where=where)
 
 
 def _decode(data: bytes, size: int, where: str) -> Decoded:

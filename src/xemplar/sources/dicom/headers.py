@@ -85,12 +85,12 @@ class Header:
     is_directory: bool = False
 
 
-def read_header(path: Path) -> Header | None:
-    """A file's header; None where it is no DICOM file. Raises Unreadable where it is a damaged one."""
+def read_header(source: Path | bytes) -> Header | None:
+    """A file's header, or its bytes'; None for what isn't DICOM. Raises Unreadable for a damaged one."""
     import pydicom
 
     try:
-        with path.open("rb") as file:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             start = file.read(512)
             if not is_dicom(start):
                 return None
