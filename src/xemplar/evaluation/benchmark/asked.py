@@ -124,8 +124,8 @@ class Asked:
         labels, reports = sum(bool(study.labels) for study in self.studies), bool(self.written.any())
         if not labels:
             return "claims of the report" if reports else "unknown: neither labels nor reports"
-        others = "claims of the report" if reports else "nothing is known, which counts as no finding,"
-        return f"the source's labels of {labels} studies; {others} of the others"
+        others = "claims of the report of the others" if reports else "the others count as without findings"
+        return f"the source's labels of {labels} studies; {others}"
 
 
 def asked_of(name: str, corpus: Corpus, split: Split = "test") -> Asked:
