@@ -41,7 +41,7 @@ from machine import drawn, machine
 from publish import marked
 
 from xemplar.check import Clean, check_text, fit_limits, fit_of, read_report, suspicions
-from xemplar.evaluation.benchmark.markdown import rows_of
+from xemplar.evaluation.benchmark.cells import rows_of
 from xemplar.findings import lexicon_version, read_claims
 from xemplar.records import Claim, Study
 from xemplar.report import split_sentences

@@ -30,7 +30,7 @@ from machine import machine
 from publish import marked, spread
 from scipy.stats import beta
 
-from xemplar.evaluation.benchmark.markdown import rows_of
+from xemplar.evaluation.benchmark.cells import rows_of
 from xemplar.findings import lexicon_version, read_claims
 from xemplar.index import Items, tokens_of
 from xemplar.metrics.ranking import per_query

@@ -5,49 +5,22 @@ Knows the table's JSON; computes no score.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from xemplar.contracts import Json
 from xemplar.evaluation.benchmark import measures
-from xemplar.evaluation.printed import MINUS, NONE
+from xemplar.evaluation.benchmark.cells import less, measured, number, rows_of, spread, trainings, whole
 
 GROUPS = {
     "retrieval": "Retrieval",
     "drafts": "Drafts",
     "classification": "Classification",
 }
-_CLEAR = {True: "**", False: ""}
 ABLATED = (
     measures.IMAGE_REPORT_MRR, measures.REPORT_IMAGE_MRR, measures.IMAGE_MAP, measures.MICRO_F1.name,
     measures.MACRO_F1.name, measures.BLEU_2.name, measures.PRECISION,
 )  # fmt: skip
 """Of an ablation's many measures those that are printed; all stand in table.json."""
-
-
-def number(value: float | None) -> str:
-    """To three places; a dash where it is undefined."""
-    return NONE if value is None else f"{value:.3f}".replace("-", MINUS)
-
-
-def spread(score: Json) -> str:
-    """A value with its interval."""
-    if score["value"] is None:
-        return NONE
-    return f"{number(score['value'])} [{number(score['low'])}, {number(score['high'])}]"
-
-
-def clear(less: Json) -> bool:
-    """Whether a difference's interval lies clear of zero."""
-    return None not in (less["low"], less["high"]) and (less["low"] > 0 or less["high"] < 0)
-
-
-def less(score: Json) -> str:
-    """A difference with its sign; bold where its interval is clear of zero."""
-    if score["value"] is None:
-        return NONE
-    sign = "+" if score["value"] > 0 else ""
-    mark = _CLEAR[clear(score)]
-    return f"{mark}{sign}{spread(score)}{mark}"
 
 
 def markdown(table: Json, *, title: str = "Benchmark", level: int = 1, told: str = "") -> str:
@@ -101,23 +74,6 @@ def _opening(table: Json) -> Iterator[str]:
     )
     yield ""
     yield TRUTH
-
-
-def trainings(count: int) -> str:
-    """On how many trainings something rests."""
-    return "one training" if count == 1 else f"{count} trainings"
-
-
-def measured(less: Json) -> str:
-    """A difference's measure, with the ways to classify that it is of."""
-    ways = list(dict.fromkeys(way for way in less.get("ways") or () if way))
-    return f"{less['measure']} ({' against '.join(ways)})" if ways else str(less["measure"])
-
-
-def rows_of(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return [*("| " + " | ".join(cells) + " |" for cells in lines), ""]
 
 
 def _aims(table: Json) -> list[str]:
@@ -359,10 +315,10 @@ def _costs(table: Json) -> Iterator[str]:
     )
     yield ""
     rows = [
-        [one["system"], _whole(one["train_seconds"]), _whole(one["train_peak_mb"]),
-         _whole(one["index_seconds"]),
-         _whole(one["draft_median_ms"]), _whole(one["draft_p95_ms"]), _whole(one["asked_peak_mb"]),
-         _whole(one["weights_mb"], 1)]
+        [one["system"], whole(one["train_seconds"]), whole(one["train_peak_mb"]),
+         whole(one["index_seconds"]),
+         whole(one["draft_median_ms"]), whole(one["draft_p95_ms"]), whole(one["asked_peak_mb"]),
+         whole(one["weights_mb"], 1)]
         for one in table["costs"]
     ]  # fmt: skip
     head = [
@@ -375,10 +331,6 @@ def _costs(table: Json) -> Iterator[str]:
         "peak when asked, MB",
     ]
     yield from rows_of([*head, "weights, MB"], rows)
-
-
-def _whole(value: float | None, places: int = 0) -> str:
-    return NONE if value is None else f"{value:,.{places}f}"
 
 
 def _failures(table: Json) -> Iterator[str]:

@@ -9,6 +9,7 @@ import base64
 from pathlib import Path
 
 from xemplar.contracts import Json
+from xemplar.evaluation.benchmark import cells
 from xemplar.evaluation.benchmark import markdown as words
 from xemplar.evaluation.benchmark.plots import draw_plots
 from xemplar.evaluation.printed import CAUTION
@@ -36,8 +37,8 @@ def rendered(table: Json, plots: dict[str, object]) -> str:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters.update(
-        number=words.number, spread=words.spread, less=_less, clear=words.clear, png=_png_uri, way=_way,
-        found=_found, measured=words.measured, trainings=words.trainings, handed_in=words.handed_in,
+        number=cells.number, spread=cells.spread, less=_less, clear=cells.clear, png=_png_uri, way=_way,
+        found=_found, measured=cells.measured, trainings=cells.trainings, handed_in=words.handed_in,
     )  # fmt: skip
     return environment.get_template("benchmark.html").render(
         table=table, plots=plots, banner=table["heading"], caution=CAUTION[table["domain"]],
@@ -48,12 +49,12 @@ def rendered(table: Json, plots: dict[str, object]) -> str:
 
 def _less(score: Json) -> str:
     """A difference with its sign."""
-    return words.less(score).replace("*", "")
+    return cells.less(score).replace("*", "")
 
 
 def _way(score: Json) -> str:
     """Better, worse, or not told apart."""
-    if not words.clear(score):
+    if not cells.clear(score):
         return "level"
     return "better" if score["value"] > 0 else "worse"
 

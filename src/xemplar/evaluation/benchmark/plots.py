@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from xemplar.contracts import Json
 from xemplar.evaluation.benchmark import measures
-from xemplar.evaluation.benchmark.markdown import clear, number
+from xemplar.evaluation.benchmark.cells import clear, number
 from xemplar.evaluation.plots import Plot, Theme, draw_twice
 
 if TYPE_CHECKING:
