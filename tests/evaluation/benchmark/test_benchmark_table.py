@@ -1,6 +1,7 @@
 """The table, from columns made by hand: who is above whom, what was aimed at, what couldn't be done."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.evaluation.benchmark.asked import asked_of, said_columns
 from xemplar.evaluation.benchmark.folder import BenchmarkFolder, Sets
 from xemplar.evaluation.benchmark.markdown import markdown
+from xemplar.evaluation.benchmark.page import rendered
 from xemplar.evaluation.benchmark.plan import Against, BenchmarkSettings, Entry, Plan
 from xemplar.evaluation.benchmark.publish import publish, read_all
 from xemplar.evaluation.benchmark.table import Table
@@ -178,6 +180,34 @@ def test_validation_stands_beside_chance(table):
     assert first["chance"] == pytest.approx(np.mean([1 / rank for rank in range(1, 13)]))
     assert {one["seed"]: one["learnt"] for one in table["validation"]} == {1: True, 2: True, 0: False}
     assert "**did not learn**" in markdown(table)
+
+
+def test_what_did_not_learn_stands_right_after_the_aims(table, folder):
+    heads = [line for line in markdown(table).splitlines() if line.startswith("## ")]
+    assert heads[:3] == ["## What was aimed at", "## Validation", "## Retrieval"]
+    page = (folder.path / "benchmark.html").read_text()
+    sections = re.findall(r'<section id="(\w+)">', page)
+    assert sections[:3] == ["aims", "validation", "scores"]
+
+
+WHY = "not calibrated: too few patients"
+
+
+@pytest.mark.parametrize("others", [True, False], ids=["other aims", "no other aim"])
+def test_drafts_that_nothing_is_aimed_at_for_want_of_calibration_are_told(table, others):
+    left = [aim for aim in table["aims"] if others and aim["measure"] != F1]
+    changed = {**table, "aims": left, "notes": {"xemplar-1": {"drafts": WHY}}}
+    told = f"No aim is of xemplar's drafts, which it didn't make: {WHY} (see What couldn't be done)."
+    aimed = markdown(changed).partition("## What was aimed at\n")[2].partition("\n## ")[0]
+    assert told in aimed
+    assert ("| aim |" in aimed) == others
+    html = rendered(changed, {}).partition('<section id="aims">')[2].partition("</section>")[0]
+    assert told.replace("'", "&#39;") in html
+    assert ("<table>" in html) == others
+
+
+def test_drafts_that_were_aimed_at_are_not_told_as_missing(table):
+    assert "No aim is of" not in markdown({**table, "notes": {"xemplar-2": {"drafts": WHY}}})
 
 
 def test_latency_is_said_to_be_taken_beside_other_work(table, folder):

@@ -34,12 +34,12 @@ def markdown(table: Json, *, title: str = "Benchmark", level: int = 1, told: str
         *_opening(table),
         "",
         *_aims(table),
+        *_validation(table),
         *_scores(table),
         *_ablations(table),
         *_curves(table),
         *_sites(table),
         *_papers(table),
-        *_validation(table),
         *_costs(table),
         *_failures(table),
     ]
@@ -77,8 +77,9 @@ def _opening(table: Json) -> Iterator[str]:
 
 
 def _aims(table: Json) -> list[str]:
+    told = [said, ""] if (said := undrafted(table)) else []
     if not table["aims"]:
-        return []
+        return ["## What was aimed at", "", *told] if told else []
     rows = [
         [aim["aim"], aim["set"], measured(aim), less(aim),
          f"{aim['seeds_above']} of {trainings(aim['seeds'])}",
@@ -86,7 +87,19 @@ def _aims(table: Json) -> list[str]:
         for aim in table["aims"]
     ]  # fmt: skip
     head = ["aim", "set", "measure", "difference", "above in", ""]
-    return ["## What was aimed at", "", *rows_of(head, rows)]
+    return ["## What was aimed at", "", *rows_of(head, rows), *told]
+
+
+def undrafted(table: Json) -> str:
+    """Why no aim is of our drafts, where ours couldn't be calibrated; nothing where there are such aims."""
+    ours = table["ours"]
+    of_drafts = [aim for aim in table["aims"] if aim["measure"] == measures.MICRO_F1.name]
+    own = [one["name"] for one in table["entries"] if one["system"] == ours]
+    why = [table["notes"].get(name, {}).get("drafts") for name in own]
+    if not any(why) or any(aim["aim"].startswith(f"{ours} above ") for aim in of_drafts):
+        return ""
+    first = next(one for one in why if one)
+    return f"No aim is of {ours}'s drafts, which it didn't make: {first} (see What couldn't be done)."
 
 
 def _scores(table: Json) -> Iterator[str]:

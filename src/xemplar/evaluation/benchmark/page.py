@@ -39,6 +39,7 @@ def rendered(table: Json, plots: dict[str, object]) -> str:
     environment.filters.update(
         number=cells.number, spread=cells.spread, less=_less, clear=cells.clear, png=_png_uri, way=_way,
         found=_found, measured=cells.measured, trainings=cells.trainings, handed_in=words.handed_in,
+        undrafted=words.undrafted,
     )  # fmt: skip
     return environment.get_template("benchmark.html").render(
         table=table, plots=plots, banner=table["heading"], caution=CAUTION[table["domain"]],
