@@ -9,7 +9,8 @@ from importlib import resources
 import pytest
 
 from xemplar.errors import XemplarError
-from xemplar.training.recipe import Recipe, load_recipe, shipped_recipes
+from xemplar.models.config import ImageTower
+from xemplar.training.recipe import Augmentation, Recipe, load_recipe, shipped_recipes
 
 RECIPES = resources.files("xemplar.training") / "recipes"
 SHIPPED = sorted(
@@ -90,6 +91,42 @@ def test_an_unknown_key_is_named(written):
     path = written(lambda text: text.replace("[training]", "[training]\nlerning_rate = 1e-3"))
     with pytest.raises(XemplarError, match=r"mine\.toml: training\.lerning_rate: .*typing error"):
         load_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "model"), [("", Recipe), ("training.augmentation", Augmentation), ("model.image", ImageTower)]
+)
+def test_an_unknown_key_is_told_with_its_value_and_the_keys_of_its_table(written, place, model):
+    def change(text):
+        line = 'whatever = "this"\n'
+        return text.replace(f"[{place}]\n", f"[{place}]\n{line}") if place else line + text
+
+    with pytest.raises(XemplarError, match=r'whatever: no such key \(it is "this"\)') as told:
+        load_recipe(written(change))
+    assert told.value.wanted == f"one of {', '.join(model.model_fields)}"
+
+
+def test_a_long_value_is_cut(written):
+    with pytest.raises(XemplarError) as told:
+        load_recipe(written(lambda text: f'whatever = "{"x" * 500}"\n' + text))
+    assert "x" * 30 in told.value.found and len(told.value.found) < 100
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("epochs", "0"), ("precision", '"fp64"'), ("frozen_norm", "7"), ("batch", "1.5")]
+)
+def test_a_value_that_cant_be_is_told(written, key, value):
+    def change(text):
+        text = re.sub(rf"^{key} = .*\n", "", text, flags=re.MULTILINE)
+        return text.replace("[training]\n", f"[training]\n{key} = {value}\n")
+
+    with pytest.raises(XemplarError, match=rf"training\.{key}: {value}: "):
+        load_recipe(written(change))
+
+
+def test_a_key_that_is_missing_is_told_without_its_table(written):
+    with pytest.raises(XemplarError, match=r"mine\.toml: name: Field required"):
+        load_recipe(written(lambda text: text.replace('name = "xemplar"\n', "")))
 
 
 def test_what_doesnt_go_together_is_told_in_the_houses_own_words(written):

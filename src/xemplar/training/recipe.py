@@ -5,7 +5,9 @@ Knows settings alone: model, objectives, loop, second stages and assembly, at up
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,6 +20,8 @@ from xemplar.models.config import MatcherConfig, ModelConfig
 
 Size = Literal["tiny", "small", "published"]
 SIZES: tuple[Size, ...] = get_args(Size)
+LONGEST = 40
+"""Letters of a wrong value that an error shows."""
 
 
 class Augmentation(BaseModel):
@@ -238,18 +242,46 @@ def load_recipe(name: str, size: str = "tiny") -> tuple[Recipe, str]:
     except tomllib.TOMLDecodeError as error:
         raise XemplarError(f"not TOML: {error}", where=name) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        found = first["msg"].removeprefix("Value error, ")
-        remedy = ""
-        if first["type"] == "extra_forbidden":
-            found, remedy = (
-                "no such key",
-                "a typing error, or a key of another table: docs/recipes.md has all",
-            )
-        raise XemplarError(
-            f"{place}: {found}" if place else found, where=f"recipe {name}", remedy=remedy
-        ) from None
+        raise _told(error, where=f"recipe {name}") from None
+
+
+def _told(error: ValidationError, *, where: str) -> XemplarError:
+    """The first mistake, with what was found; of a key that isn't known also the table's own keys."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    value = _shown(first["input"])
+    if first["type"] == "extra_forbidden":
+        return XemplarError(
+            f"{place}: no such key (it is {value})",
+            wanted=f"one of {', '.join(_keys_of(first['loc'][:-1]))}",
+            where=where,
+            remedy="a typing error, or a key of another table: docs/recipes.md has all",
+        )
+    if first["type"] == "value_error":  # the house's own words, which name what doesn't go together
+        said = first["msg"].removeprefix("Value error, ")
+        return XemplarError(f"{place}: {said}" if place else said, where=where)
+    told = first["msg"] if first["type"] == "missing" else f"{value}: {first['msg']}"
+    return XemplarError(f"{place}: {told}", where=where)
+
+
+def _shown(value: object) -> str:
+    """A value as TOML has it, cut where it is long."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, bool):
+        return str(value).lower()
+    said = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]} ..."
+
+
+def _keys_of(place: Sequence[int | str]) -> list[str]:
+    """The keys of a recipe's table, by its place; none where it isn't one that is known."""
+    table: type[BaseModel] | None = Recipe
+    for part in place:
+        field = None if table is None else table.model_fields.get(str(part))
+        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        table = next((one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)), None)
+    return [] if table is None else list(table.model_fields)
 
 
 def _text_of(name: str) -> str:
