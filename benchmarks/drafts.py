@@ -204,10 +204,9 @@ def drafted(name: str, archive: Archive, films: Corpus, *, given: argparse.Names
         known = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         if [json.loads(row)["study_id"] for row in known] != [study.study_id for study in part]:
             made = made or ready(name, archive, folder, given=given)
-            made.gatekeeper.apart = frozenset(study.study_id for study in films.studies)  # of another seed
             queries = [[films.film(study, view) for view in study.views] for study in part]
             vectors = encoded(archive, queries, given.work / "vectors" / f"{start:05d}-{len(part)}.npy")
-            asked_of = made.draft_many(queries, vectors=vectors)
+            asked_of = made.draft_many(queries, vectors=vectors, apart=films.by_id)  # of another seed
             known = [json.dumps(asdict(draft), ensure_ascii=False) for draft in asked_of]
             write_atomic(file, ("\n".join(known) + "\n").encode())
         asked += [read(json.loads(row)) for row in known]

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from drawn_archive import rows
 from xemplar.archive.outside import BLANK_VIEW
 from xemplar.archive.priors import earlier_of, with_earlier
 from xemplar.drafting.gate.reasons import FAR
@@ -33,7 +34,10 @@ def limit(drawn, monkeypatch):
 
     def at(far):
         gate = SimpleNamespace(
-            reason=lambda image: None, is_far=lambda near: float(np.mean(near)) < far, fingerprint="far"
+            reason=lambda image: None,
+            is_far=lambda near: float(np.mean(near)) < far,
+            far=far,
+            fingerprint="far",
         )
         monkeypatch.setattr(drawn.gatekeeper, "gate", gate)
 
@@ -67,6 +71,53 @@ def test_a_film_of_the_archive_among_several_views_is_known_again(drawn, pair):
     held = next(study for study in drawn.corpus.part("train") if study.views)
     again = outside(drawn.films_of(held)[0], position=None)
     assert drawn.draft([*pair, again]).gate.endswith(f"in study {held.study_id}")
+
+
+# --- how often each is encoded -----
+
+
+@pytest.fixture
+def encoded(drawn, monkeypatch):
+    """How many films each call of the encoder was given."""
+    counts, encode = [], drawn.encoder.encode_images
+    monkeypatch.setattr(
+        drawn.encoder,
+        "encode_images",
+        lambda images: counts.append(len(images)) or encode(images),
+        raising=False,
+    )
+    return counts
+
+
+def test_every_view_of_a_study_is_encoded_once(drawn, pair, limit, encoded):
+    limit(-1.0)
+    drafts = drawn.draft_many([pair, pair[:1]])
+    assert encoded == [3]
+    assert [draft.gate for draft in drafts] == [None, None]
+
+
+@pytest.mark.parametrize(("known", "far", "calls"), [(True, -1.0, [1]), (True, None, []), (False, None, [2])])
+def test_of_studies_encoded_before_only_views_that_are_looked_at_are_encoded(
+    drawn, queries, pair, encoded, monkeypatch, known, far, calls
+):
+    """Of a known study those with a limit to how far they may be; of a stranger's each, to seek it."""
+    gate = SimpleNamespace(reason=lambda image: None, is_far=lambda near: False, far=far, fingerprint="some")
+    monkeypatch.setattr(drawn.gatekeeper, "gate", gate)
+    views = [pair[0], replace(pair[1], position="lateral")]
+    if known:
+        views = [replace(film, study_id=queries[0][0].study_id) for film in views]
+    vectors = drawn.retriever.vectors_of([views])
+    encoded.clear()
+    (draft,) = drawn.draft_many([views], vectors=vectors)
+    assert encoded == calls and rows([draft]) == rows(drawn.draft_many([views]))
+
+
+def test_vectors_of_views_are_those_that_each_has_alone(drawn, pair):
+    studies = [[pair[0], blank(pair[1])], pair, [blank(pair[0])]]
+    vectors, views = drawn.retriever.vectors_of_views(studies)
+    assert np.array_equal(vectors, drawn.retriever.vectors_of(studies))
+    for films, found in zip(([pair[0]], pair, [blank(pair[0])]), views, strict=True):
+        assert np.array_equal(found, drawn.retriever.vectors_of(films))
 
 
 # --- blank views -----

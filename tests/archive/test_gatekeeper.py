@@ -29,7 +29,10 @@ def looks(drawn, monkeypatch):
     def says(reasons, far=False):
         told = {float(film.image.mean()): reason for film, reason in reasons}
         gate = SimpleNamespace(
-            reason=lambda image: told[float(image.mean())], is_far=lambda cosines: far, fingerprint="looks"
+            reason=lambda image: told[float(image.mean())],
+            is_far=lambda cosines: far,
+            far=0.5,
+            fingerprint="looks",
         )
         monkeypatch.setattr(drawn.gatekeeper, "gate", gate)
 
@@ -64,12 +67,12 @@ def test_an_indexed_film_is_known_again_by_its_looks(drawn):
     )
 
 
-def test_whoever_is_known_to_be_none_of_the_archives_is_not_sought_in_it(drawn, monkeypatch):
+def test_whoever_is_known_to_be_none_of_the_archives_is_not_sought_in_it(drawn):
     held = next(study for study in drawn.corpus.part("train") if study.views)
     film = stranger(drawn.films_of(held)[0], study_id="somebody")
     assert drawn.draft(film).gate.endswith(f"in study {held.study_id}")
-    monkeypatch.setattr(drawn.gatekeeper, "apart", frozenset({"somebody"}))
-    assert drawn.draft(film).gate is None
+    assert drawn.draft_many([film], apart={"somebody"})[0].gate is None
+    assert drawn.draft(film).gate.endswith(f"in study {held.study_id}")
 
 
 def test_and_by_its_bytes(drawn, film, monkeypatch):

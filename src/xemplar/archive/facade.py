@@ -6,7 +6,7 @@ Knows which room does what; how the four are opened and fitted is told next door
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,8 @@ CAPTIONS = 3
 """How many captions are quoted where no recipe says."""
 
 Views = Film | Sequence[Film]
+_Encoded = tuple[Vectors, Sequence[Vectors | None]]
+"""One vector a study, and those of its views that show anything, where they are known."""
 
 
 class Archive:
@@ -151,22 +153,22 @@ class Archive:
         *,
         vectors: Vectors | None = None,
         priors: Sequence[Views | None] | None = None,
+        apart: Collection[str] = (),
     ) -> list[Draft]:
         """Drafts for several studies; each is the same as it would be alone.
 
         `vectors` (studies, dim) are those that `retriever.vectors_of` gives for them, where somebody
-        has encoded the films already; `priors` are earlier studies, one for each, None for one without.
+        has encoded the films already; `priors` are earlier studies, one for each, None for one without;
+        films of studies in `apart` are known to be none of the archive's, and aren't sought in it.
         """
         if not studies:
             return []
         asked = [None] * len(studies) if priors is None else priors
         given = [None if one is None else _films(one) for one in asked]
         before = earlier_of(self.gatekeeper, [_films(views) for views in studies], given)
-        vectors = self._vectors(studies, vectors)
-        gates = [
-            gate or (None if one is None else one.gate)
-            for gate, one in zip(self._gates(studies, vectors), before, strict=True)
-        ]
+        encoded = self._encoded(studies, vectors)
+        own, vectors = self._gates(studies, encoded, apart=apart), encoded[0]
+        gates = [gate or (None if one is None else one.gate) for gate, one in zip(own, before, strict=True)]
         rows = [row for row, gate in enumerate(gates) if gate is None]
         made = iter(
             self._drafts([studies[row] for row in rows], vectors[rows], [before[row] for row in rows])
@@ -193,13 +195,13 @@ class Archive:
         """
         if not studies:
             return []
-        vectors = self._vectors(studies, vectors)
-        gates = self._gates(studies, vectors)
+        encoded = self._encoded(studies, vectors)
+        gates = self._gates(studies, encoded)
         if self.classifier is None and None in gates:
             raise self.unclassified
         return [
             self._classified(_films(views), vector, gate)
-            for views, vector, gate in zip(studies, vectors, gates, strict=True)
+            for views, vector, gate in zip(studies, encoded[0], gates, strict=True)
         ]
 
     def _classified(
@@ -229,18 +231,21 @@ class Archive:
         if self.evidence is not None:
             self.evidence.further = None
 
-    def _vectors(self, studies: Sequence[Views], vectors: Vectors | None) -> Vectors:
-        """Those given, one a study, or else made now."""
-        queries = [_films(views) for views in studies]
+    def _encoded(self, studies: Sequence[Views], vectors: Vectors | None) -> _Encoded:
+        """The vectors given, one a study, or else made now; then its views' own too."""
         if vectors is None:
-            return self.retriever.vectors_of(queries)
+            return self.retriever.vectors_of_views(studies)
         if len(vectors) != len(studies):
             raise XemplarError(f"{len(vectors)} vectors for {len(studies)} studies", wanted="one for each")
-        return vectors
+        return vectors, [None] * len(studies)
 
-    def _gates(self, studies: Sequence[Views], vectors: Vectors) -> list[str | None]:
+    def _gates(
+        self, studies: Sequence[Views], encoded: _Encoded, *, apart: Collection[str] = ()
+    ) -> list[str | None]:
         """Why there is to be no draft, whatever the evidence; no flag turns this off."""
-        return [self.gatekeeper.why(_films(one), row) for one, row in zip(studies, vectors, strict=True)]
+        why = self.gatekeeper.why
+        seen = zip(studies, *encoded, strict=True)
+        return [why(_films(one), row, views=views, apart=apart) for one, row, views in seen]
 
     def _stopped(self, views: Views, gate: str, *, vector: NDArray[np.float32]) -> Draft:
         """No draft, and the most similar studies in its place."""
@@ -292,7 +297,7 @@ class Archive:
                 wanted="a calibration with a promise",
                 remedy="run `xemplar calibrate`",
             )
-        cases = self.cases(studies, self._vectors(studies, vectors)) if studies else []
+        cases = self.cases(studies, self._encoded(studies, vectors)[0]) if studies else []
         people = [case.leave.cluster or case.leave.patient_id or f"{n}" for n, case in enumerate(cases)]
         chosen = [cases[place] for place in one_each(people)]
         held = drafter.held(chosen)

@@ -6,7 +6,7 @@ known to drafting. No flag turns any of it off.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -50,12 +50,35 @@ class Gatekeeper:
         self.gate = gate
         self.chest = self.corpus.settings.texts == "reports"
         """Whether the archive is of chest films with reports, so that positions, ages and looks matter."""
-        self.apart: frozenset[str] = frozenset()
-        """Studies that are known to be none of the archive's, so that their films aren't sought in it."""
 
-    def why(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
-        """Why there is to be no draft for the views of one study, `vector` (dim,) being theirs; or None."""
-        return self._facts(films) or self._same_file(films) or self._looks(films, vector)
+    def why(
+        self,
+        films: Sequence[Film],
+        vector: NDArray[np.float32],
+        *,
+        views: Vectors | None = None,
+        apart: Collection[str] = (),
+    ) -> str | None:
+        """Why there is to be no draft for the views of one study, `vector` (dim,) being theirs; or None.
+
+        `views` (shown, dim) are the vectors of those that show anything, where somebody has them already;
+        `apart` are studies known to be none of the archive's, whose films aren't sought in it.
+        """
+        if reason := self._facts(films) or self._same_file(films) or self._seen(films):
+            return reason
+        if "image" not in self.retriever.index.items:
+            return None
+        shown = shown_of(films)
+        strange = not any(film.study_id in self.corpus.by_id or film.study_id in apart for film in shown)
+        asked = [strange or self._has_limit(film) for film in shown]
+        if not any(asked):
+            return None  # nothing is left to look for, so that no view has to be encoded by itself
+        looked = [film for film, one in zip(shown, asked, strict=True) if one]
+        if views is not None or len(shown) == 1:
+            vectors = (vector[None] if views is None else views)[asked]
+        else:
+            vectors = self.retriever.vectors_of(looked)
+        return self._near(looked, vectors, strange=strange, leave=self.retriever.leave_of(films))
 
     def why_not_compared(self, films: Sequence[Film]) -> str | None:
         """Why nothing is compared with the views of an earlier study, held by the archive or not; or None."""
@@ -82,7 +105,7 @@ class Gatekeeper:
             return SYNTHETIC_ONLY
         if all(film.is_blank for film in films):
             return BLANK
-        if self.chest and all(_position(film.position) == "lateral" for film in films if not film.is_blank):
+        if self.chest and all(position_of(film.position) == "lateral" for film in films if not film.is_blank):
             return LATERAL_ALONE
         if self.chest and any(film.age_years is not None and film.age_years < GROWN for film in films):
             return CHILD
@@ -97,25 +120,24 @@ class Gatekeeper:
                     return HELD.format(study_id=study.study_id)
         return None
 
-    def _looks(self, films: Sequence[Film], vector: NDArray[np.float32]) -> str | None:
-        """By every film that isn't stated to be lateral; one that looks lateral needs a frontal beside it."""
-        if reason := self._seen(films):
-            return reason
-        if "image" not in self.retriever.index.items:
-            return None
-        shown = shown_of(films)
-        if self.gate is None and self._is_known(shown):
-            return None  # nothing is left to look for, so that no view has to be encoded by itself
-        vectors = vector[None] if len(films) == 1 else self.retriever.vectors_of(shown)
-        if study_id := self._same_film(shown, vectors):
+    def _near(self, films: Sequence[Film], vectors: Vectors, *, strange: bool, leave: Leave) -> str | None:
+        """By what of the archive is nearest to each view: the film itself, if it is a stranger's, or too far.
+
+        A film of the corpus was compared with all others there, and is known for what it is.
+        """
+        if strange and (study_id := self._same_film(films, vectors)):
             return HELD.format(study_id=study_id)
-        leave = self.retriever.leave_of(films)
-        far = (self._is_far(film, row, leave) for film, row in zip(shown, vectors, strict=True))
+        far = (self._is_far(film, row, leave) for film, row in zip(films, vectors, strict=True))
         return FAR if any(far) else None
 
+    def _has_limit(self, film: Film) -> bool:
+        """Whether a view can be too far: a lateral one never is."""
+        limited = self.gate is not None and self.gate.far is not None
+        return limited and self.chest and position_of(film.position) != "lateral"
+
     def _is_far(self, film: Film, vector: NDArray[np.float32], leave: Leave) -> bool:
-        """Whether a view is too far from all that isn't left out; a lateral one never is, having no limit."""
-        if self.gate is None or not self.chest or _position(film.position) == "lateral":
+        """Whether a view is too far from all that isn't left out."""
+        if self.gate is None or not self._has_limit(film):
             return False
         near = self.retriever.search(film, "image", gating.NEIGHBOURS, leave=leave, vector=vector)
         return self.gate.is_far([hit.score for hit in near]) and not self._looks_lateral(film)
@@ -124,27 +146,21 @@ class Gatekeeper:
         return self.gate is not None and self.gate.reason(film.image) == SEEN[LATERAL]
 
     def _seen(self, films: Sequence[Film]) -> str | None:
+        """By every film that isn't stated to be lateral; one that looks lateral needs a frontal beside it."""
         if self.gate is None or not self.chest:
             return None
-        asked = [film for film in films if _position(film.position) != "lateral" and not film.is_blank]
+        asked = [film for film in films if position_of(film.position) != "lateral" and not film.is_blank]
         reasons = [self.gate.reason(film.image) for film in asked]
         lateral = SEEN[LATERAL]
         if wrong := [reason for reason in reasons if reason not in (None, lateral)]:
             return wrong[0]
         return None if None in reasons else lateral
 
-    def _is_known(self, films: Sequence[Film]) -> bool:
-        """Whether nobody has to look whose films these are."""
-        return any(film.study_id in self.corpus.by_id or film.study_id in self.apart for film in films)
-
     def _same_film(self, films: Sequence[Film], vectors: Vectors) -> str | None:
         """The study nearest to one of the films that shows it, or nearly the same.
 
-        A film of the corpus was compared with all others there, and is known for what it is. Of another its
-        own patient's studies are looked at too, though none of them speaks for it.
+        Its own patient's studies are looked at too, though none of them speaks for it.
         """
-        if self._is_known(films):
-            return None
         for film, vector in zip(films, vectors, strict=True):
             asked = _looked(film.image)
             near = self.retriever.search(film, "image", ASKED, leave=NOBODY, vector=vector)
@@ -213,7 +229,7 @@ def _far(retriever: Retriever, held_back: Sequence[tuple[Study, View]]) -> float
     return float(near[int(FAR_SHARE * len(near))])
 
 
-def _position(word: str | None) -> str | None:
+def position_of(word: str | None) -> str | None:
     """Frontal or lateral, whatever the source's own word for it is."""
     return None if word is None else POSITIONS.get(word.upper(), word)
 
@@ -238,13 +254,13 @@ def _films(corpus: Corpus, studies: Sequence[Study], position: str) -> list[tupl
 
     Where no film of the corpus is said to be frontal, those of which nothing is said are taken for it.
     """
-    stated = any(_position(view.position) == "frontal" for study in corpus.studies for view in study.views)
+    stated = any(position_of(view.position) == "frontal" for study in corpus.studies for view in study.views)
     wanted = position if stated or position == "lateral" else None
     found = [
         (study, view)
         for study in studies
         for view in study.views
-        if _position(view.position) == wanted and not view.is_blank and not _is_young(study)
+        if position_of(view.position) == wanted and not view.is_blank and not _is_young(study)
     ]
     chosen = np.random.default_rng(0).permutation(len(found))[: gating.MOST]
     return [found[place] for place in np.sort(chosen)]

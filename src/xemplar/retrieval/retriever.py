@@ -97,18 +97,23 @@ class Retriever:
     def vectors_of(self, queries: Sequence[Query]) -> Vectors:
         """(queries, dim): a text's vector, or the mean of a study's views that show anything, of length 1."""
         texts = [query for query in queries if isinstance(query, str)]
-        films = [film for query in queries if not isinstance(query, str) for film in shown_of(_films(query))]
+        seen = iter(self._encoded([_films(query) for query in queries if not isinstance(query, str)]))
+        told = iter(self.encoder.encode_texts(texts) if texts else ())
+        rows = [next(told) if isinstance(query, str) else next(seen).mean(axis=0) for query in queries]
+        return _unit(np.stack(rows))
+
+    def vectors_of_views(self, studies: Sequence[Film | Sequence[Film]]) -> tuple[Vectors, list[Vectors]]:
+        """(studies, dim) as of `vectors_of`, and of each study (shown, dim) those of its `shown_of`."""
+        seen = self._encoded([_films(one) for one in studies])
+        return _unit(np.stack([views.mean(axis=0) for views in seen])), [_unit(views) for views in seen]
+
+    def _encoded(self, studies: Sequence[Sequence[Film]]) -> list[Vectors]:
+        """Of each study (shown, dim): its views that show anything, as the encoder gives them."""
+        shown = [shown_of(films) for films in studies]
+        films = [film for one in shown for film in one]
         self._check_previews(films)
-        text_vectors = iter(self.encoder.encode_texts(texts) if texts else ())
-        film_vectors = iter(self.encoder.encode_images([film.image for film in films]) if films else ())
-        rows: list[NDArray[np.float32]] = []
-        for query in queries:
-            if isinstance(query, str):
-                rows.append(next(text_vectors))
-            else:
-                rows.append(np.mean([next(film_vectors) for _ in shown_of(_films(query))], axis=0))
-        stacked = np.stack(rows)
-        return np.asarray(stacked / np.linalg.norm(stacked, axis=1, keepdims=True), np.float32)
+        rows = iter(self.encoder.encode_images([film.image for film in films]) if films else ())
+        return [np.stack([next(rows) for _ in one]) for one in shown]
 
     def vector_of_region(self, views: Film | Sequence[Film], region: Region) -> NDArray[np.float32]:
         """(dim,) of length 1: what the encoder sees of a region of a film; refused where it can't."""
@@ -339,6 +344,10 @@ class Retriever:
     def sentence_texts(self) -> dict[str, str]:
         """sentence_id -> text."""
         return {sentence.sentence_id: sentence.text for sentence in self.corpus.sentences}
+
+
+def _unit(rows: Vectors) -> Vectors:
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def shown_of(films: Sequence[Film]) -> Sequence[Film]:

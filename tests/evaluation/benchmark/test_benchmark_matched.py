@@ -85,9 +85,7 @@ def test_a_blank_film_is_left_out_of_what_is_asked(tmp_path):
         written=np.array([False]), facts=dict, films=lambda row, frontal=False: films(0.0, 0.5, 0.25),
     )  # fmt: skip
     retriever = SimpleNamespace(vectors_of=vectors_of, leave_of=lambda films: None)
-    archive = SimpleNamespace(
-        gatekeeper=SimpleNamespace(apart=None), retriever=retriever, encoder=SimpleNamespace(fingerprint="e")
-    )
+    archive = SimpleNamespace(retriever=retriever, encoder=SimpleNamespace(fingerprint="e"))
     system = SimpleNamespace(archive=archive, entry=SimpleNamespace(views="all", home="here"))
     questions = Questions(system, asked, tmp_path)
     assert questions.seen.views[:, 0].tolist() == [0.5, 0.25]
