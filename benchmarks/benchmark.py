@@ -45,8 +45,10 @@ that change no encoder take the one that is trained already.
 
 `asked.jsonl` names the studies that are asked about. Any other system, a generator too, is scored in the same
 draft table from a file with a line `{"study_id": ..., "text": ...}` for each; the table says for how many
-studies there was one, and the others count as empty drafts. Neither it nor a model that is taken may be named
-like a system of the table. A folder is held while its benchmark runs: a second command on it is refused.
+studies there was one, and the others count as empty drafts. A file with a study that nobody is asked about is
+refused whole, with the number of such studies and the first of them. Neither predictions nor a model that is
+taken may be named like a system of the table. A folder is held while its benchmark runs: a second command on
+it is refused.
 
 A corpus of captions has no findings: what is left is retrieval, and MedCLIP's scores. One of texts alone
 can only be searched, by a model that is taken (`--model`), beside BM25; one of films alone, likewise. What

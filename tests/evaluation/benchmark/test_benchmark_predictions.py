@@ -47,8 +47,28 @@ def test_a_line_that_cannot_be_taken_is_refused(sets, tmp_path, lines, said):
         read_predictions(written(tmp_path, *lines), sets)
 
 
-def test_a_study_twice_is_refused(sets, tmp_path):
-    line = {"study_id": sets["A"].studies[0].study_id, "text": "t"}
+def test_studies_of_nobody_refuse_the_file_are_counted_and_the_first_named(sets, tmp_path):
+    asked = [study.study_id for study in sets["A"].studies]
+    others = [f"{number:016x}" for number in range(4)]
+    lines = [{"study_id": name, "text": "t"} for name in (asked[0], *others, asked[1])]
+    with pytest.raises(XemplarError) as told:
+        read_predictions(written(tmp_path, *lines), sets)
+    assert told.value.found == (
+        "4 of 6 study_ids that nobody is asked about: line 2 0000000000000000, line 3 0000000000000001, "
+        "line 4 0000000000000002, ..."
+    )
+    assert str(told.value).startswith("theirs.jsonl: ") and "asked.jsonl" in told.value.remedy
+
+
+def test_an_id_of_the_source_is_not_repeated(sets, tmp_path):
+    with pytest.raises(XemplarError, match="1 of 1 study_ids that nobody is asked about: line 1;") as told:
+        read_predictions(written(tmp_path, {"study_id": "DOE-1957-0042", "text": "t"}), sets)
+    assert "DOE" not in str(told.value)
+
+
+@pytest.mark.parametrize("name", [None, "nobody"])
+def test_a_study_twice_is_refused(sets, tmp_path, name):
+    line = {"study_id": name or sets["A"].studies[0].study_id, "text": "t"}
     with pytest.raises(XemplarError, match=r"line 2: a study_id that stands before"):
         read_predictions(written(tmp_path, line, line), sets)
 
