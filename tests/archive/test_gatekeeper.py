@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from xemplar.archive import fit_gate
-from xemplar.drafting.gate.reasons import CHILD, FAR, LATERAL_ALONE, SEEN
+from xemplar.archive.gating import BLANK, SYNTHETIC_ONLY
+from xemplar.drafting.gate.reasons import CHILD, FAR, HELD, LATERAL_ALONE, SEEN
 from xemplar.drafting.gate.spoiled import CROPPED, LATERAL
 
 
@@ -73,6 +74,24 @@ def test_whoever_is_known_to_be_none_of_the_archives_is_not_sought_in_it(drawn):
     assert drawn.draft(film).gate.endswith(f"in study {held.study_id}")
     assert drawn.draft_many([film], apart={"somebody"})[0].gate is None
     assert drawn.draft(film).gate.endswith(f"in study {held.study_id}")
+
+
+def test_and_is_stopped_by_all_else_as_anybody_is(drawn, film, looks, monkeypatch):
+    film, one = replace(film, study_id="somebody"), drawn.corpus.part("train")[0]
+    looks([(film, None)], far=True)
+    monkeypatch.setattr(drawn.retriever, "_by_file", {"abc": (one,)})
+    for other, why in (
+        ({"domain": "clinical"}, SYNTHETIC_ONLY),
+        ({"pixels": replace(film.pixels, steps=("blank",))}, BLANK),
+        ({"position": "lateral"}, LATERAL_ALONE),
+        ({"age_years": 3.0}, CHILD),
+        ({"sha256": "abc"}, HELD.format(study_id=one.study_id)),
+        ({}, FAR),
+    ):
+        (draft,) = drawn.draft_many([replace(film, **other)], apart={"somebody"})
+        assert draft.gate == why
+    looks([(film, SEEN[CROPPED])])
+    assert drawn.draft_many([film], apart={"somebody"})[0].gate == SEEN[CROPPED]
 
 
 def test_and_by_its_bytes(drawn, film, monkeypatch):
