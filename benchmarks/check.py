@@ -8,16 +8,16 @@ archive and its limits are of site A. In a copy of each report one error is plan
 of the finding, so that it doesn't contradict itself by what was planted: a wrong side (of a finding that was
 drawn on one side), a finding left out, a negation flipped, a degree off (small for large or large for small,
 against what was drawn), or the whole report is another patient's. Found is an error by an alert of its kind
-and finding; "any alert" is told beside it. What is drawn is kept in --work. "Own limits" are fitted on one
-half of the site's patients and scored on the other, and the other way about: what the same alerts find where
-they alarm as often as they were to. The gate, which would stop some films, is left out on both sides.
+and finding; "any alert" is told beside it. What is drawn is kept in --work. "One in ten" is a point of their
+curve: each kind has its limit where, all kinds alike, one in ten of these very clean reports alarms. The
+gate, which would stop some films, is left out.
 
 In words alone: one side or one negation flipped in either findings or impression of Indiana reports that tell
 of a finding in both. The rules were tuned on one half (`labeler_halves.py`); docs/check.md says what was seen
 of the other.
 
 Floors: alarming at random on as many reports as clean ones alarm, the kind given for free; and words alone.
-Intervals resample patients.
+Intervals resample patients, those of a sensitivity less a floor with both of theirs.
 """
 
 from __future__ import annotations
@@ -40,17 +40,22 @@ from labeler_halves import half_of
 from machine import drawn, machine
 from publish import marked
 
-from xemplar.check import Clean, check_text, fit_limits, fit_of, read_report, suspicions
+from xemplar.check import check_text, fit_of, read_report, suspicions, swaps_of
 from xemplar.evaluation.benchmark.cells import rows_of
 from xemplar.findings import lexicon_version, read_claims
-from xemplar.records import Claim, Study
+from xemplar.images import read_preview
+from xemplar.records import Claim, Film, Study
 from xemplar.report import split_sentences
 
 SEED = 610_000
 """Of the drawn patients; no archive is drawn with it."""
 REPLICATES = 1000
 TIMED = ("as they are", "no sentence twice")
-OTHERS = 4
+ONE_IN_TEN = 0.1
+LIMITS = {
+    "shipped limits": "limits of site A's validation part, as calibrated",
+    "one in ten": "limits at which one in ten of these clean reports alarms",
+}
 KINDS = ("wrong side", "finding left out", "negation flipped", "degree off", "another patient's report")
 FOUND_BY = {
     "wrong side": {"other side seen", "side conflict"},
@@ -197,7 +202,7 @@ PLANTED = dict(zip(KINDS, (plant_side, plant_gap, plant_flip, plant_degree), str
 
 
 def site_cases(archive, site, how_many, work):
-    """Studies, what each is held to, and what is believed of its films; drawn once."""
+    """Studies, what each is held to, what is believed of its films, and how they lean; drawn once."""
     from xemplar.drafting.truth import held_to
     from xemplar.report import language_of
     from xemplar.sources import phantom
@@ -207,48 +212,70 @@ def site_cases(archive, site, how_many, work):
     chosen = list(islice((a for a in first if language_of(a.study.text) == "en"), how_many))
     cases = encoded_cases(archive, chosen, work / f"check-{site}-{how_many}.npy")
     held = archive.drafter.held(cases)
-    return [a.study for a in chosen], [held_to(a.study) for a in chosen], held
+    leaning = leaning_of(archive, chosen, cases, work / f"check-{site}-{how_many}.json")
+    return [a.study for a in chosen], [held_to(a.study) for a in chosen], held, leaning
+
+
+def leaning_of(archive, arrivals, cases, place):
+    """To which side each study's films lean, kept at `place`."""
+    from xemplar.archive.leaning import leanings
+
+    if not place.is_file():
+        spec, found = archive.corpus.settings.preview, []
+        for arrival, case in zip(arrivals, cases, strict=True):
+            films = [
+                Film(preview.image, preview.history, position=view.position)
+                for preview, view in zip(
+                    (read_preview(image, spec) for image in arrival.images), arrival.study.views, strict=True
+                )
+            ]
+            found += leanings(archive.retriever, archive.drafter, [replace(case, films=films)])
+        place.write_text(json.dumps(found))
+    return json.loads(place.read_text())
 
 
 class Beside:
-    """One site's reports beside their films, under any limits."""
+    """One site's reports beside their films, under any limits, by what the archive's calibration learnt."""
 
-    def __init__(self, archive, held, reads):
+    def __init__(self, archive, held, leaning, reads):
         from xemplar.archive import checking
 
-        self.archive, self.held, self.near = archive, held, checking._nearer
+        self.archive, self.held, self.leaning, self.near = archive, held, leaning, checking._nearer
+        self.limits = checking.limits_of(archive)
         texts = list(dict.fromkeys(read.text for read in reads))
         self.vectors = dict(zip(texts, archive.encoder.encode_texts(texts), strict=True))
 
-    def clean(self, rows, reads, usual):
-        """What limits are fitted on."""
-        found = []
-        for place, row in enumerate(rows):
-            others = [
-                rows[(place + step * (len(rows) // (OTHERS + 1))) % len(rows)]
-                for step in range(1, OTHERS + 1)
-            ]
-            fits = [self.fit(one, reads[row], usual) for one in (row, *others)]
-            by_words = bool(check_text(reads[row]).alerts)
-            found.append(Clean(suspicions(reads[row], self.held[row].beliefs), by_words, fits[0], fits[1:]))
-        return found
-
-    def fit(self, row, read, usual):
-        """What tells whether a report is another film's."""
+    def scores(self, row, read):
+        """(kind, finding) -> probability, of all that the film speaks against."""
         one = self.held[row]
+        swaps = swaps_of(read, one.beliefs, self.leaning[row])
+        suspected = (*suspicions(read, one.beliefs), *self.limits.swapped(swaps))
         nearer = self.near(self.archive, one.case.vector, self.vectors[read.text])
-        return fit_of(read, one.beliefs, usual=usual, nearer=nearer)
+        fit = fit_of(read, one.beliefs, usual=self.limits.usual, nearer=nearer)
+        found = {(each.kind, each.finding): each.probability for each in suspected}
+        return {**found, ("another film", None): self.limits.another(fit)}
 
-    def alerts(self, row, read, limits):
-        """(kind, finding) of every alert, by words and by the film."""
-        found = {(one.kind, one.finding) for one in check_text(read).alerts}
-        for one in suspicions(read, self.held[row].beliefs):
-            if limits.tells(one.kind, one.probability):
-                found.add((one.kind, one.finding))
-        chance = limits.another(self.fit(row, read, limits.usual))
-        if limits.tells("another film", chance):
-            found.add(("another film", None))
-        return found
+
+def by_film(scores, above):
+    """(kind, finding) of what is above its kind's limit."""
+    return {key for key, value in scores.items() if value > above.get(key[0], 2.0)}
+
+
+def at_one_in_ten(scores, by_words):
+    """Kind -> the limit at which one in ten of these clean reports alarms, all kinds equally often."""
+    kinds = sorted({kind for one in scores for kind, _ in one})
+    worst = np.array([[max([v for (k, _), v in one.items() if k == kind], default=-1.0) for kind in kinds]
+                      for one in scores])  # fmt: skip
+    ranked, words = -np.sort(-worst, axis=0), np.array([bool(one) for one in by_words])
+    above = ranked[0].copy()
+    for rank in range(len(ranked)):
+        for place in range(len(kinds)):
+            tried = above.copy()
+            tried[place] = max(ranked[rank, place], 0.0)
+            if (words | (worst > tried).any(axis=1)).mean() > ONE_IN_TEN:
+                return dict(zip(kinds, above.tolist(), strict=True))
+            above = tried
+    return dict(zip(kinds, above.tolist(), strict=True))
 
 
 def cases_of(studies, truths):
@@ -295,7 +322,7 @@ def scored(cases, told, by_words):
             "any alert": share(any_alert[rows], patients[rows]),
             "floor: words alone": share(floor, patients[rows]),
             "floor: at random": result["clean reports alarmed"]["mean"],
-            "above random": above(found, patients[rows], any_alert[kinds == "clean"]),
+            "above random": less_clean(found, patients[rows], any_alert[kinds == "clean"]),
         }
     return result
 
@@ -311,46 +338,40 @@ def share(values, patients):
     return {"mean": float(np.mean(values)), "low": float(low), "high": float(high), "n": len(values)}
 
 
-def above(found, patients, clean):
-    """Sensitivity less the share of clean reports that alarm, both resampled by patient."""
+def less_clean(found, patients, clean):
+    """Sensitivity less the share of clean reports that alarm, patients resampled with both of theirs.
+
+    `clean` (patients,) holds whether each patient's own report alarms.
+    """
     rng = np.random.default_rng(1)
-    people, place = np.unique(patients, return_inverse=True)
-    hits, counts = np.bincount(place, found), np.bincount(place)
-    rows = rng.integers(0, len(people), (REPLICATES, len(people)))
+    hits = np.bincount(patients, found, minlength=len(clean))
+    counts = np.bincount(patients, minlength=len(clean))
+    rows = rng.integers(0, len(clean), (REPLICATES, len(clean)))
     means = hits[rows].sum(axis=1) / counts[rows].sum(axis=1)
-    floor = clean[rng.integers(0, len(clean), (REPLICATES, len(clean)))].mean(axis=1)
-    low, high = np.percentile(means - floor, [2.5, 97.5])
+    low, high = np.percentile(means - clean[rows].mean(axis=1), [2.5, 97.5])
     return {"mean": float(found.mean() - clean.mean()), "low": float(low), "high": float(high)}
 
 
 def films(asked):
     """Both sites."""
     from xemplar.archive import open_archive
-    from xemplar.archive.checking import limits_of
-    from xemplar.index import fitted_to
 
     archive = open_archive(asked.index, corpus=asked.corpus, model=asked.model, calibration=asked.calibration)
-    shipped = limits_of(archive)
-    result = {**drawn(), "archive": archive.corpus.title, "limits fitted on": shipped.reports}
+    result = {**drawn(), "archive": archive.corpus.title}
     for site in ("A", "B"):
-        studies, truths, held = site_cases(archive, site, asked.patients, asked.work)
+        studies, truths, held, leaning = site_cases(archive, site, asked.patients, asked.work)
         cases = cases_of(studies, truths)
         reads = [read_report(report) for *_, report in cases]
         by_words = [{(one.kind, one.finding) for one in check_text(read).alerts} for read in reads]
-        beside = Beside(archive, held, reads)
+        beside = Beside(archive, held, leaning, reads)
+        result["limits fitted on"] = beside.limits.reports
         print(site, len(studies), "reports,", len(cases), "cases", file=sys.stderr, flush=True)
-        told = [beside.alerts(case[0], read, shipped) for case, read in zip(cases, reads, strict=True)]
-        own: list = [None] * len(cases)
-        for half in (0, 1):
-            rows = [row for row in range(len(studies)) if row % 2 != half]
-            names = held[0].beliefs
-            usual = {
-                name: float(np.mean([held[row].beliefs[name].presence for row in rows])) for name in names
-            }
-            limits = fit_limits(beside.clean(rows, reads, usual), usual, fitted_to(archive.index))
-            for place, (case, read) in enumerate(zip(cases, reads, strict=True)):
-                if case[0] % 2 == half:
-                    own[place] = beside.alerts(case[0], read, limits)
+        scores = [beside.scores(case[0], read) for case, read in zip(cases, reads, strict=True)]
+        clean = [place for place, case in enumerate(cases) if case[1] == "clean"]
+        limits = {
+            "shipped limits": beside.limits.above,
+            "one in ten": at_one_in_ten([scores[n] for n in clean], [by_words[n] for n in clean]),
+        }
         faulty = sum(
             any(t.fault(c) in ("presence", "side") for c in said(s))
             for s, t in zip(studies, truths, strict=True)
@@ -358,9 +379,10 @@ def films(asked):
         result[site] = {
             "patients": len(studies),
             "clean reports that the drawing shows to be wrong": faulty,
-            "shipped limits": scored(cases, told, by_words),
-            "own limits": scored(cases, own, by_words),
         }
+        for name, above in limits.items():
+            told = [words | by_film(one, above) for words, one in zip(by_words, scores, strict=True)]
+            result[site][name] = {"above": above, **scored(cases, told, by_words)}
     return result
 
 
@@ -426,6 +448,7 @@ def words(folder):
     for half in ("tuning", "frozen"):
         studies, rng = indiana(folder, half), random.Random(11)
         clean = [bool(check_text(study).alerts) for study in studies]
+        place_of = {study.study_id: place for place, study in enumerate(studies)}
         kinds: dict = {}
         for study in studies:
             for one in check_text(study).alerts:
@@ -443,11 +466,12 @@ def words(folder):
             for _, report, name in made:
                 alerts = {(one.kind, one.finding) for one in check_text(report).alerts}
                 hits.append(is_found(kind, name, alerts))
+            whose = np.array([place_of[one.study_id] for one, *_ in made])
             found[kind] = {
                 "errors": len(made),
-                "found": share(np.array(hits), np.arange(len(hits))),
+                "found": share(np.array(hits), whose),
                 "floor: at random": found["clean reports alarmed"]["mean"],
-                "above random": above(np.array(hits), np.arange(len(hits)), np.array(clean)),
+                "above random": less_clean(np.array(hits), whose, np.array(clean)),
             }
         result[half] = found
     return result
@@ -491,13 +515,8 @@ def page(result):
     lines: list[str] = []
     found = result.get("films")
     for site in ("A", "B") if found else ():
-        for name in ("shipped limits", "own limits"):
+        for name, whose in LIMITS.items():
             told = found[site][name]
-            whose = (
-                "limits of site A's validation part"
-                if name == "shipped limits"
-                else "limits of its other half"
-            )
             lines += [
                 f"Drawn films ({found['phantom']}), site {site}, "
                 f"{found[site]['patients']} patients, {whose}: "
@@ -540,7 +559,7 @@ def main():
     )
     for name in ("index", "corpus", "model", "calibration", "work"):
         reader.add_argument(f"--{name}", type=Path)
-    reader.add_argument("--patients", type=int, default=160)
+    reader.add_argument("--patients", type=int, default=300)
     reader.add_argument("--out", type=Path, default=Path("docs/results/check.json"))
     reader.add_argument("--page", type=Path, default=Path("docs/check.md"))
     reader.add_argument("--page-only", action="store_true")

@@ -18,6 +18,7 @@ from xemplar.check import (
     save_limits,
     suspicions,
 )
+from xemplar.check.limits import chosen
 from xemplar.drafting.beliefs import Belief
 from xemplar.errors import MismatchError
 from xemplar.parts import FittedTo
@@ -38,7 +39,7 @@ def suspected(text: str, belief: Belief, finding: str = EFFUSION) -> dict[str, f
         ("No pleural effusion.", {"denied, but seen": 0.8}),
         ("Heart size is normal.", {"seen, not said": 0.8}),
         ("Possible pleural effusion.", {}),
-        ("Left pleural effusion.", {"stated, not seen": 0.2, "other side seen": 0.72}),
+        ("Left pleural effusion.", {"stated, not seen": 0.2}),
         ("No left pleural effusion.", {"denied, but seen": 0.08}),
         ("No large pleural effusion.", {}),
     ],
@@ -68,6 +69,7 @@ def clean(count: int, words: int = 0) -> list[Clean]:
     return [
         Clean(
             [Suspicion("seen, not said", EFFUSION, float(rng.random()))],
+            [],
             number < words,
             list(rng.normal(-1, 1, len(FIT))),
             [list(rng.normal(1, 1, len(FIT))) for _ in range(2)],
@@ -87,7 +89,25 @@ def test_no_more_clean_reports_alarm_than_the_budget_allows(words: int) -> None:
         for one in given
     ]
     assert 0.05 < np.mean(alarmed) <= 0.1
-    assert limits.alarmed == np.mean(alarmed)
+    assert limits.alarmed <= 0.1
+
+
+@pytest.mark.parametrize("count", [30, 80, 200])
+@pytest.mark.parametrize("words", [0.0, 0.04])
+def test_of_new_clean_reports_no_more_alarm_on_average(count: int, words: float) -> None:
+    rng = np.random.default_rng(7)
+    alarmed = []
+    for _ in range(120):
+        above, _ = chosen(rng.random((count, 6)), rng.random(count) < words, 0.1)
+        new = (rng.random((500, 6)) > above).any(axis=1) | (rng.random(500) < words)
+        alarmed.append(new.mean())
+    assert 0.05 < np.mean(alarmed) <= 0.1
+
+
+def test_where_words_alone_spend_the_budget_the_film_never_alarms() -> None:
+    scores = np.random.default_rng(7).random((100, 6))
+    above, alarmed = chosen(scores, np.arange(100) < 15, 0.1)
+    assert (above > 1.0).all() and alarmed == 0.15
 
 
 def test_too_few_clean_reports_give_no_alert_and_a_reason() -> None:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from xemplar.archive.leaning import leanings
 from xemplar.check import (
+    PAIRS,
     Alert,
     Checked,
     CheckLimits,
     Clean,
+    Leaning,
     Read,
     Source,
     Suspicion,
@@ -24,6 +27,7 @@ from xemplar.check import (
     fit_of,
     read_report,
     suspicions,
+    swaps_of,
 )
 from xemplar.drafting.calibration import Calibration
 from xemplar.drafting.policies.case import Case
@@ -40,6 +44,7 @@ NEAR = 48
 SHOWN = 3
 OTHERS = 4
 """Films of other patients beside which each clean report is put, to learn what that looks like."""
+_OPPOSITE = {one: other for _, pair in PAIRS.values() for one, other in (pair, pair[::-1])}
 UNREAD = "the report is not read, so nothing is held to the film"
 ADVICE = "run `xemplar calibrate`"
 NOT_FITTED = f"nothing is fitted for checks; {ADVICE} again"
@@ -61,24 +66,31 @@ def checked(archive: Archive, views: Views | None, report: str | Study) -> Check
         return _told(words, unseen=UNREAD)
     if (why := _unable(archive)) is not None:
         return _told(words, unseen=why)
-    vector = archive.retriever.vectors_of([films])[0]
-    if (why := archive.gatekeeper.why(films, vector)) is not None:
+    vectors, (shown,) = archive.retriever.vectors_of_views([films])
+    if (why := archive.gatekeeper.why(films, vectors[0], views=shown)) is not None:
         return _told(words, unseen=why.removeprefix("no draft: "))
-    return judged(archive, believed(archive, [films], vector[None])[0], read, words=words)
-
-
-def believed(archive: Archive, studies: Sequence[Sequence[Film]], vectors: NDArray[np.float32]) -> list[Held]:
-    """What the archive's evidence says of each study's films."""
     drafter = archive.drafter
     if not isinstance(drafter, ByEvidence):
         raise XemplarError("the archive's policy believes nothing", wanted="one that weighs evidence")
-    return drafter.held(archive.cases(list(studies), vectors))
+    held = drafter.held(archive.cases([films], vectors))[0]
+    leaning = _leaning_of(archive, held, read, drafter=drafter)
+    return judged(archive, held, read, leaning=leaning, words=words)
 
 
-def judged(archive: Archive, held: Held, read: Read, *, words: Checked) -> Checked:
+def _leaning_of(archive: Archive, held: Held, read: Read, *, drafter: ByEvidence) -> Leaning:
+    """To which side the film's findings lean; nothing is encoded where the report tells no side."""
+    told = swaps_of(read, held.beliefs, {})
+    if not any(one.kind == "other side seen" for one in told):
+        return {}
+    return leanings(archive.retriever, drafter, [held.case])[0]
+
+
+def judged(archive: Archive, held: Held, read: Read, *, leaning: Leaning, words: Checked) -> Checked:
     """Alerts by the film, after those by the words."""
     limits = limits_of(archive)
-    found = [one for one in suspicions(read, held.beliefs) if limits.tells(one.kind, one.probability)]
+    suspected = suspicions(read, held.beliefs)
+    suspected += limits.swapped(swaps_of(read, held.beliefs, leaning))
+    found = [one for one in suspected if limits.tells(one.kind, one.probability)]
     near = _Near(archive, held)
     alerts = [_alert(one, near) for one in sorted(found, key=lambda one: -one.probability)]
     fit = fit_of(read, held.beliefs, usual=limits.usual, nearer=nearer(archive, held, read))
@@ -178,7 +190,9 @@ def _message(one: Suspicion) -> str:
     if one.kind == "denied, but seen" or claim is None:
         return f"{one.finding}: the report denies it; by this film it is there with {chance}"
     said = claim.side if one.kind == "other side seen" else claim.degree
-    return f"{one.finding}: the report says {said}; by this film it is there and not so with {chance}"
+    return (
+        f"{one.finding}: the report says {said}; by this film it is rather {_OPPOSITE[said or '']} ({chance})"
+    )
 
 
 # --- what is fitted ---
@@ -206,9 +220,11 @@ def fit_checks(
     `calibration` is what the films are believed by; best fitted on other patients than these.
     """
     assert archive.evidence is not None and archive.composer is not None
-    held = ByEvidence(archive.evidence, archive.composer, calibration).held(cases)
+    drafter = ByEvidence(archive.evidence, archive.composer, calibration)
+    held = drafter.held(cases)
     pairs = [(one, read_report(study)) for one, study in zip(held, studies, strict=True)]
     pairs = [(one, read) for one, read in pairs if read.unread is None]
+    leaning = leanings(archive.retriever, drafter, [one.case for one, _ in pairs])
     texts = archive.encoder.encode_texts([read.text for _, read in pairs]) if pairs else ()
     names = list(pairs[0][0].beliefs) if pairs else []
     usual = {name: float(np.mean([one.beliefs[name].presence for one, _ in pairs])) for name in names}
@@ -219,7 +235,8 @@ def fit_checks(
             for one in (own, *_others(pairs, place))
         ]
         alarms = bool(check_text(read).alerts)
-        clean.append(Clean(suspicions(read, own.beliefs), alarms, fits[0], fits[1:]))
+        swaps = swaps_of(read, own.beliefs, leaning[place])
+        clean.append(Clean(suspicions(read, own.beliefs), swaps, alarms, fits[0], fits[1:]))
     return fit_limits(clean, usual, fitted_to(archive.index))
 
 

@@ -1,13 +1,14 @@
 """What is believed of a film against what its report says: how improbable each claim is, what is left out.
 
-Knows claims and beliefs; knows nothing of where beliefs come from, nor from where on an alert is worth a
-reader's time (`limits.py`). What is doubted is passed over, and so is a finding of which nothing is believed.
+Knows claims and beliefs; knows nothing of where beliefs come from, of opposite sides and degrees
+(`swaps.py`), nor from where on an alert is worth a reader's time (`limits.py`). What is doubted is passed
+over, and so is a finding of which nothing is believed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,7 +64,7 @@ class Suspicion:
 
 
 def suspicions(read: Read, believed: Believed) -> list[Suspicion]:
-    """All that the film speaks against, however weakly; of a kind and finding only the worst."""
+    """All presence that the film speaks against, however weakly; of a kind and finding only the worst."""
     worst: dict[tuple[Kind, str], Suspicion] = {}
     for one in (*_of_said(read, believed), *_unsaid(read, believed)):
         known = worst.get((one.kind, one.finding))
@@ -81,7 +82,6 @@ def _of_said(read: Read, believed: Believed) -> Iterator[Suspicion]:
             continue
         if claim.presence == "present":
             yield Suspicion("stated, not seen", claim.finding, 1.0 - opinion.presence, one)
-            yield from _of_details(one, opinion)
         elif claim.change is None and not stated & (_KIN.get(claim.finding, frozenset()) | {claim.finding}):
             seen = _seen_there(claim.side, opinion)
             if claim.degree is None and claim.place is None and seen is not None:
@@ -94,15 +94,6 @@ def _seen_there(side: str | None, opinion: Opinion) -> float | None:
         return opinion.presence
     share = opinion.details.get("side", {}).get(side)
     return None if share is None else opinion.presence * share
-
-
-def _of_details(one: Said, opinion: Opinion) -> Iterator[Suspicion]:
-    """The finding is there, and its side or degree another: both at once."""
-    kinds: Sequence[tuple[str, Kind]] = (("side", "other side seen"), ("degree", "other degree seen"))
-    for kind, name in kinds:
-        right = opinion.details.get(kind, {}).get(getattr(one.claim, kind) or "")
-        if right is not None and one.claim.finding != "Support Devices":
-            yield Suspicion(name, one.claim.finding, opinion.presence * (1.0 - right), one)
 
 
 def _unsaid(read: Read, believed: Believed) -> Iterator[Suspicion]:

@@ -1,8 +1,9 @@
 """From where on a suspicion becomes an alert: fitted on clean reports and their films, so that few alarm.
 
 Knows suspicions of reports that nobody tampered with; knows nothing of archives. Each kind may alarm on an
-equal share of clean reports, as large a one as lets at most `budget` of them alarm at all, those by words
-alone counted in. Whether a report is another film's is learnt from the same reports, each beside other films.
+equal share of clean reports, as large a one as lets at most `budget` of new ones alarm at all, those by words
+alone counted in. Whether a report is another film's is learnt from the same reports, each beside other films,
+and how to tell a side or a degree from its opposite from what they tell (`swaps.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from xemplar.check.against import FIT, Suspicion
 from xemplar.check.alerts import KINDS, Kind
+from xemplar.check.swaps import Swap, chance, weights_of
 from xemplar.parts import FittedTo, Learnt, Place, open_part, save_part
 
 VERSION = 1
@@ -23,6 +26,7 @@ BUDGET = 0.1
 FEWEST = 30
 """Clean reports below which no share of them is told from none."""
 
+FOLDS = 5
 _BY_FILM = KINDS[1]
 _NEVER = 2.0
 
@@ -39,10 +43,12 @@ class CheckLimits(Learnt):
     """Finding -> its mean belief over the films."""
     weights: list[float]
     """Of FIT; then the intercept. Of the log odds that a report is another film's, at even odds."""
+    swaps: dict[str, list[float]] = Field(default_factory=dict)
+    """Kind of alert -> weights of a side's or a degree's evidence; one that isn't in it is never told."""
     budget: float
     reports: int
     alarmed: float
-    """Share of those clean reports with any alert."""
+    """Share of those clean reports with any alert, by what was learnt from the others."""
     why: str | None = None
     """Why no alert by film is given at all."""
 
@@ -50,6 +56,14 @@ class CheckLimits(Learnt):
         """How probably a report is another film's, if as many are as aren't."""
         score = float(np.dot(self.weights[:-1], fit) + self.weights[-1])
         return float(1.0 / (1.0 + np.exp(-score)))
+
+    def swapped(self, swaps: Sequence[Swap]) -> list[Suspicion]:
+        """How probably the opposite side or degree is right, if it were so as often as not."""
+        return [
+            Suspicion(one.kind, one.said.claim.finding, chance(self.swaps[one.kind], one.evidence), one.said)
+            for one in swaps
+            if one.kind in self.swaps
+        ]
 
     def tells(self, kind: Kind, probability: float) -> bool:
         """Whether that is worth a reader's time."""
@@ -61,6 +75,7 @@ class Clean:
     """One report beside its own film, as far as it is suspected, and beside others'."""
 
     suspected: Sequence[Suspicion]
+    swaps: Sequence[Swap]
     by_words: bool
     """Whether its words alone alarm."""
     own: Sequence[float]
@@ -79,17 +94,32 @@ def fit_limits(
     )  # fmt: skip
     if len(clean) < FEWEST or not all(one.others for one in clean):
         return none.model_copy(update={"why": f"fitted on {len(clean)} clean reports, wanted {FEWEST}"})
-    fitted = none.model_copy(update={"weights": _weights(clean)})
     scores = np.full((len(clean), len(_BY_FILM)), -1.0)
-    for row, one in enumerate(clean):
-        for suspicion in one.suspected:
-            place = _BY_FILM.index(suspicion.kind)
-            scores[row, place] = max(scores[row, place], suspicion.probability)
-        scores[row, _BY_FILM.index("another film")] = fitted.another(one.own)
-    limits, alarmed = _chosen(scores, np.array([one.by_words for one in clean]), budget)
+    fitted = _learnt(none, clean)
+    for fold in range(FOLDS):  # no report is scored by what was learnt from it
+        rows = range(fold, len(clean), FOLDS)
+        apart = _learnt(fitted, [one for row, one in enumerate(clean) if row % FOLDS != fold])
+        for row in rows:
+            scores[row] = _scores(apart, clean[row])
+    above, alarmed = chosen(scores, np.array([one.by_words for one in clean]), budget)
     return fitted.model_copy(
-        update={"above": dict(zip(_BY_FILM, limits.tolist(), strict=True)), "alarmed": alarmed}
+        update={"above": dict(zip(_BY_FILM, above.tolist(), strict=True)), "alarmed": alarmed}
     )
+
+
+def _learnt(limits: CheckLimits, clean: Sequence[Clean]) -> CheckLimits:
+    """With the weights that clean reports give; of a kind with too few swaps those it has."""
+    swaps = {**limits.swaps, **weights_of([swap for one in clean for swap in one.swaps])}
+    return limits.model_copy(update={"weights": _weights(clean), "swaps": swaps})
+
+
+def _scores(limits: CheckLimits, one: Clean) -> list[float]:
+    """The highest probability of each kind by film; -1 where it has none."""
+    found = dict.fromkeys(_BY_FILM, -1.0)
+    for suspicion in (*one.suspected, *limits.swapped(one.swaps)):
+        found[suspicion.kind] = max(found[suspicion.kind], suspicion.probability)
+    found["another film"] = limits.another(one.own)
+    return list(found.values())
 
 
 def _weights(clean: Sequence[Clean]) -> list[float]:
@@ -101,22 +131,27 @@ def _weights(clean: Sequence[Clean]) -> list[float]:
     return [float(f"{value:.6g}") for value in (*model.coef_[0], model.intercept_[0])]
 
 
-def _chosen(
+def chosen(
     scores: NDArray[np.float64], by_words: NDArray[np.bool_], budget: float
 ) -> tuple[NDArray[np.float64], float]:
-    """For each kind its largest score but r, with r as large as the budget allows; and the share that alarms.
+    """(reports, kinds) scores of clean reports -> what each kind alarms above, and the share alarmed.
 
-    One more clean report that alarms is counted than there were, for the one that is yet to come.
+    A new report is as likely as any of these to be among the highest of a kind. So each kind alarms above
+    one of its r highest scores, and those r count as alarmed together with one more, the new one itself
+    (Vovk et al. 2005, conformal prediction). r grows by one, a kind at a time, while all of them are within
+    the budget; where words alone spend it, or a kind has its turn no more, it never alarms.
     """
-    ranked = -np.sort(-scores, axis=0)
-    chosen = np.maximum(ranked[0], 0.0)
+    order = np.argsort(-scores, axis=0, kind="stable")
+    above = np.full(scores.shape[1], _NEVER)
+    alarmed = by_words.copy()
     for r in range(len(scores)):
-        limits = np.maximum(ranked[r], 0.0)
-        alarmed = by_words | (scores > limits).any(axis=1)
-        if (alarmed.sum() + 1) / (len(scores) + 1) > budget:
-            break
-        chosen = limits
-    return chosen, float((by_words | (scores > chosen).any(axis=1)).mean())
+        for kind in range(scores.shape[1]):
+            limit = scores[order[r, kind], kind]
+            told = alarmed | (scores[:, kind] >= max(limit, 0.0))
+            if (told.sum() + 1) / (len(scores) + 1) > budget:
+                return above, float((by_words | (scores > above).any(axis=1)).mean())
+            alarmed, above[kind] = told, max(limit, 0.0)
+    return above, float((by_words | (scores > above).any(axis=1)).mean())
 
 
 def save_limits(folder: Path, limits: CheckLimits) -> None:

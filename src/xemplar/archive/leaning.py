@@ -1,0 +1,61 @@
+"""To which side of a film each finding leans: what is believed of it with one half twice, and with the other.
+
+Knows films and who believes; knows nothing of reports. Nothing is learnt for it: a film that is like its left
+half on both sides is asked about as any other film is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from xemplar.archive.gating import position_of
+from xemplar.drafting.policies.case import Case
+from xemplar.drafting.policies.evidence import ByEvidence
+from xemplar.images.halves import doubled
+from xemplar.records import Film
+from xemplar.retrieval import Retriever
+
+_LEAST = 1e-3
+
+
+def leanings(retriever: Retriever, drafter: ByEvidence, cases: Sequence[Case]) -> list[Mapping[str, float]]:
+    """For each case finding -> log odds by the patient's left half less the right's; {} without frontals."""
+    halves: list[tuple[list[Film], list[Film]]] = [_halves(case.films) for case in cases]
+    asked = [place for place, (left, _) in enumerate(halves) if left]
+    if not asked:
+        return [{} for _ in cases]
+    vectors = retriever.vectors_of([films for place in asked for films in halves[place]])
+    sides = [(cases[place], films) for place in asked for films in halves[place]]
+    held = drafter.held(
+        [
+            replace(case, films=films, vector=row, prior=None)
+            for (case, films), row in zip(sides, vectors, strict=True)
+        ]
+    )
+    found: list[Mapping[str, float]] = [{} for _ in cases]
+    for place, left, right in zip(asked, held[::2], held[1::2], strict=True):
+        found[place] = {
+            name: _log_odds(one.presence) - _log_odds(right.beliefs[name].presence)
+            for name, one in left.beliefs.items()
+        }
+    return found
+
+
+def _halves(films: Sequence[Film]) -> tuple[list[Film], list[Film]]:
+    """The frontal ones, or those of which nobody says what they are; both halves of them show something."""
+    left, right = [], []
+    for film in films:
+        if position_of(film.position) != "lateral":
+            one, other = doubled(film.image)
+            if one.any() and other.any():
+                left.append(replace(film, image=one))
+                right.append(replace(film, image=other))
+    return left, right
+
+
+def _log_odds(p: float) -> float:
+    held = min(max(p, _LEAST), 1.0 - _LEAST)
+    return float(np.log(held / (1.0 - held)))
