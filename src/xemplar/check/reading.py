@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from xemplar.check.alerts import Quote
@@ -17,6 +17,9 @@ from xemplar.records import Claim, Study
 from xemplar.report import compares_with_prior, language_of, split_sections, split_sentences
 
 READ = ("findings", "impression", "addendum")
+WHOLE = "report"
+"""Section of a text without headings, which is read as one."""
+_NONE_NAMED = "unnamed"
 
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 
@@ -62,7 +65,7 @@ class Read:
 
     said: tuple[Said, ...]
     sentences: tuple[Quote, ...]
-    """Every sentence of findings, impression and addendum."""
+    """Every sentence of findings, impression and addendum, or of a text without headings."""
     comparison: str | None
     unread: str | None = None
 
@@ -79,11 +82,12 @@ class Read:
 def read_report(report: str | Study) -> Read:
     """Read a report's text, or a study's sections, of which findings and impression are checked.
 
-    What is empty, has no such section, or isn't English is read no further, and says so.
+    A text without headings is one section, WHOLE. What is empty, has no such section, or isn't English is
+    read no further, and says so.
     """
     parts = list(_parts(report))
     comparison = "\n".join(part.text for part in parts if part.section == "comparison") or None
-    read = [part for part in parts if part.section in READ]
+    read = [part for part in parts if part.section in READ] or _headless(parts)
     if not read:
         return Read((), (), comparison, "no findings and no impression in it" if parts else "no text")
     language = language_of(" ".join(part.text for part in read))
@@ -92,7 +96,7 @@ def read_report(report: str | Study) -> Read:
     said: list[Said] = []
     sentences: list[Quote] = []
     for part in read:
-        for start, end in split_sentences(part.text):
+        for start, end in _spans(part):
             whole = _quote(part, (start, end), (start, end))
             for claim in _claims(whole.sentence):
                 span = (start + claim.span[0], start + claim.span[1])
@@ -111,13 +115,29 @@ def _parts(report: str | Study) -> Iterator[Part]:
             yield Part(name, text)
 
 
+def _headless(parts: list[Part]) -> list[Part]:
+    """The text of a report without headings; under some other heading, it has to tell of a finding."""
+    found = [replace(part, section=WHOLE) for part in parts if part.section == _NONE_NAMED]
+    if len(found) == len(parts) or any(_claims(_cut(one, span)) for one in found for span in _spans(one)):
+        return found
+    return []
+
+
+def _spans(part: Part) -> tuple[tuple[int, int], ...]:
+    return tuple(split_sentences(part.text))
+
+
+def _cut(part: Part, span: tuple[int, int]) -> str:
+    return part.text[slice(*span)]
+
+
 def _quote(part: Part, span: tuple[int, int], sentence: tuple[int, int]) -> Quote:
     return Quote(
         part.section,
         part.start + span[0],
         part.start + span[1],
-        part.text[slice(*span)],
-        part.text[slice(*sentence)],
+        _cut(part, span),
+        _cut(part, sentence),
         part.start + sentence[0],
         part.start + sentence[1],
     )

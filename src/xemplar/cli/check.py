@@ -77,8 +77,9 @@ def _one(path: Path, images: list[Path], archive: Archive | None, *, as_json: bo
 
 
 def _read(path: Path) -> str:
+    """A report's text with its line ends as they are: alerts are told by offsets into it."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         refuse(f"{path}: not UTF-8; wanted a report as plain text")
     except OSError as error:

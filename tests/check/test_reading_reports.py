@@ -1,0 +1,58 @@
+"""Which parts of a report are read, and where its words stand: reports without headings, files as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xemplar.check import check_text
+from xemplar.cli.check import _read
+from xemplar.errors import XemplarError
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "There is a left pleural effusion. No left pleural effusion.",
+        "No pneumothorax. Small left pneumothorax.",
+        "There is a left effusion. No effusion. INDICATION: cough.",
+    ],
+)
+def test_a_text_without_headings_is_read_as_one_section(text: str) -> None:
+    checked = check_text(text)
+    assert checked.unread is None
+    (alert,) = checked.alerts
+    assert alert.kind == "presence conflict"
+    for quote in alert.quotes:
+        assert quote.section == "report"
+        assert text[quote.start : quote.end] == quote.text
+        assert text[quote.sentence_start : quote.sentence_end] == quote.sentence
+    assert [note for note in checked.notes if "read as one section" in note]
+
+
+@pytest.mark.parametrize(
+    "text", ["INDICATION: left effusion?", "Chest radiograph of 2010. INDICATION: effusion?"]
+)
+def test_a_title_above_an_indication_is_no_report(text: str) -> None:
+    assert check_text(text).unread == "no findings and no impression in it"
+
+
+def test_a_text_without_headings_in_another_language_says_so() -> None:
+    checked = check_text("Linksseitiger Pleuraerguss. Kein Pneumothorax. Das Herz ist normal gross.")
+    assert checked.unread == "in another language than English (de): not read"
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_places_are_those_of_the_file_whatever_ends_its_lines(tmp_path: Path, mark: bytes) -> None:
+    text = "FINDINGS:\r\nNo pneumothorax.\r\n\r\nIMPRESSION:\r\nLeft pneumothorax.\r\n"
+    path = tmp_path / "report.txt"
+    path.write_bytes(mark + text.encode())
+    (alert,) = check_text(_read(path)).alerts
+    assert [text[one.start : one.end] for one in alert.quotes] == ["pneumothorax"] * 2
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(XemplarError, match="not UTF-8"):
+        _read(tmp_path / "report.txt")
