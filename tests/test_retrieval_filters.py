@@ -67,10 +67,16 @@ def test_who_has_it(one, who):
     assert kept(one) == who
 
 
+def test_an_error_tells_no_value_that_stands_for_a_single_study():
+    with pytest.raises(XemplarError) as caught:
+        Facets(STUDIES).check(named({"site": "z"})[0], "corpus")
+    assert "a value that a study has" in str(caught.value) and "one of b" not in str(caught.value)
+
+
 def test_a_facet_or_a_value_that_no_study_has_is_refused():
     facets = Facets(STUDIES)
     with pytest.raises(XemplarError, match="no study has the facet ward; wanted one of age, modality, sex"):
         facets.check(named({"ward": "7"})[0], "corpus")
-    with pytest.raises(XemplarError, match="no study has site=z; wanted one of b"):
-        facets.check(named({"site": "z"})[0], "corpus")
+    with pytest.raises(XemplarError, match="no study has sex=X; wanted one of F, M"):
+        Facets(STUDIES * 2).check(named({"sex": "X"})[0], "corpus")
     facets.check(named({"age": "50-70"})[0], "corpus")

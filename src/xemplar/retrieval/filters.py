@@ -46,6 +46,9 @@ _FRONTAL = frozenset(("frontal", "pa", "ap"))
 STUDY_FACETS = ("modality", "language", "view")
 """What may be asked for by name though it stands in the study itself, not among its facets."""
 
+FEW, REPEATED = 12, 2
+"""A facet's values are told in an error where they are this few, and each is of this many studies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -130,11 +133,17 @@ class Facets:
                 where=where,
             )
         if one.values and not self.kept(one).any():
-            some = np.unique(self.column(one.name))
-            told = ", ".join(str(value) for value in some[some != ""][:12])
             raise XemplarError(
-                f"no study has {one.name}={' or '.join(one.values)}", wanted=f"one of {told}", where=where
+                f"no study has {one.name}={' or '.join(one.values)}", wanted=self._told(one.name), where=where
             )
+
+    def _told(self, name: str) -> str:
+        """The values of a facet, where they are few and each is of several studies; else none of them."""
+        values, counts = np.unique(self.column(name), return_counts=True)
+        counts, values = counts[values != ""], values[values != ""]
+        if 0 < len(values) <= FEW and counts.min() >= REPEATED:
+            return f"one of {', '.join(map(str, values))}"
+        return "a value that a study has (which there are isn't told: some stand for a single study)"
 
     def _of(self, study: Study, name: str) -> str:
         if name == "view":
