@@ -29,9 +29,10 @@ REPORTS = [
 QUERY = "left effusion without pneumothorax"
 
 
-def finder_of(folder, reports=REPORTS):
+def finder_of(folder, reports=REPORTS, wards=None):
+    wards = wards or [f"secret {n}" for n in range(len(reports))]
     arrivals = [
-        arrival(n, patient=f"p{n}", findings=text, facets={"age": age, "sex": "F", "ward": f"secret {n}"})
+        arrival(n, patient=f"p{n}", findings=text, facets={"age": age, "sex": "F", "ward": wards[n]})
         for n, (text, age) in enumerate(reports)
     ]
     corpus = corpus_of(arrivals, folder / "corpus")
@@ -120,6 +121,33 @@ def test_what_is_handed_on_has_no_id_and_no_word(finder, tmp_path):
     rows = rows_of(text)
     assert {row["age"] for row in rows} == {"70-79", "90+"} and {row["sex"] for row in rows} == {"F"}
     assert json.loads(text.splitlines()[0].removeprefix("# "))["deidentified"] is True
+
+
+@pytest.mark.parametrize(
+    ("query", "facets", "secret"),
+    [
+        ("left effusion", {"ward": "secret 0"}, "secret 0"),
+        ('left effusion, ward="secret 0"', {}, "secret 0"),
+        ("left effusion, ward=SECRET0", {}, "secret0"),
+        ("left effusion of Secret 0, after the crash", {"ward": "secret 0"}, "secret 0"),
+        ("left effusion, age=95", {}, "95"),
+        ("left effusion, over 93", {}, "94"),
+        ("left effusion, over 93", {}, "93"),
+    ],
+)
+def test_what_is_handed_on_tells_no_filter_that_points_at_a_patient(tmp_path, query, facets, secret):
+    reports = [("Left pleural effusion.", age) for age in ("95", "40", "41")]
+    finder = finder_of(tmp_path, reports, wards=("secret 0", "secret0", "secret 2"))
+    write_deidentified(gather(finder, query, facets=facets), finder.retriever.corpus, tmp_path / "out")
+    text = (tmp_path / "out" / "cohort.csv").read_text()
+    assert secret not in text.lower() and "(withheld)" in text
+
+
+def test_what_is_handed_on_tells_the_filters_that_the_rows_tell(finder, tmp_path):
+    made = gather(finder, "left effusion in women over 60")
+    write_deidentified(made, finder.retriever.corpus, tmp_path / "out")
+    text = (tmp_path / "out" / "cohort.csv").read_text()
+    assert "left effusion in women over 60" in text and "not age from 61" in text
 
 
 def test_its_previews_are_the_archives(finder, tmp_path):

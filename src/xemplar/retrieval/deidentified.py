@@ -1,6 +1,7 @@
 """A cohort to hand on: numbered cases with previews, without ids, without a word of any report.
 
 Knows what may go along: what was asked and what each report says of it, ages in bands, sex, view, modality.
+Values of all other filters are withheld, wherever the header repeats them, and so are ages beyond the oldest.
 The numbers are drawn anew each time, and who is behind them is kept nowhere. Previews are as the archive has
 them: what was burnt into an image and not removed at ingest is there still.
 """
@@ -8,20 +9,24 @@ them: what was burnt into an image and not removed at ingest is there still.
 from __future__ import annotations
 
 import io
+import re
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
 from xemplar.folders import check_new, write_atomic
 from xemplar.records import Study
 from xemplar.retrieval.cohort import Cohort, csv_of
-from xemplar.retrieval.filters import years_of
+from xemplar.retrieval.filters import filters_in, years_of
 
 TABLE, PREVIEWS = "cohort.csv", "previews"
 OLDEST = 90
 """Years from which on an age is told as this one."""
+WITHHELD = "(withheld)"
 _TOLD = ("sex", "view", "modality", "projection")
 _HEADER = (
     "kind", "version", "xemplar", "domain", "status", "query", "reading", "at_least", "included", "excluded",
@@ -41,13 +46,61 @@ def write_deidentified(cohort: Cohort, corpus: Corpus, folder: Path) -> int:
     for number, (study, row) in enumerate(pairs, start=1):
         case = f"case-{number:05d}"
         count = _write_previews(study, corpus, folder / PREVIEWS / case)
-        kept = {name: row[name] for name in ("probability", *said, *told)}
+        kept = {name: row.get(name, "") for name in ("probability", *said, *told)}
         rows.append({"case": case, "age": _band(row), "previews": str(count), **kept})
         previews += count
     columns = ("case", "age", *told, "previews", "probability", *said)
-    header: Json = {name: cohort.header[name] for name in _HEADER} | {"deidentified": True}
+    header: Json = _masked({name: cohort.header[name] for name in _HEADER}) | {"deidentified": True}
     write_atomic(folder / TABLE, csv_of(header, columns, rows).encode())
     return previews
+
+
+def _masked(header: Json) -> Json:
+    """A header that tells no value of a filter beyond those that may go along, in whatever words."""
+    reading: dict[str, Any] = dict(header["reading"])
+    kept = [dict(one) for one in reading["filters"]]
+    secret = [one for one in kept if not _is_told(one)]
+    values = {str(value) for one in secret for value in one.get("values") or ()}
+    values |= {f"{one[end]:g}" for one in secret for end in ("low", "high") if one.get(end) is not None}
+    for one in secret:
+        one |= {"values": [WITHHELD], "low": None, "high": None}
+    for name in ("text", "ranked"):
+        reading[name] = _without(str(reading.get(name, "")), values)
+    for name in ("words", "notes"):
+        reading[name] = [_without(str(one), values) for one in reading.get(name, ())]
+    excluded = Counter[str]()
+    for why, count in header["excluded"].items():
+        excluded[_reason(why, secret)] += count
+    query = _without(str(header["query"]), values)
+    return header | {"query": query, "reading": reading | {"filters": kept}, "excluded": dict(excluded)}
+
+
+def _is_told(one: Mapping[str, Any]) -> bool:
+    """Whether a filter may go along as it is: by an age that is no rare one, or by what the rows tell."""
+    if one["name"] == "age":
+        return not one.get("values") and all((one.get(end) or 0) <= OLDEST for end in ("low", "high"))
+    return one["name"] in _TOLD
+
+
+def _reason(why: str, secret: Iterable[Mapping[str, Any]]) -> str:
+    for one in secret:
+        found = re.match(rf"(?:not )+{re.escape(one['name'])}\b", why)
+        if found is not None:
+            return f"{found[0]} {WITHHELD}"
+    return why
+
+
+def _without(text: str, values: Iterable[str]) -> str:
+    """A text without filters that may not go along, and without their values where these stand as words."""
+    for part in reversed(filters_in(text)):
+        one = {"name": part.filter.name, "values": part.filter.values, "low": part.filter.low}
+        if not _is_told(one | {"high": part.filter.high}):
+            start, end = part.span
+            text = f"{text[:start]}{part.filter.name} {WITHHELD}{text[end:]}"
+    for value in sorted(values, key=len, reverse=True):
+        if value and value != WITHHELD:
+            text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", WITHHELD, text, flags=re.IGNORECASE)
+    return text
 
 
 def _write_previews(study: Study, corpus: Corpus, stem: Path) -> int:
