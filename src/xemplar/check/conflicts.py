@@ -12,8 +12,9 @@ from dataclasses import replace
 from itertools import product
 
 from xemplar.check.alerts import Alert, Kind, Quote
+from xemplar.check.denials import EXCEPT, OLD, contradicts, same
 from xemplar.check.reading import Read, Said
-from xemplar.findings import FINDINGS
+from xemplar.check.sides import kin_apart, leans_apart, sides_apart
 from xemplar.records import Claim
 
 _REGIONS = {
@@ -22,44 +23,10 @@ _REGIONS = {
 }  # fmt: skip
 """Places that are far enough apart; what lies between the two conflicts with neither."""
 
-_BROAD = {
-    "Lung Opacity": {"opacity", "opacitie", "opacification", "abnormality"},
-    "Support Devices": {"device", "hardware"},
-}
-"""Words of a denial that deny all of several things."""
-_SEVERAL = frozenset(
-    (
-        "Lung Opacity",
-        "Lung Lesion",
-        "Support Devices",
-        "Pleural Other",
-        "Fracture",
-        "Calcification",
-        "Granuloma",
-    )
-)
-"""Names of several things: only of two mentions by one word is it known that they mean the same."""
-
-_ONE_EACH = frozenset(("Lung Opacity",))
-"""Of which a report that tells of one side in findings and impression means one, by whatever words."""
-
 _VAGUE = frozenset(
     ("Infection", "Malignancy", "Respiratory Distress", "Degenerative Change", "Bone Deformity")
 )
 """Whose presence and absence are told of different things too often."""
-
-_NARROW = re.compile(
-    r"\b(?:acute(?:ly)?|new|large|significant|suspicious|displaced|active|overt|frank|gross|evolving|developing"
-    r"|additional|other|further|definite|convincing|obvious|discrete|lobar|recurrent|residual|worsening|tension"
-    r"|clearing|follow\w*|interval|measurable|sizable|sizeable|enlarging|dominant|confluent|alveolar|destructive|typical|moderate)\b"
-)
-"""Of a denial: it denies less than the finding as such."""
-_FOCAL = re.compile(r"\b(?:focal|focus|airspace|air space)\b")
-_OLD = re.compile(
-    r"\b(?:chronic|old|healed|healing|remote|prior|previous|known|calcified|resolv(?:ed|ing)|cleared"
-    r"|no longer|history|interstitial|scar\w*|fibro\w*|granuloma\w*|emphysema\w*|post ?op\w*|status post)\b"
-)
-"""Of a statement: not what "no acute ..." denies, or no longer there."""
 
 _CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
 _ELSEWHERE = re.compile(
@@ -94,6 +61,7 @@ _SPOKEN = {
     "Pneumothorax": r"pneumothora|pleura|xxxx",
 }
 """Words by which the findings have spoken of it after all, whatever was read of them."""
+_SIDES = "on one side in the findings, on the other in the impression"
 _ADDED = re.compile(r"\W*(?:addend|amended)", re.IGNORECASE)
 _ENOUGH = 3
 """Sentences of findings from which on silence says something."""
@@ -105,9 +73,12 @@ def conflicts(read: Read) -> Iterator[Alert]:
     What an addendum says amends the rest, and contradicts nothing.
     """
     read = _unamended(read)
+    told: list[Alert] = []
     for name in dict.fromkeys(one.claim.finding for one in read.said):
-        about = [one for one in read.said if one.claim.finding == name]
-        yield from _about(name, about)
+        told += _about(name, [one for one in read.said if one.claim.finding == name])
+    yield from told
+    if not any(one.kind == "side conflict" for one in told) and (pair := kin_apart(read)):
+        yield _alert("side conflict", pair[1].claim.finding, pair, told=_SIDES)
     yield from _not_normal(read)
     yield from _unsupported(read)
 
@@ -133,13 +104,13 @@ def _about(name: str, about: Sequence[Said]) -> Iterator[Alert]:
     across = [
         (one, other)
         for one, other in product(stated, stated)
-        if one.section == "findings" and other.section == "impression" and _same(one, other)
+        if one.section == "findings" and other.section == "impression" and same(one, other)
     ]
-    if pair := _sides_apart(stated):
-        yield _alert(
-            "side conflict", name, pair, told="on one side in the findings, on the other in the impression"
-        )
+    if pair := sides_apart(stated):
+        yield _alert("side conflict", name, pair, told=_SIDES)
         return
+    if pair := leans_apart(stated):
+        yield _alert("side conflict", name, pair, told="more of it on one side here, on the other there")
     if pair := _places_apart(stated, across):
         yield _alert("place conflict", name, pair, told="in different places in findings and impression")
     if pair := _degrees_apart(stated, across):
@@ -148,56 +119,10 @@ def _about(name: str, about: Sequence[Said]) -> Iterator[Alert]:
         )
 
 
-def _same(one: Said, other: Said) -> bool:
-    """Whether two mentions of a finding may be of one thing."""
-    return one.claim.finding not in _SEVERAL or one.head == other.head
-
-
-def _denies(one: Said, other: Said) -> bool:
-    """Whether a denial is of what is stated."""
-    name = one.claim.finding
-    return name == "Lung Lesion" or _same(one, other) or other.head in _BROAD.get(name, ())
-
-
 def _both(stated: Sequence[Said], denied: Sequence[Said]) -> tuple[Said, Said] | None:
     """A statement and a denial that can't both be true; of two sections before of one."""
-    found = [
-        (one, other)
-        for one, other in product(stated, denied)
-        if one.order != other.order and _denies(one, other) and _excludes(one, other)
-    ]
+    found = [pair for pair in product(stated, denied) if contradicts(*pair)]
     return min(found, key=lambda pair: pair[0].section == pair[1].section, default=None)
-
-
-def _excludes(stated: Said, denied: Said) -> bool:
-    one, other = stated.claim, denied.claim
-    if other.change in ("new", "increased", "resolved") or one.change == "resolved":
-        return False
-    for kind in ("side", "place", "degree"):
-        narrow = getattr(other, kind)
-        if narrow is not None and narrow not in (getattr(one, kind), "bilateral"):
-            return False
-    words = f"{denied.before[-60:]} {denied.quote.text.lower()}"
-    if _NARROW.search(words) or (one.finding in FINDINGS and _OLD.search(stated.quote.sentence.lower())):
-        return False
-    return other.finding != "Lung Opacity" or not (_FOCAL.search(words) or _CLEAR.search(denied.quote.text))
-
-
-def _sides_apart(stated: Sequence[Said]) -> tuple[Said, Said] | None:
-    """A pair of one side each, where neither part of the report speaks of any other side."""
-    sides = {
-        section: {one.claim.side for one in stated if one.section == section} - {None}
-        for section in ("findings", "impression")
-    }
-    if sorted(sides.values(), key=str) != [{"left"}, {"right"}]:
-        return None
-    sided = [one for one in stated if one.claim.side is not None]
-    pairs = (
-        (one, other)
-        for one, other in product(sided, sided)
-        if one.section == "findings" and other.section == "impression"
-    )
-    return next((p for p in pairs if p[0].claim.finding in _ONE_EACH or _same(*p)), None)
 
 
 def _only(stated: Sequence[Said], section: str, kind: str) -> set[str | None]:
@@ -246,7 +171,9 @@ def _not_normal(read: Read) -> Iterator[Alert]:
 
 def _is_clear(said: Said) -> bool:
     """Whether lungs are called clear, and not but for something."""
-    return bool(_CLEAR.search(said.quote.text.lower())) and not _ELSEWHERE.search(said.quote.sentence.lower())
+    sentence = said.quote.sentence.lower()
+    but = _ELSEWHERE.search(sentence) or EXCEPT.search(sentence)
+    return bool(_CLEAR.search(said.quote.text.lower())) and not but
 
 
 def _against(read: Read, normal: Said, names: frozenset[str]) -> Said | None:
@@ -260,7 +187,7 @@ def _against(read: Read, normal: Said, names: frozenset[str]) -> Said | None:
         and normal.claim.side in (None, "bilateral", one.claim.side)
         and one.claim.degree != "small"
         and one.claim.change not in ("resolved", "unchanged", "decreased")
-        and not _OLD.search(one.quote.sentence.lower())
+        and not OLD.search(one.quote.sentence.lower())
     ]
     return min(found, key=lambda one: one.section == normal.section, default=None)
 
