@@ -6,7 +6,7 @@ Knows which room does what; how the four are opened and fitted is told next door
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from xemplar.archive.gating import Gatekeeper
 from xemplar.archive.outside import noted, notes_of, whose
 from xemplar.archive.priors import Earlier, earlier_of, with_earlier
 from xemplar.archive.promised import void_of
-from xemplar.archive.searching import asked, searched
+from xemplar.archive.searching import Searched
 from xemplar.assembly import Assembly
 from xemplar.check import Checked, CheckLimits
 from xemplar.classify import Classification
@@ -46,7 +46,7 @@ from xemplar.folders import fingerprint
 from xemplar.images import film_of, read_file
 from xemplar.index import Index
 from xemplar.records import Draft, Film, Line, Study, Vectors
-from xemplar.retrieval import Facets, Finder, Retriever, named, shown_of
+from xemplar.retrieval import Finder, Retriever, shown_of
 
 STOPPED = "none: stopped at the gate"
 CAPTIONS = 3
@@ -57,7 +57,7 @@ _Encoded = tuple[Vectors, Sequence[Vectors | None]]
 """One vector a study, and those of its views that show anything, where they are known."""
 
 
-class Archive:
+class Archive(Searched):
     """One index, with the corpus and the model it was made from, and a calibration where there is one.
 
     `kept` is a folder for what a matcher prepares of the archive's texts, which is found there again;
@@ -125,18 +125,10 @@ class Archive:
         data, spec = read_file(Path(path)), self.corpus.settings.preview
         return whose(self.corpus, film_of(data, spec, where=Path(path).name), data)
 
-    search, ask = searched, asked
-
     def check(self, views: Views | None, report: str | Study) -> Checked:
         """What in a report should be looked at again, by its words and by its film; see `checking`."""
         films = () if views is None else [views] if isinstance(views, Film) else views
         return noted(checked(self, views, report), films, self.retriever.leave_of(films or ""))
-
-    def check_facets(self, facets: Mapping[str, str]) -> None:
-        """Refuse a facet, or a value of one, that no study of the corpus has."""
-        known = Facets(self.corpus.studies)
-        for one in named(facets):
-            known.check(one, str(self.corpus.folder))
 
     def draft(self, views: Views, prior: Views | None = None) -> Draft:
         """A draft for a film, or for the several views of one study.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 search_app = typer.Typer(rich_markup_mode=None)
 
 Query = Annotated[str | None, typer.Argument(help='What to look for: "left effusion without pneumothorax".')]
+KindAsked = Annotated[
+    str | None, typer.Option(help="What to find: image, sentence or report (for a --region alone: image).")
+]
 Facet = Annotated[list[str] | None, typer.Option(help="NAME=VALUE that a study must have.")]
 Reading = Annotated[Path | None, typer.Option(help="A reading as JSON, in the place of the query's own.")]
 
@@ -29,7 +32,7 @@ def search(
     index: IndexFolder,
     query: Query = None,
     image: Annotated[Path | None, typer.Option(help="An image to look for, or one to be like.")] = None,
-    kind: Annotated[str, typer.Option(help="What to find: image, sentence or report.")] = "report",
+    kind: KindAsked = None,
     k: Annotated[int, typer.Option("-k", help="How many.", min=1)] = 10,
     region: Annotated[
         str | None,
@@ -54,17 +57,18 @@ def search(
     if region is not None and image is None:
         refuse("a --region without an --image that it is a region of")
     part = None if region is None else read_region(region)
-    chosen = one_of(kind, ("image", "sentence", "report"), "--kind")
+    alone = "report" if region is None or asked is not None else "image"
+    chosen = one_of(kind or alone, ("image", "sentence", "report"), "--kind")
     archive = open_archive(index)
     film = None if image is None else archive.load_film(image)
     facets = pairs_of(facet or [], "--facet")
     if asked is None or plain or chosen == "sentence":
         if asked is not None and (film is not None or not isinstance(asked, str)):
             refuse("words with an image, and a --reading, are for reports or images, and not for --plain")
-        wanted = Wanted(film if asked is None else str(asked), chosen, k, part)
-        _plainly(archive, wanted, facets, as_json=as_json)
+        wanted = Wanted(film if asked is None else str(asked), chosen, k, facets, part)
+        _plainly(archive, wanted, as_json=as_json)
         return
-    answer = archive.finder.find(asked, k, kind=chosen, like=film, facets=facets, region=part)
+    answer = archive.ask(asked, k, kind=chosen, like=film, facets=facets, region=part)
     _tell(archive, answer, film, as_json=as_json)
 
 
@@ -85,32 +89,36 @@ def reading_of(query: str | None, reading: Path | None) -> str | Asked | None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A search by likeness alone: for what, of which kind, how many; by a region of it, or by all."""
+    """A search by likeness alone: for what, or for which region of it; of which kind, how many, of whom."""
 
     query: str | Film | None
     kind: Kind
     k: int
+    facets: dict[str, str]
     region: Region | None
 
 
-def _plainly(archive: Archive, wanted: Wanted, facets: dict[str, str], *, as_json: bool) -> None:
-    from xemplar.retrieval import NOTICE
+def _plainly(archive: Archive, wanted: Wanted, *, as_json: bool) -> None:
+    from xemplar.retrieval import NOTICE, named
     from xemplar.terminal import say, say_json, show_hits, tell_left_out
 
     query, region = wanted.query or "", wanted.region
-    archive.check_facets(facets)
-    leave = replace(archive.retriever.leave_of(query), facets=facets)
-    hits = archive.search(query, wanted.k, kind=wanted.kind, leave=leave, region=region)
+    hits = archive.search(query, wanted.k, kind=wanted.kind, facets=wanted.facets, region=region)
+    lacking = archive.retriever.lacking(named(wanted.facets), wanted.kind)
+    excluded = {why: len(studies) for why, studies in lacking.items() if studies}
     left_out = archive.retriever.left_out(query)
-    tell_left_out(left_out, leave.study_id)
+    tell_left_out(left_out, archive.retriever.leave_of(query).study_id)
     if as_json:
-        told = {"reading": None, "region": None if region is None else asdict(region), "left_out": left_out}
+        shown = None if region is None else asdict(region)
+        told = {"reading": None, "region": shown, "excluded": excluded, "left_out": left_out}
         found = [asdict(hit) for hit in hits]
         say_json({"archive": archive.describe(), "status": NOTICE, **told, "hits": found})
         return
     say(NOTICE)
     if region is not None:
         say(told_of_region(region))
+    for why, count in excluded.items():
+        say(f"  left out, {why}: {count}")
     show_hits(hits, archive.corpus)
 
 
@@ -147,7 +155,7 @@ def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool)
     )
 
 
-_TOLD = ("reading", "region", "excluded", "cut_off", "precision", "above")
+_TOLD = ("reading", "region", "excluded", "cut_off", "precision", "above", "measured")
 
 
 def _show(archive: Archive, answer: Answer) -> None:
@@ -161,8 +169,7 @@ def _show(archive: Archive, answer: Answer) -> None:
         say(told_of_region(answer.region))
     if answer.above is not None:
         many = f"{answer.above} report{'' if answer.above == 1 else 's'}"
-        held = f"{answer.precision:.0%} of such were right where that was measured"
-        say(f"{many} of probability {answer.cut_off:.2f} or more; {held}")
+        say(f"{many} of probability {answer.cut_off:.2f} or more; {answer.measured}")
     for why, count in answer.excluded.items():
         say(f"  left out, {why}: {count}")
     for rank, one in enumerate(answer.found, start=1):

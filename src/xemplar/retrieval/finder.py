@@ -21,6 +21,7 @@ from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
 from xemplar.retrieval.filters import Facets, Filter, named
+from xemplar.retrieval.measured import Measured, measured
 from xemplar.retrieval.region import Region
 from xemplar.retrieval.retriever import STAGES, Leave, Query, Retriever
 from xemplar.retrieval.worth import PARTS, Weighed, Worth, shipped, weigh
@@ -37,6 +38,9 @@ ONLY_EXCLUDES = (
 )
 
 
+NO_IMAGES = "no image in this archive to be like: by how near its reports are to the image"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One answer: the hit, how probably it is relevant (None where no claim was asked for), and why."""
@@ -51,7 +55,8 @@ class Answer:
     """The reading, what was found for it, and who was left out by it.
 
     `excluded` counts reports by the first reason that leaves them out. `cut_off` is the probability from
-    which `precision` of what is found is relevant, `above` how many reports reach it.
+    which `precision` was to be relevant where the weights were fitted, `measured` how much of it was on
+    searches held back, `above` how many reports reach it; all are None in an archive of another domain.
     """
 
     reading: Asked
@@ -60,6 +65,7 @@ class Answer:
     cut_off: float | None = None
     precision: float | None = None
     above: int | None = None
+    measured: Measured | None = None
     region: Region | None = None
     """Of the image that was asked with; None where the whole of it was."""
 
@@ -85,6 +91,15 @@ class Judged:
         """Reports by the first reason that leaves them out."""
         counts = np.bincount(self.reason[self.reason >= 0], minlength=len(self.reasons))
         return {name: int(count) for name, count in zip(self.reasons, counts, strict=True) if count}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One answer: the row of its report, that of its item, and how near that is."""
+
+    row: int
+    item: int
+    near: float
 
 
 class Finder:
@@ -123,18 +138,12 @@ class Finder:
         asked = self.reading(query, facets)
         if asked.how != "claims" or not self.reads:
             return self._plain(asked, k, kind=kind, like=like)
-        judged = self.judge(asked)
+        judged = self._narrowed(self.judge(asked), kind=kind, like=like)
         to = None if like is None else self._vector(like, region)
-        rows, nearness = self._ordered(judged, k, kind=kind, like=like, to=to)
-        found = tuple(
-            self._found(judged, row, near, kind=kind, like=like)
-            for row, near in zip(rows, nearness, strict=True)
-        )
-        worth, above = self.worth, None
-        if worth.cut_off is not None and judged.reading.has_probability and like is None:
-            above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
-        told = (worth.cut_off, worth.precision, above)
-        return Answer(judged.reading, found, judged.excluded, *told, region)
+        places = self._ordered(judged, k, kind=kind, like=like, to=to)
+        found = tuple(self._found(judged, place, kind=kind, like=like) for place in places)
+        answer = Answer(judged.reading, found, judged.excluded, region=region)
+        return answer if like is not None else self._promised(answer, judged)
 
     def reading(self, query: str | Asked, facets: Mapping[str, str] | None = None) -> Asked:
         """What a query is read as here: with facets by name, and without what no study here knows."""
@@ -184,18 +193,21 @@ class Finder:
         """Whether any report of the index says anything that a reading can be held against."""
         return "report" in self.retriever.index.items and bool(self.table)
 
-    @cached_property
+    @property
     def facets(self) -> Facets:
         """What the studies behind the reports (without reports: the images) say of themselves."""
-        by_id = self.retriever.corpus.by_id
-        return Facets([by_id[study_id] for study_id in self.study_ids])
+        return self.retriever.facets_of(self._rows_are)
 
     @cached_property
     def study_ids(self) -> tuple[str, ...]:
         """The study of each report, in their order; without reports those of the images."""
-        items = self.retriever.index.items
-        held = items["report"] if "report" in items else next(iter(items.values()))
-        return tuple(dict.fromkeys(study_ids[0] for study_ids in held.study_ids))
+        return tuple(study.study_id for study in self.facets.studies)
+
+    @property
+    def _rows_are(self) -> Kind:
+        """What a row of this archive's tables is."""
+        held = self.retriever.index.items
+        return "report" if "report" in held else next(iter(held))
 
     def _likeness(self, text: str) -> NDArray[np.float32]:
         words, tokens = self.retriever.index.words, tokens_of([text])[0] if text else []
@@ -208,21 +220,11 @@ class Finder:
 
     def _ordered(
         self, judged: Judged, k: int, *, kind: Kind, like: Views | None, to: NDArray[np.float32] | None
-    ) -> tuple[list[int], list[float]]:
-        """The best rows of reports and how near their vectors are to the query's (an image's is `to`)."""
+    ) -> list[_Place]:
+        """The best places and how near their vectors are to the query's (an image's is `to`)."""
         may = judged.reason < 0
-        if kind == "image":
-            held = self.retriever.first_view
-            may &= np.array([study_id in held for study_id in self.study_ids])
         if like is not None and to is not None:
-            leave = self.retriever.leave_of(like)
-            by_id = self.retriever.corpus.by_id
-            may &= judged.weighed.met
-            rows = np.flatnonzero(may)
-            rows = rows[[not leave.drops(by_id[self.study_ids[row]]) for row in rows.tolist()]]
-            near = self._near(rows, kind, to)
-            order = np.argsort(-near, kind="stable")[:k]
-            return rows[order].tolist(), near[order].tolist()
+            return self._alike(np.flatnonzero(may), k, kind=kind, like=like, to=to)
         parts = judged.weighed.parts
         speaks = judged.weighed.met
         for name in ("terms stated", "likeness"):
@@ -232,9 +234,25 @@ class Finder:
         if len(rows) > k:
             least = np.partition(scores, len(scores) - k)[len(scores) - k]
             rows, scores = rows[scores >= least], scores[scores >= least]
-        near = self._near(rows, kind, self._vector(judged.reading.ranked or judged.reading.text))
-        order = np.lexsort((-near, -scores))[:k]
-        return rows[order].tolist(), near[order].tolist()
+        near, places = self._near(rows, kind, self._vector(judged.reading.ranked or judged.reading.text))
+        order = np.lexsort((-near, -scores))[:k].tolist()
+        return [_Place(int(rows[one]), int(places[one]), float(near[one])) for one in order]
+
+    def _alike(
+        self, rows: NDArray[np.intp], k: int, *, kind: Kind, like: Views, to: NDArray[np.float32]
+    ) -> list[_Place]:
+        """The k rows whose nearest image is nearest to `to`; where no study has one, whose report is."""
+        by_image: Kind = "image" if "image" in self.retriever.index.items else kind
+        near, places = self._near(rows, by_image, to)
+        leave, studies = self.retriever.leave_of(like), self.facets.studies
+        found: list[_Place] = []
+        for one in np.argsort(-near, kind="stable").tolist():
+            if len(found) == k:
+                break
+            row = int(rows[one])
+            if not leave.drops(studies[row]):
+                found.append(_Place(row, row if kind == "report" else int(places[one]), float(near[one])))
+        return found
 
     def _vector(self, query: Query, region: Region | None = None) -> NDArray[np.float32]:
         """(dim,) of a text, of an image, or of a region of one."""
@@ -242,61 +260,93 @@ class Finder:
             return np.asarray(self.retriever.vectors_of([query])[0], np.float32)
         return self.retriever.vector_of_region(query, region)
 
-    def _near(self, rows: NDArray[np.intp], kind: Kind, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Cosines of the rows' items to a vector; of a study's views the nearest."""
+    def _near(
+        self, rows: NDArray[np.intp], kind: Kind, vector: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Cosines of the rows' items to a vector, and where they lie; of a study's views the nearest."""
         if not len(rows):
-            return np.zeros(0, np.float32)
+            return np.zeros(0, np.float32), rows
+        vectors = self.retriever.items(kind).vectors
         if kind == "report":
-            return np.asarray(self.retriever.items("report").vectors[rows] @ vector, np.float32)
-        views = self._views
-        return np.array(
-            [max(float(one @ vector) for one in views[self.study_ids[row]]) for row in rows], np.float32
-        )
+            return np.asarray(vectors[rows] @ vector, np.float32), rows
+        asked = np.zeros(self.table.count, np.bool_)
+        asked[rows] = True
+        owners = self._owners
+        held = np.flatnonzero((owners >= 0) & asked[owners])
+        # Of many it is cheaper to compare all than to copy them.
+        many = 4 * len(held) > len(owners)
+        cosines = (vectors @ vector)[held] if many else vectors[held] @ vector
+        near, places = np.zeros(self.table.count, np.float32), np.zeros(self.table.count, np.intp)
+        rising = np.lexsort((-held, cosines))  # what is written last stays: the nearest
+        near[owners[held][rising]] = cosines[rising]
+        places[owners[held][rising]] = held[rising]
+        return near[rows], places[rows]
 
     @cached_property
-    def _views(self) -> dict[str, list[NDArray[np.float32]]]:
-        items, views = self.retriever.items("image"), dict[str, list[NDArray[np.float32]]]()
-        for row, study_ids in enumerate(items.study_ids):
-            views.setdefault(study_ids[0], []).append(items.vectors[row])
-        return views
+    def _owners(self) -> NDArray[np.int32]:
+        """(images,) the row of each one's study; -1 of one without a report."""
+        row_of = {study_id: row for row, study_id in enumerate(self.study_ids)}
+        of = self.retriever.items("image").study_ids
+        return np.array([row_of.get(study_ids[0], -1) for study_ids in of], np.int32)
+
+    def _narrowed(self, judged: Judged, *, kind: Kind, like: Views | None) -> Judged:
+        """Without what has no image, where images are found or compared; with `like`, only what is met."""
+        reason, reasons = judged.reason.copy(), list(judged.reasons)
+        if kind == "image" or (like is not None and "image" in self.retriever.index.items):
+            seen = np.zeros(len(reason), np.bool_)
+            seen[self._owners[self._owners >= 0]] = True
+            reason[~seen & (reason < 0)] = len(reasons)
+            reasons.append("has no image")
+        if like is not None:
+            reason[~judged.weighed.met & (reason < 0)] = len(reasons)
+            reasons.append("doesn't state all that is wanted, as it is wanted")
+        told = judged.reading
+        if like is not None and "image" not in self.retriever.index.items:
+            told = replace(told, notes=(*told.notes, NO_IMAGES))
+        return replace(judged, reading=told, reason=reason, reasons=tuple(reasons))
 
     # --- answers -----
 
-    def _found(self, judged: Judged, row: int, near: float, *, kind: Kind, like: Views | None) -> Found:
-        study = self.retriever.corpus.by_id[self.study_ids[row]]
+    def _promised(self, answer: Answer, judged: Judged) -> Answer:
+        """The answer with what holds above the cut-off; nothing does in an archive of another domain."""
+        worth, held = self.worth, measured()
+        if held is None or held.domain != self.retriever.corpus.settings.domain:
+            return answer
+        if worth != shipped() or worth.cut_off is None or not judged.reading.has_probability:
+            return answer
+        above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
+        return replace(answer, cut_off=worth.cut_off, precision=worth.precision, above=above, measured=held)
+
+    def _found(self, judged: Judged, place: _Place, *, kind: Kind, like: Views | None) -> Found:
+        study, row, near = self.facets.studies[place.row], place.row, place.near
         chance = float(judged.probability[row]) if judged.reading.has_probability else None
         scores = {"vectors": near, "words": float(judged.weighed.parts[row, PARTS.index("likeness")])}
-        items = self.retriever.items(kind)
-        place = row if kind == "report" else self.retriever.first_view[study.study_id]
+        item = self.retriever.items(kind).ids[place.item]
         hit = Hit(
             kind,
-            items.ids[place],
+            item,
             near if like is not None or chance is None else chance,
             (study.study_id,),
             text=study.text or None,
-            view_id=items.ids[place] if kind == "image" else None,
+            view_id=item if kind == "image" else None,
             scores=scores,
         )
         return Found(hit, chance, evidence(study, judged.reading))
 
     def _plain(self, asked: Asked, k: int, *, kind: Kind, like: Views | None) -> Answer:
         """By words and vectors, as nothing was read that claims could answer."""
-        everyone, out = self.retriever.corpus.studies if asked.filters else (), frozenset[str]()
-        if asked.filters:
-            facets = Facets(everyone)
-            kept = np.logical_and.reduce([facets.kept(one) for one in asked.filters])
-            out = frozenset(one.study_id for one, keep in zip(everyone, kept, strict=True) if not keep)
-        excluded = {"not " + " and ".join(map(str, asked.filters)): len(out)} if out else {}
-        query: Any = " ".join(asked.words) if asked.how == "words" and asked.words else asked.text
         if like is not None:
             raise XemplarError(
                 "an image with a text that names no known finding",
                 wanted='a finding to filter by, such as "without effusion"',
                 remedy="ask with the image alone",
             )
+        gone = self.retriever.lacking(asked.filters, kind)
+        leave = Leave(others=frozenset[str]().union(*gone.values()))
+        query: Any = " ".join(asked.words) if asked.how == "words" and asked.words else asked.text
         alone = asked.language != "en" or (asked.how == "words" and len(asked.text) > A_SENTENCE)
         stages = ("words",) if alone else STAGES
-        hits = self.retriever.search(query, kind, k, leave=Leave(others=out), stages=stages)
+        hits = self.retriever.search(query, kind, k, leave=leave, stages=stages)
         by_id = self.retriever.corpus.by_id
         found = (Found(hit, None, evidence(by_id[hit.study_ids[0]], asked)) for hit in hits)
-        return Answer(asked, tuple(found), excluded)
+        return Answer(asked, tuple(found), {why: len(ids) for why, ids in gone.items() if ids})

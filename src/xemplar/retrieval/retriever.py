@@ -19,6 +19,7 @@ from xemplar.errors import MismatchError, XemplarError
 from xemplar.index import Index, Items, tokens_of
 from xemplar.records import Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval.by_claims import ClaimIndex, claims_in
+from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.region import Region, region_vector
 
 Query = str | Film | Sequence[Film]
@@ -47,7 +48,7 @@ class Leave:
     patient_id: str | None = None
     cluster: str | None = None
     facets: Mapping[str, str] = field(default_factory=dict, hash=False)
-    """Only studies with these facets are kept."""
+    """Only studies that have these are kept, told as filters are: a sex, a range of ages, a view."""
     others: frozenset[str] = frozenset()
     """Further studies that are left out."""
 
@@ -59,7 +60,7 @@ class Leave:
             return True
         if self.cluster is not None and study.facets.get("cluster") == self.cluster:
             return True
-        return any(study.facets.get(name) != value for name, value in self.facets.items())
+        return any(not Facets([study]).kept(one).all() for one in named(self.facets))
 
     def includes(self, other: Leave) -> bool:
         """Whether all that another names, study, patient and group, this one names too."""
@@ -93,6 +94,7 @@ class Retriever:
 
     def __init__(self, corpus: Corpus, index: Index, encoder: Encoder) -> None:
         self.corpus, self.index, self.encoder = corpus, index, encoder
+        self._facets: dict[Kind, Facets] = {}
 
     def vectors_of(self, queries: Sequence[Query]) -> Vectors:
         """(queries, dim): a text's vector, or the mean of a study's views that show anything, of length 1."""
@@ -153,7 +155,7 @@ class Retriever:
             raise XemplarError(f"k = {k}", wanted="at least 1")
         if isinstance(query, str) and not query.strip():
             raise XemplarError("an empty query", wanted="words or an image")
-        leave = self.leave_of(query) if leave is None else leave
+        leave = self._named(self.leave_of(query) if leave is None else leave, kind)
         asked = _Asked(self.items(kind), k, leave)
         told = query if isinstance(query, str) and kind != "sentence" else ""
         words = self._by_words(told, asked) if "words" in stages else []
@@ -211,6 +213,31 @@ class Retriever:
                 if view.sha256 and not view.is_blank:
                     found[view.sha256] = (*found.get(view.sha256, ()), study)
         return found
+
+    def facets_of(self, kind: Kind) -> Facets:
+        """What the studies behind the index's items of a kind say of themselves; its rows are theirs."""
+        if kind not in self._facets:
+            behind = dict.fromkeys(one for ids in self.items(kind).study_ids for one in ids)
+            self._facets[kind] = Facets([self.corpus.by_id[study_id] for study_id in behind])
+        return self._facets[kind]
+
+    def lacking(self, filters: Sequence[Filter], kind: Kind) -> dict[str, frozenset[str]]:
+        """Of each filter the studies of the index that it leaves out, and that none before it does."""
+        facets, found = self.facets_of(kind), dict[str, frozenset[str]]()
+        inside = np.ones(len(facets.studies), np.bool_)
+        for one in filters:
+            kept = facets.kept(one)
+            gone = np.flatnonzero(inside & ~kept).tolist()
+            found[f"not {one}"] = frozenset(facets.studies[row].study_id for row in gone)
+            inside &= kept
+        return found
+
+    def _named(self, leave: Leave, kind: Kind) -> Leave:
+        """The same with its facets looked up once: who lacks them, by name."""
+        if not leave.facets:
+            return leave
+        gone = self.lacking(named(leave.facets), kind).values()
+        return replace(leave, facets={}, others=leave.others.union(*gone))
 
     def items(self, kind: Kind) -> Items:
         """The items of a kind; a corpus of texts alone has no images, one of films alone no texts."""
