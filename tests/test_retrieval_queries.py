@@ -1,11 +1,13 @@
-"""The sixty frozen queries: unchanged since they were written."""
+"""The two lists of sixty frozen queries: unchanged since they were written."""
 
 import hashlib
 import tomllib
 from pathlib import Path
 
 QUERIES = Path(__file__).with_name("search_queries.toml")
+SECOND = Path(__file__).with_name("search_queries_second.toml")
 FROZEN = "b8da331a2b15e0fa3e05218f7aa3f617176b62b8a919934218842a44dca33265"
+FROZEN_SECOND = "004738a98eab37d84136ada462378f13b778c0603fab7c22022411c78a78fa97"
 
 
 def test_the_list_is_the_one_that_was_frozen():
@@ -17,3 +19,17 @@ def test_twenty_of_each_kind_and_none_twice():
     kinds = [query["kind"] for query in queries]
     assert {kind: kinds.count(kind) for kind in kinds} == {"plain": 20, "negated": 20, "compound": 20}
     assert len({query["text"] for query in queries}) == 60
+
+
+def test_the_second_list_is_the_one_that_was_frozen():
+    assert hashlib.sha256(SECOND.read_bytes()).hexdigest() == FROZEN_SECOND
+
+
+def test_the_second_list_has_twenty_of_each_kind_none_twice_and_none_of_the_first():
+    queries = tomllib.loads(SECOND.read_text("utf-8"))["query"]
+    kinds = [query["kind"] for query in queries]
+    assert {kind: kinds.count(kind) for kind in kinds} == {"plain": 20, "negated": 20, "compound": 20}
+    texts = {query["text"].casefold() for query in queries}
+    first = {query["text"].casefold() for query in tomllib.loads(QUERIES.read_text("utf-8"))["query"]}
+    assert len(texts) == 60
+    assert not texts & first
