@@ -48,6 +48,8 @@ def test_a_narrow_denial_is_contradicted_by_what_it_denies(
         ("No displaced rib fracture.", "Nondisplaced left rib fracture."),
         ("No displaced rib fracture.", "Non-displaced left rib fracture."),
         ("No additional effusion.", "Large left effusion."),
+        ("No significant rib fracture.", "Moderate compression fracture of T8."),
+        ("No large effusion.", "The previously large effusion is now small."),
         ("No XXXX pneumothorax.", "Left pneumothorax."),
         ("No effusion except for a trace on the left.", "Trace left effusion."),
         ("No effusion other than a small one on the right.", "Small right effusion."),

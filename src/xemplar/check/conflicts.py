@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import product
 
 from xemplar.check.alerts import Alert, Kind, Quote
-from xemplar.check.denials import EXCEPT, OLD, contradicts, same
+from xemplar.check.denials import EXCEPT, MEANWHILE, OLD, contradicts, same
 from xemplar.check.reading import Read, Said
 from xemplar.check.sides import kin_apart, leans_apart, sides_apart
 from xemplar.records import Claim
@@ -141,6 +141,8 @@ def _places_apart(stated: Sequence[Said], across: Sequence[tuple[Said, Said]]) -
 
 
 def _degrees_apart(stated: Sequence[Said], across: Sequence[tuple[Said, Said]]) -> tuple[Said, Said] | None:
+    if any(one.claim.degree and MEANWHILE.search(one.quote.sentence.lower()) for one in stated):
+        return None
     if any(len(_only(stated, section, "degree")) != 1 for section in ("findings", "impression")):
         return None
     pairs = ((one, other) for one, other in across if _one_side(one.claim, other.claim))

@@ -63,6 +63,8 @@ OLD = re.compile(
     r"|no longer|history|interstitial|scar\w*|fibro\w*|granuloma\w*|emphysema\w*|post ?op\w*|status post)\b"
 )
 """Of a statement: not what "no acute ..." denies, or no longer there."""
+MEANWHILE = re.compile(r"\b(?:previous\w*|prior|now|formerly|earlier)\b")
+"""Of a sentence that may tell of two times: how large it is now isn't known."""
 _AGED = re.compile(r"\b(?:chronic|old|healed|healing|remote)\b")
 _FRESH = re.compile(r"\b(?:acute|new|recent|subacute)\b")
 _CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
@@ -86,6 +88,12 @@ def other_age(one: Said, other: Said) -> bool:
 def contradicts(stated: Said, denied: Said) -> bool:
     """Whether a statement and a denial of one finding can't both be true."""
     name = stated.claim.finding
+    if (
+        name == "Fracture"
+        and "rib" in denied.quote.text.lower()
+        and "rib" not in stated.quote.sentence.lower()
+    ):
+        return False
     of_it = name == "Lung Lesion" or same(stated, denied) or denied.head in _BROAD.get(name, ())
     return of_it and stated.order != denied.order and _excludes(stated, denied)
 
@@ -104,6 +112,8 @@ def _excludes(stated: Said, denied: Said) -> bool:
     limits = list(_limits(words, focal=other.finding == "Lung Opacity"))
     by_degree = any(limit["degree"] for either in limits for limit in either)
     if other.degree is not None and not by_degree and other.degree != one.degree:
+        return False
+    if by_degree and MEANWHILE.search(stated.quote.sentence.lower()):
         return False
     sentence = denied.quote.sentence.lower()
     if EXCEPT.search(sentence) or _ON_VIEW.search(sentence):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from xemplar.check.denials import other_age, same
+from xemplar.check.denials import MEANWHILE, other_age, same
 from xemplar.check.reading import Read, Said
 
 _SECTIONS = ("findings", "impression")
@@ -26,7 +26,6 @@ _MORE = re.compile(
     rf"\b{_SIDE} ?(?:(?:is|are|being|slightly|mildly|much|somewhat|side) )*"
     rf"(?:(?:greater|larger|bigger|more|worse)(?: \w+)? than|>) ?{_SIDE}"
 )
-_CHANGED = re.compile(r"\b(?:previous\w*|prior|now|formerly|earlier)\b")
 
 
 def sides_apart(stated: Sequence[Said]) -> tuple[Said, Said] | None:
@@ -73,7 +72,7 @@ def _larger(one: Said) -> str | None:
     """On which side there is more of it, where its sentence compares both."""
     sentence = one.quote.sentence.lower()
     found = {m[1][0] for m in _MORE.finditer(sentence) if m[1][0] != m[2][0]}
-    if len(found) != 1 or _CHANGED.search(sentence):
+    if len(found) != 1 or MEANWHILE.search(sentence):
         return None
     return "left" if found == {"l"} else "right"
 
