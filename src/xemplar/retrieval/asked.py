@@ -19,7 +19,8 @@ from xemplar.findings.engine import read
 from xemplar.findings.lexicon import lexicon
 from xemplar.records import Claim, Presence
 from xemplar.report import language_within, split_sentences
-from xemplar.retrieval.filters import Filter, filters_in
+from xemplar.retrieval.filters import Filter
+from xemplar.retrieval.spoken import filters_in
 
 LONGEST = 20_000
 """Characters of a query; no report is longer."""

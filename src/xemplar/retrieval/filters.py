@@ -1,14 +1,14 @@
 """What a query asks of a study beside its report: age, sex, view, modality, and any facet by its name.
 
-Knows how such a thing is said in English and how a corpus keeps it; knows nothing of findings. A facet that
-is asked for and that no study has is refused.
+Knows how a corpus keeps such a thing and who has it; knows nothing of findings, nor of how it is said. A
+facet that is asked for and that no study has is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,29 +17,6 @@ from numpy.typing import NDArray
 from xemplar.errors import XemplarError
 from xemplar.records import Study
 
-_YEARS = r"(?:\s*(?:-\s*)?(?:years?|yrs?|y\.?o\.?)(?:[\s-]*(?:old|of age))?\b)"
-_ENDS = r"(?=\s*(?:[,;.]|$|\b(?:with|without|and|or|but|no|not|who)\b))"
-_NUMBER = r"(?P<one>\d{1,3})"
-_AGES = (
-    (
-        rf"\b(?:between|aged?(?: between| from)?) {_NUMBER} (?:and|to|-) (?P<two>\d{{1,3}})\b{_YEARS}?",
-        "range",
-    ),
-    (rf"\b{_NUMBER}\s*(?:-|to)\s*(?P<two>\d{{1,3}}){_YEARS}", "range"),
-    (rf"(?:\baged?\s+|\bage\s+)?(?:\b(?:at least|from)|>=|\u2265)\s*{_NUMBER}{_YEARS}", "from"),
-    (rf"(?:\baged?\s+|\bage\s+)?(?:\bat most|\bup to|<=|\u2264)\s*{_NUMBER}{_YEARS}", "to"),
-    (rf"(?:\baged?\s+|\bage\s+)?(?:\b(?:over|above|older than|more than)|>)\s*{_NUMBER}{_YEARS}", "over"),
-    (rf"(?:\baged?\s+|\bage\s+)?(?:\b(?:under|below|younger than|less than)|<)\s*{_NUMBER}{_YEARS}", "under"),
-    (rf"\b(?:aged?\s+)?(?:over|above|older than)\s+(?P<one>\d{{2,3}})\b{_ENDS}", "over"),
-    (rf"\b(?:aged?\s+)?(?:under|below|younger than)\s+(?P<one>\d{{2,3}})\b{_ENDS}", "under"),
-    (rf"\b{_NUMBER}{_YEARS}", "range"),
-)
-_BEFORE = r"(?:\b(?:in|of|for)\s+)?(?:\b(?:an?|the|all)\s+)?"
-_SEX = re.compile(_BEFORE + r"\b(?:(?P<f>females?|wom[ae]n)|(?P<m>males?|m[ae]n))\b(?:\s+patients?\b)?")
-_VIEW = re.compile(
-    _BEFORE + r"\b(?P<view>lateral|frontal|pa|ap)\s+(?:views?|films?|projections?|radiographs?|images?)\b"
-)
-_NAMED = re.compile(r"(?P<name>[^\W\d]\w*)\s*=\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s,;]+))")
 _AGE = re.compile(r"0*(\d+)\s*([YMWD]?)\s*\Z", re.IGNORECASE)
 _PER_YEAR = {"Y": 1.0, "": 1.0, "M": 12.0, "W": 52.0, "D": 365.0}
 _FRONTAL = frozenset(("frontal", "pa", "ap"))
@@ -55,6 +32,7 @@ class Filter:
     """One thing that a study must have: an age from `low` to `high` years, or one of `values`.
 
     `spoken` is one that was said in words ("over 60"), which an archive that doesn't know of it can't keep.
+    `negated` is one that a study must not have ("not in men"); one that doesn't say has neither.
     """
 
     name: str
@@ -62,8 +40,12 @@ class Filter:
     low: float | None = None
     high: float | None = None
     spoken: bool = False
+    negated: bool = False
 
     def __str__(self) -> str:
+        return f"not {self._told()}" if self.negated else self._told()
+
+    def _told(self) -> str:
         if self.values:
             return f"{self.name} {' or '.join(self.values)}"
         if self.low is not None and self.high is not None:
@@ -71,14 +53,6 @@ class Filter:
         return (
             f"{self.name} from {self.low:g}" if self.low is not None else f"{self.name} up to {self.high:g}"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A filter, and where in the query it was said."""
-
-    filter: Filter
-    span: tuple[int, int]
 
 
 class Facets:
@@ -108,7 +82,10 @@ class Facets:
         return np.array([years_of(value) for value in values])[places.reshape(-1)]
 
     def kept(self, one: Filter) -> NDArray[np.bool_]:
-        """(studies,) which have it; one that doesn't say has it not."""
+        """(studies,) which have it; one that doesn't say has it not, nor lacks what is negated."""
+        if one.negated:
+            said = self.column(one.name) != "" if one.values else ~np.isnan(self.ages)
+            return np.asarray(said & ~self.kept(replace(one, negated=False)))
         if one.values:
             values, places = np.unique(self.column(one.name), return_inverse=True)
             wanted = {value.casefold() for value in one.values}
@@ -132,7 +109,7 @@ class Facets:
                 wanted=f"one of {', '.join(self.names) or 'none: this archive has no facets'}",
                 where=where,
             )
-        if one.values and not self.kept(one).any():
+        if one.values and not self.kept(replace(one, negated=False)).any():
             raise XemplarError(
                 f"no study has {one.name}={' or '.join(one.values)}", wanted=self._told(one.name), where=where
             )
@@ -153,48 +130,13 @@ class Facets:
         return study.facets.get(name, "")
 
 
-def filters_in(text: str) -> tuple[Part, ...]:
-    """The filters that a query states, each with its span; none overlaps another."""
-    found: list[Part] = []
-    for part in _every(text):
-        if all(part.span[1] <= one.span[0] or one.span[1] <= part.span[0] for one in found):
-            found.append(part)
-    return tuple(sorted(found, key=lambda part: part.span))
-
-
 def named(parts: Mapping[str, str]) -> tuple[Filter, ...]:
     """Facets by name, as options give them."""
-    return tuple(_ranged(name, value) for name, value in parts.items())
+    return tuple(ranged(name, value) for name, value in parts.items())
 
 
-def _every(text: str) -> Iterator[Part]:
-    low = text.lower() if len(text.lower()) == len(text) else text
-    for match in _NAMED.finditer(text):
-        value = match["bare"] if match["quoted"] is None else match["quoted"]
-        yield Part(_ranged(match["name"], value), match.span())
-    for pattern, kind in _AGES:
-        for match in re.finditer(pattern, low):
-            yield Part(_age(kind, match), match.span())
-    for match in _SEX.finditer(low):
-        yield Part(Filter("sex", ("F" if match["f"] else "M",), spoken=True), match.span())
-    for match in _VIEW.finditer(low):
-        yield Part(Filter("view", (match["view"],), spoken=True), match.span())
-
-
-def _age(kind: str, match: re.Match[str]) -> Filter:
-    one = float(match["one"])
-    if kind == "range":
-        two = match.groupdict().get("two")
-        return Filter("age", low=one, high=one if two is None else float(two), spoken=True)
-    bounds: dict[str, tuple[float | None, float | None]] = {
-        "from": (one, None), "to": (None, one), "over": (one + 1, None), "under": (None, one - 1),
-    }  # fmt: skip
-    low, high = bounds[kind]
-    return Filter("age", low=low, high=high, spoken=True)
-
-
-def _ranged(name: str, value: str) -> Filter:
-    """`age=60-70` is a range; anything else is a value."""
+def ranged(name: str, value: str) -> Filter:
+    """The filter of a facet's name and value: `age=60-70` is a range, anything else is a value."""
     ends = re.fullmatch(r"(\d+)(?:-(\d+))?", value) if name == "age" else None
     if ends is None:
         return Filter(name, (value,))
