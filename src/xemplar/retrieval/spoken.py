@@ -244,7 +244,7 @@ def _denied(low: str, part: Part, parts: Sequence[Part]) -> Part:
     after = _DENIED_AFTER.match(low, end)
     if _ANYHOW.search(low[:start]):
         raise _unclear(low[begin:end])
-    if cues and (first := _listed(low, part, parts, cues[-1].end())) is not None:
+    if cues and (first := _listed(low, part, parts, begin=cues[-1].end())) is not None:
         if after is not None or len(cues) > 1:
             raise _unclear(low[begin : after.end() if after else end])
         return Part(_complement(part.filter), (cues[-1].start() if first else start, end))
@@ -255,7 +255,7 @@ def _denied(low: str, part: Part, parts: Sequence[Part]) -> Part:
     return part
 
 
-def _listed(low: str, part: Part, parts: Sequence[Part], begin: int) -> bool | None:
+def _listed(low: str, part: Part, parts: Sequence[Part], *, begin: int) -> bool | None:
     """Whether a denial that ends at `begin` reaches a filter as the first of a list; None if it doesn't."""
     between = [one for one in parts if begin <= one.span[0] < part.span[0]]
     if not between:
