@@ -11,9 +11,10 @@ from handmade import HashEncoder, Pattern, arrival, corpus_of
 from xemplar.archive import Archive
 from xemplar.errors import XemplarError
 from xemplar.images import PreviewSpec, preview_from_array
-from xemplar.index import build_index
+from xemplar.index import build_index, tokens_of
 from xemplar.records import Film, View
 from xemplar.retrieval import retriever as retrieving
+from xemplar.retrieval.by_words import word_scores
 from xemplar.retrieval.measured import measured
 from xemplar.retrieval.worth import shipped
 
@@ -163,3 +164,14 @@ def test_precision_is_told_of_clinical_reports_alone(domain, tmp_path):
     told = (answer.cut_off, answer.precision, answer.above is None, answer.measured)
     assert told == ((0.88, 0.9, False, measured()) if domain == "clinical" else (None, None, True, None))
     assert answer.found[0].probability is not None
+
+
+def test_a_long_texts_words_are_each_looked_up_once_and_count_as_often_as_they_are_there(
+    archive, monkeypatch
+):
+    text = "left pleural effusion case 3 and case 11. " * 60 + "case 4 zebra left"
+    whole, asked = archive.index.words.get_scores(tokens_of([text])[0]), []
+    once = archive.index.words.get_scores
+    monkeypatch.setattr(archive.index.words, "get_scores", lambda words: asked.extend(words) or once(words))
+    assert word_scores(archive.index, text) == pytest.approx(whole, rel=1e-4)
+    assert whole.max() > 0 and len(asked) == len(set(asked))

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.errors import XemplarError
-from xemplar.index import tokens_of
 from xemplar.records import RESEARCH_USE, Film, Hit, Kind
 from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
+from xemplar.retrieval.by_words import word_scores
 from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.measured import Measured, measured
 from xemplar.retrieval.region import Region
@@ -210,11 +210,8 @@ class Finder:
         return "report" if "report" in held else next(iter(held))
 
     def _likeness(self, text: str) -> NDArray[np.float32]:
-        words, tokens = self.retriever.index.words, tokens_of([text])[0] if text else []
-        if words is None or not tokens:
-            return np.zeros(self.table.count, np.float32)
-        scores: NDArray[np.float32] = words.get_scores(tokens)
-        return scores
+        scores = word_scores(self.retriever.index, text)
+        return np.zeros(self.table.count, np.float32) if scores is None else scores
 
     # --- order -----
 

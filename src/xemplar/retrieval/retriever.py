@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from xemplar.contracts import Encoder
 from xemplar.corpus import Corpus
 from xemplar.errors import MismatchError, XemplarError
-from xemplar.index import Index, Items, tokens_of
+from xemplar.index import Index, Items
 from xemplar.records import Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval.by_claims import ClaimIndex, claims_in
+from xemplar.retrieval.by_words import word_scores
 from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.region import Region, region_vector
 
@@ -265,11 +266,8 @@ class Retriever:
 
     def _by_words(self, query: str, asked: _Asked) -> list[tuple[int, float]]:
         """Rows of items whose study's report shares words with the query, by BM25."""
-        tokens = tokens_of([query])[0] if query else []
-        if self.index.words is None or not tokens:
-            return []
-        scores: NDArray[np.float32] = self.index.words.get_scores(tokens)
-        return self._of_reports(scores, asked)
+        scores = word_scores(self.index, query)
+        return [] if scores is None else self._of_reports(scores, asked)
 
     def _by_claims(self, query: str, asked: _Asked) -> list[tuple[int, float]]:
         """Rows of items whose study's report claims what the query does; none where it claims nothing."""
