@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 
 import pytest
 
-from xemplar.check import Checked, check_text
+from xemplar.check import Checked, batch, check_text
+from xemplar.check.batch import Counted
 from xemplar.check.table import Columns, check_table
 from xemplar.errors import ImageError, XemplarError
 from xemplar.records import Study
 
+PROGRAM = batch.program()
 COLUMNS = Columns("id", ("findings", "impression"))
 ROWS = """id,findings,impression,film
 1,No pneumothorax.,Pneumothorax.,x.png
@@ -20,9 +23,9 @@ ROWS = """id,findings,impression,film
 """
 
 
-def judge(report: str | Study, image: Path | None) -> Checked:
-    if image is not None:
-        raise ImageError("no image in it", where=str(image))
+def judge(report: str | Study, films: tuple[Path, ...]) -> Checked:
+    if films:
+        raise ImageError("no image in it", where=str(films[0]))
     return check_text(report)
 
 
@@ -58,12 +61,12 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(table: Path) -> None:
 def test_a_run_that_goes_on_counts_only_films_that_were_asked_for(table: Path) -> None:
     """The second report has no film, and nobody asked for one."""
 
-    def by_words(report: str | Study, image: Path | None) -> Checked:
-        words = judge(report, image)
+    def by_words(report: str | Study, films: tuple[Path, ...]) -> Checked:
+        words = judge(report, ())
         return Checked(words.alerts, words.unread, "no film", words.notes)
 
     whole, cut = table.with_name("whole.jsonl"), table.with_name("cut.jsonl")
-    asked = {"columns": Columns("id", ("findings", "impression"), "film"), "judge": by_words, "by": {}}
+    asked = {"columns": Columns("id", ("findings", "impression"), ("film",)), "judge": by_words, "by": {}}
     first = check_table(table, whole, **asked)  # type: ignore[arg-type]
     cut.with_name("cut.jsonl.part").write_text("".join(whole.read_text().splitlines(keepends=True)[:3]))
     counted = check_table(table, cut, **asked)  # type: ignore[arg-type]
@@ -79,11 +82,115 @@ def test_a_run_begun_otherwise_is_refused(table: Path) -> None:
 
 def test_a_film_that_cant_be_read_leaves_the_words(table: Path) -> None:
     out = table.with_name("alerts.jsonl")
-    columns = Columns("id", ("findings", "impression"), "film")
+    columns = Columns("id", ("findings", "impression"), ("film",))
     check_table(table, out, columns=columns, judge=judge, by={})
     first = json.loads(out.read_text().splitlines()[1])
     assert len(first["alerts"]) == 1
     assert first["unseen"] == "the film can't be read: no image in it"
+
+
+def written_part(table: Path, lines: int, **asked: object) -> Path:
+    """A run that was killed after some lines; where it would have written."""
+    whole, cut = table.with_name("whole.jsonl"), table.with_name("cut.jsonl")
+    check_table(table, whole, **{"columns": COLUMNS, "judge": judge, "by": {}, **asked})  # type: ignore[arg-type]
+    cut.with_name("cut.jsonl.part").write_text("".join(whole.read_text().splitlines(True)[:lines]))
+    return cut
+
+
+def test_the_same_command_leaves_what_is_finished(table: Path) -> None:
+    out = table.with_name("alerts.jsonl")
+    first = check_table(table, out, columns=COLUMNS, judge=judge, by={})
+    bytes_before = out.read_bytes()
+
+    def never(report: str | Study, films: tuple[Path, ...]) -> Checked:
+        raise AssertionError("checked again")
+
+    again = check_table(table, out, columns=COLUMNS, judge=never, by={})
+    assert out.read_bytes() == bytes_before
+    assert (again.before, again.reports, again.alarmed) == (3, first.reports, first.alarmed)
+
+
+def test_a_file_that_is_there_is_not_written_over(table: Path) -> None:
+    out = table.with_name("alerts.jsonl")
+    out.write_text("mine\n")
+    with pytest.raises(XemplarError, match="there already, and not by this command"):
+        check_table(table, out, columns=COLUMNS, judge=judge, by={})
+    assert out.read_text() == "mine\n"
+
+
+def test_what_another_version_or_rule_began_is_refused(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut = written_part(table, 2)
+    for name in ("xemplar", "rules", "lexicon"):
+        monkeypatch.setattr(batch, "program", lambda name=name: {**PROGRAM, name: "other"})
+        with pytest.raises(XemplarError, match="another archive or program"):
+            check_table(table, cut, columns=COLUMNS, judge=judge, by={})
+
+
+def test_two_processes_do_not_write_one_file(table: Path) -> None:
+    cut = written_part(table, 2)
+    with cut.with_name("cut.jsonl.part").open("ab") as other:
+        fcntl.flock(other.fileno(), fcntl.LOCK_EX)
+        with pytest.raises(XemplarError, match="another process is writing here"):
+            check_table(table, cut, columns=COLUMNS, judge=judge, by={})
+
+
+def test_a_film_that_changed_meanwhile_is_refused(table: Path) -> None:
+    films = {"columns": Columns("id", ("findings", "impression"), ("film",))}
+    table.with_name("x.png").write_bytes(b"one")
+    cut = written_part(table, 2, **films)
+    table.with_name("x.png").write_bytes(b"two")
+    with pytest.raises(XemplarError, match="no longer the same file"):
+        check_table(table, cut, judge=judge, by={}, **films)  # type: ignore[arg-type]
+
+
+def test_an_id_that_stands_twice_is_told_before_anything_is_checked(table: Path) -> None:
+    table.write_text(ROWS + "1,Clear lungs.,Clear lungs.,\n")
+    asked: list[object] = []
+
+    def counting(report: str | Study, films: tuple[Path, ...]) -> Checked:
+        asked.append(report)
+        return check_text(report)
+
+    with pytest.raises(XemplarError, match="stands twice"):
+        check_table(table, table.with_name("o"), columns=COLUMNS, judge=counting, by={})
+    assert asked == [] and not table.with_name("o.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("a.png;b.png", ["a.png", "b.png"]),
+        ("a.png; b.png;", ["a.png", "b.png"]),
+        ("odd;name.png", ["odd;name.png"]),
+        ('"[""a.png"", ""b.png""]"', ["a.png", "b.png"]),
+        ("a.png", ["a.png"]),
+        ("", []),
+    ],
+)
+def test_a_cell_may_name_several_views_of_a_study(tmp_path: Path, cell: str, names: list[str]) -> None:
+    (tmp_path / "odd;name.png").touch()
+    (tmp_path / "r.csv").write_text(f"id,text,film,side\n1,Clear lungs.,{cell},lateral.png\n")
+    seen: list[str] = []
+
+    def noting(report: str | Study, films: tuple[Path, ...]) -> Checked:
+        seen.extend(one.name for one in films)
+        return check_text(report)
+
+    columns = Columns("id", ("text",), ("film", "side"))
+    check_table(tmp_path / "r.csv", tmp_path / "o.jsonl", columns=columns, judge=noting, by={})
+    assert seen == [*names, "lateral.png"]
+
+
+@pytest.mark.parametrize(
+    ("alarmed", "seen", "told"),
+    [(12, 40, True), (8, 40, False), (4, 40, False), (12, 29, False), (130, 1000, True), (110, 1000, False)],
+)
+def test_more_alarms_than_the_limits_allow_are_told(alarmed: int, seen: int, told: bool) -> None:
+    scipy = pytest.importorskip("scipy.stats")
+    beyond = Counted(seen=seen, seen_alarmed=alarmed).beyond(0.1)
+    assert told == (beyond is not None)
+    assert told == (seen >= 30 and scipy.binom.sf(alarmed - 1, seen, 0.1) < 0.01)
+    assert beyond is None or "calibrate there" in beyond
 
 
 def test_a_missing_column_is_refused(table: Path) -> None:

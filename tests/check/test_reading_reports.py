@@ -1,4 +1,4 @@
-"""Which parts of a report are read, and where its words stand: reports without headings, files as they are."""
+"""Which parts of a report are read, and where its words stand: texts without headings, files as they are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from xemplar.check import check_text
-from xemplar.cli.check import _read
+from xemplar.check.folder import text_of
 from xemplar.errors import XemplarError
 
 
@@ -48,11 +48,11 @@ def test_places_are_those_of_the_file_whatever_ends_its_lines(tmp_path: Path, ma
     text = "FINDINGS:\r\nNo pneumothorax.\r\n\r\nIMPRESSION:\r\nLeft pneumothorax.\r\n"
     path = tmp_path / "report.txt"
     path.write_bytes(mark + text.encode())
-    (alert,) = check_text(_read(path)).alerts
+    (alert,) = check_text(text_of(path)).alerts
     assert [text[one.start : one.end] for one in alert.quotes] == ["pneumothorax"] * 2
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report.txt").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(XemplarError, match="not UTF-8"):
-        _read(tmp_path / "report.txt")
+        text_of(tmp_path / "report.txt")

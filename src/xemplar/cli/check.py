@@ -10,62 +10,91 @@ import typer
 from xemplar.cli.options import Calibration, Json, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemplar.archive import Archive
     from xemplar.check import Checked
-    from xemplar.check.table import Counted
+    from xemplar.check.batch import Counted, Judge
 
 check_app = typer.Typer(rich_markup_mode=None)
+
+_REPORT = ".txt"
+
+Image = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Its film; again for more views. Of a table: a column of files. "
+        "Of a folder: the folder of films, called as the reports are."
+    ),
+]
+Text = Annotated[list[str] | None, typer.Option(help="Column of reports, or of sections by their names.")]
 
 
 @check_app.command()
 def check(
-    report: Annotated[Path | None, typer.Argument(help="A report, as a text file.")] = None,
-    image: Annotated[
-        list[str] | None,
-        typer.Option(help="Its film; again for more views. Of a table: the column of files."),
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="A report as a text file, its films beside it; or a folder of .txt reports."),
     ] = None,
+    image: Image = None,
     index: Annotated[Path | None, typer.Option(help="An index folder: wanted for films.")] = None,
+    corpus: Annotated[Path | None, typer.Option(help="Its corpus, if elsewhere than it says.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Its model, if elsewhere than it says.")] = None,
     calibration: Calibration = None,
     table: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet of reports.")] = None,
-    text: Annotated[
-        list[str] | None, typer.Option(help="Column of reports, or of sections by their names.")
-    ] = None,
+    text: Text = None,
     key: Annotated[str, typer.Option("--id", help="Column of the ids.")] = "id",
     out: Annotated[Path | None, typer.Option("--out", help="JSONL of alerts to write.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a report, or a table of them: conflicts in its words, and what its film speaks against.
+    """Check a report, or many: conflicts in its words, and what its film speaks against.
 
     Research use only; not for diagnosis. Silence is no sign that a report is right.
     """
-    if (report is None) == (table is None):
-        refuse("a check needs a report, or --table FILE")
-    if index is None and (image or calibration):
+    images, folder = image or [], files[0] if files and files[0].is_dir() else None
+    _refuse(files or [], table, folder=folder, images=len(images), text=bool(text))
+    if files and folder is None and (out or text):
+        refuse("--out and --text are for many reports")
+    report, films = (None, []) if table or folder else _told_apart(files or [])
+    if index is None and (images or films or corpus or model or calibration):
         refuse("a film without an archive to judge it by; wanted --index FOLDER beside it")
-    if table is not None and out is None:
-        refuse("a table needs --out FILE")
-    if table is not None and len(image or []) > 1:
-        refuse("a table takes one column of films; wanted --image once")
-    if report is not None and (out or text):
-        refuse("--out and --text are for a table")
+    if report is None and out is None:
+        refuse("a table or a folder needs --out FILE")
     archive = None
     if index is not None:
         from xemplar.archive import open_archive
 
-        archive = open_archive(index, calibration=calibration)
+        archive = open_archive(index, corpus=corpus, model=model, calibration=calibration)
     if report is not None:
-        _one(report, [Path(one) for one in image or []], archive, as_json=as_json)
+        _one(report, [*films, *map(Path, images)], archive, as_json=as_json)
     elif table is not None and out is not None:
-        columns = (key, tuple(text or ["text"]), image[0] if image else None)
-        _many(table, out, archive, columns=columns, as_json=as_json)
+        _many(_table(table, (key, text, images)), out, archive, as_json=as_json)
+    elif folder is not None and out is not None:
+        _many(_folder(folder, images), out, archive, as_json=as_json)
+
+
+def _refuse(files: list[Path], table: Path | None, *, folder: Path | None, images: int, text: bool) -> None:
+    if bool(files) == (table is not None):
+        refuse("a check needs a report, a folder of them, or --table FILE; wanted one of the three")
+    if folder is not None and (len(files) > 1 or images > 1 or text):
+        refuse("a folder of reports takes nothing beside it but one --image FOLDER")
+
+
+def _told_apart(files: list[Path]) -> tuple[Path, list[Path]]:
+    """The report among files, in whatever order, and its films."""
+    reports = files if len(files) == 1 else [one for one in files if one.suffix.lower() == _REPORT]
+    if len(reports) != 1:
+        refuse(f"{len(reports)} reports ({_REPORT}) among {len(files)} files; wanted one and its films")
+    return reports[0], [one for one in files if one is not reports[0]]
 
 
 def _one(path: Path, images: list[Path], archive: Archive | None, *, as_json: bool) -> None:
     from xemplar.check import check_text
-    from xemplar.check.table import told_of
+    from xemplar.check.batch import told_of
+    from xemplar.check.folder import text_of
     from xemplar.terminal import say_json
 
-    report = _read(path)
+    report = text_of(path)
     if archive is None:
         checked = check_text(report)
     else:
@@ -76,52 +105,65 @@ def _one(path: Path, images: list[Path], archive: Archive | None, *, as_json: bo
         _show(checked)
 
 
-def _read(path: Path) -> str:
-    """A report's text with its line ends as they are: alerts are told by offsets into it."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        refuse(f"{path}: not UTF-8; wanted a report as plain text")
-    except OSError as error:
-        refuse(f"{path}: {error.strerror}; wanted a report as plain text")
+def _table(table: Path, asked: tuple[str, list[str] | None, list[str]]) -> Callable[..., Counted]:
+    from functools import partial
+
+    from xemplar.check.table import Columns, check_table
+
+    key, texts, images = asked
+    columns = Columns(key, tuple(texts or ["text"]), tuple(images))
+    return partial(check_table, table, columns=columns)
 
 
-def _many(
-    table: Path,
-    out: Path,
-    archive: Archive | None,
-    *,
-    columns: tuple[str, tuple[str, ...], str | None],
-    as_json: bool,
-) -> None:
+def _folder(folder: Path, images: list[str]) -> Callable[..., Counted]:
+    from functools import partial
+
+    from xemplar.check.folder import check_folder
+
+    return partial(check_folder, folder, films=Path(images[0]) if images else None)
+
+
+def _many(batch: Callable[..., Counted], out: Path, archive: Archive | None, *, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from xemplar.check import NOTICE, check_text
-    from xemplar.check.table import Columns, check_table
-    from xemplar.findings import lexicon_version
-    from xemplar.records import Study
+    from xemplar.check import NOTICE
+    from xemplar.folders import fingerprint
     from xemplar.terminal import say_json, stages
 
-    def judge(report: str | Study, image: Path | None) -> Checked:
-        if archive is None:
-            return check_text(report)
-        return archive.check(None if image is None else archive.load_film(image), report)
-
-    by = {"archive": None if archive is None else archive.fingerprint, "lexicon": lexicon_version()}
+    limits = None if archive is None else archive.check_limits
+    by = {
+        "archive": None if archive is None else archive.fingerprint,
+        "limits": None if limits is None else fingerprint(limits.model_dump(mode="json")),
+    }
     with stages() as named:  # whose bar begins with the first report: a mistake has none
         advance = named("checking")
-        counted = check_table(
-            table,
-            out,
-            columns=Columns(*columns),
-            judge=judge,
+        counted = batch(
+            out=out,
+            judge=_judge(archive),
             by=by,
-            on_progress=lambda done: advance(done, None, ""),
+            on_progress=lambda done, whole: advance(done, whole, ""),
         )
+    beyond = None if limits is None else counted.beyond(limits.budget)
     if as_json:
-        say_json({"alerts_in": str(out), **asdict(counted), "status": NOTICE})
-    else:
-        _tell(counted, out)
+        say_json({"alerts_in": str(out), **asdict(counted), "beyond": beyond, "status": NOTICE})
+        return
+    _tell(counted, out)
+    if beyond is not None:
+        from xemplar.terminal import say
+
+        say(beyond)
+
+
+def _judge(archive: Archive | None) -> Judge:
+    from xemplar.check import check_text
+    from xemplar.records import Study
+
+    def judge(report: str | Study, films: tuple[Path, ...]) -> Checked:
+        if archive is None:
+            return check_text(report)
+        return archive.check([archive.load_film(one) for one in films] or None, report)
+
+    return judge
 
 
 def _tell(counted: Counted, out: Path) -> None:
@@ -134,6 +176,7 @@ def _tell(counted: Counted, out: Path) -> None:
         (counted.before, "checked before, by the run this one goes on with"),
         (counted.unread, "whose words could not be checked"),
         (counted.unseen, "without a film that could be judged"),
+        (counted.spare, "films beside them that no report is called as"),
     ):
         if count:
             say(f"  {count} {what}")

@@ -1,0 +1,282 @@
+"""Many reports -> a file of alerts, a line of JSON for each; what was interrupted goes on.
+
+Knows lines and files; how one report is checked, with its films or without, is handed in, and so are the
+reports (`table.py`, `folder.py`). Lines are kept as they come in a file beside `out`, which takes its name
+once every report has its line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import BinaryIO
+
+from xemplar import __version__
+from xemplar.check.alerts import Checked
+from xemplar.contracts import Json
+from xemplar.errors import ImageError, XemplarError
+from xemplar.findings import lexicon_version
+from xemplar.folders import file_sha256, refusals_told
+from xemplar.records import Study
+
+FEWEST = 30
+SURELY = 0.01
+_WHY = (
+    "either these reports have more errors than those of the archive, or the films are from elsewhere; "
+    "calibrate there"
+)
+
+Report = str | Study
+Judge = Callable[[Report, tuple[Path, ...]], Checked]
+"""How one report is checked beside the files of its films, of which there may be none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Reports to be checked: what they are, for the first line of the answer, and how to read them."""
+
+    told: Json
+    sources: tuple[Path, ...]
+    """What is read, none of which may be written."""
+    reports: Callable[[], Iterator[tuple[str, Report, tuple[Path, ...]]]]
+    """Id, report and its films' files, in an order that is always the same."""
+    spare: int = 0
+    """Films that are no report's."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """What became of the reports; `before` were checked by the run that this one goes on with."""
+
+    reports: int = 0
+    before: int = 0
+    alarmed: int = 0
+    unread: int = 0
+    unseen: int = 0
+    """Whose film was asked for, and not judged."""
+    seen: int = 0
+    """Whose words and film were both judged."""
+    seen_alarmed: int = 0
+    """Of those, the ones with any alert."""
+    spare: int = 0
+    """Films that are no report's."""
+    alerts: dict[str, int] = field(default_factory=dict)
+
+    def beyond(self, budget: float) -> str | None:
+        """What follows where more reports alarm beside their films than limits of `budget` let clean ones.
+
+        Told of FEWEST reports or more, by a one-sided binomial test at SURELY.
+        """
+        if self.seen < FEWEST or _tail(self.seen_alarmed, self.seen, budget) >= SURELY:
+            return None
+        share = (
+            f"{self.seen_alarmed} of {self.seen} reports alarm beside their films, where {budget:.0%} was the"
+        )
+        return f"{share} limit for clean ones: {_WHY}"
+
+
+def check_batch(
+    batch: Batch,
+    out: Path,
+    *,
+    judge: Judge,
+    by: Mapping[str, str | None],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Counted:
+    """Check every report; `by` says with what (an archive's fingerprint), so that two runs aren't mixed.
+
+    `out` gets a line that says what was asked and by which program and rules, then for each report its id,
+    alerts, why its words or its films weren't checked, and the SHA-256 of each film. A film that can't be
+    read leaves the words. The same command again goes on with what was interrupted, and leaves what is
+    finished. Raises XemplarError for an id that is empty or stands twice, before anything is checked; where
+    `out` is there and not this; where another process writes it.
+    """
+    _refuse(batch, out)
+    header = json.loads(json.dumps({**batch.told, "by": {**dict(by), **program()}}))
+    whole = _check_ids(batch)
+    if out.exists():
+        return _counted(batch, _finished(out, header, whole), out)
+    part = out.with_name(f"{out.name}.part")
+    counted = Counted(spare=batch.spare)
+    with refusals_told(out), _held(part) as stream:
+        done = _resumed(stream, part, header)
+        for name, report, films in batch.reports():
+            if name in done:
+                told = _unchanged(done[name], films, out)
+                counted.before += 1
+            else:
+                told = {"id": name, **_films(films), **told_of(_judged(judge, report, films))}
+                stream.write(_line(told))
+                stream.flush()
+            _count(counted, told, asked=bool(films))
+            if on_progress is not None:
+                on_progress(counted.reports, whole)
+        os.fsync(stream.fileno())
+        part.replace(out)
+    return counted
+
+
+def told_of(checked: Checked) -> Json:
+    """An answer as JSON."""
+    return {
+        "alerts": [asdict(one) for one in checked.alerts],
+        "unread": checked.unread,
+        "unseen": checked.unseen,
+        "notes": list(checked.notes),
+        "status": checked.status,
+    }
+
+
+def program() -> dict[str, str]:
+    """Which program, rules and words check: its version, a hash of its code of reports, the lexicon's."""
+    code = hashlib.sha256()
+    for room in ("check", "report"):
+        for one in sorted(files(f"xemplar.{room}").iterdir(), key=lambda one: one.name):
+            if one.name.endswith((".py", ".toml")):
+                code.update(one.name.encode() + one.read_bytes().replace(b"\r\n", b"\n"))
+    return {"xemplar": __version__, "rules": code.hexdigest(), "lexicon": lexicon_version()}
+
+
+# --- what can't be done, before anything is ---
+
+
+def _refuse(batch: Batch, out: Path) -> None:
+    if out.resolve() in [one.resolve() for one in batch.sources]:
+        raise XemplarError("one file to be read and written", wanted="files of their own", where=str(out))
+    if not out.parent.is_dir():
+        raise XemplarError("no such folder", wanted="a folder to write into", where=str(out.parent))
+    if out.is_dir():
+        raise XemplarError("a folder", wanted="a file to write", where=str(out))
+
+
+def _check_ids(batch: Batch) -> int:
+    """How many reports there are, each with an id of its own."""
+    seen: set[str] = set()
+    for number, (name, *_) in enumerate(batch.reports(), start=1):
+        if not name or name in seen:
+            raise XemplarError("an id that is empty or stands twice", where=f"report {number}")
+        seen.add(name)
+    return len(seen)
+
+
+def _finished(out: Path, header: Json, whole: int) -> list[Json]:
+    """The lines of a file that the same command has written; any other is left as it is, and refused."""
+    with out.open("rb") as stream:
+        told = [] if stream.readline() != _line(header) else [json.loads(line) for line in stream]
+    if len(told) != whole or not whole:
+        raise XemplarError(
+            "there already, and not by this command", wanted="a file to write", where=str(out),
+            remedy="remove it, or write elsewhere",
+        )  # fmt: skip
+    return told
+
+
+def _counted(batch: Batch, lines: list[Json], out: Path) -> Counted:
+    counted, told = Counted(before=len(lines), spare=batch.spare), {one["id"]: one for one in lines}
+    for name, _, films in batch.reports():
+        _count(counted, _unchanged(told[name], films, out), asked=bool(films))
+    return counted
+
+
+# --- going on ---
+
+
+@contextmanager
+def _held(part: Path) -> Iterator[BinaryIO]:
+    """The file that lines are kept in, for this process alone."""
+    with part.open("a+b") as stream:
+        busy = XemplarError(
+            "another process is writing here", where=str(part), remedy="wait for it to end, or stop it"
+        )
+        try:
+            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        if not part.exists() or part.stat().st_ino != os.fstat(stream.fileno()).st_ino:
+            raise busy  # which has just finished, and given it its name
+        yield stream
+
+
+def _resumed(stream: BinaryIO, part: Path, header: Json) -> dict[str, Json]:
+    """By id, the lines that an interrupted run has written; the last, if it is cut short, is cut off."""
+    stream.seek(0)
+    *lines, torn = stream.read().split(b"\n")
+    if torn:
+        stream.truncate(sum(len(one) + 1 for one in lines))
+    if not lines:
+        stream.write(_line(header))
+        stream.flush()
+        return {}
+    if lines[0] + b"\n" != _line(header):
+        raise XemplarError(
+            "begun with another table, other columns or another archive or program", where=str(part),
+            remedy="remove it, or write elsewhere",
+        )  # fmt: skip
+    try:
+        return {told["id"]: told for told in map(json.loads, lines[1:])}
+    except (ValueError, KeyError, TypeError):
+        raise XemplarError("damaged", wanted="lines of JSON", where=str(part), remedy="remove it") from None
+
+
+def _unchanged(told: Json, films: tuple[Path, ...], out: Path) -> Json:
+    """A line that was written before, of films that are the same."""
+    if _films(films).get("films") != told.get("films"):
+        raise XemplarError(
+            "a film that was checked is no longer the same file", where=str(out),
+            remedy="remove what was written, or write elsewhere",
+        )  # fmt: skip
+    return told
+
+
+def _films(films: tuple[Path, ...]) -> Json:
+    """What is told of a report's films: the SHA-256 of each; null for one that isn't there."""
+    return {"films": [file_sha256(one) if one.is_file() else None for one in films]} if films else {}
+
+
+def _judged(judge: Judge, report: Report, films: tuple[Path, ...]) -> Checked:
+    try:
+        return judge(report, films)
+    except ImageError as error:
+        words = judge(report, ())
+        return Checked(words.alerts, words.unread, f"the film can't be read: {error.found}", words.notes)
+
+
+def _count(counted: Counted, told: Json, *, asked: bool) -> None:
+    counted.reports += 1
+    counted.alarmed += bool(told["alerts"])
+    counted.unread += told["unread"] is not None
+    counted.unseen += asked and told["unseen"] is not None
+    if asked and told["unread"] is None and told["unseen"] is None:
+        counted.seen += 1
+        counted.seen_alarmed += bool(told["alerts"])
+    for one in told["alerts"]:
+        counted.alerts[one["kind"]] = counted.alerts.get(one["kind"], 0) + 1
+
+
+def _tail(hits: int, among: int, share: float) -> float:
+    """Probability of as many hits or more, of independent ones of that share."""
+    if not 0.0 < share < 1.0:
+        return 1.0
+    odds, rest = math.log(share), math.log1p(-share)
+    return math.fsum(
+        math.exp(
+            math.lgamma(among + 1)
+            - math.lgamma(n + 1)
+            - math.lgamma(among - n + 1)
+            + n * odds
+            + (among - n) * rest
+        )
+        for n in range(hits, among + 1)
+    )
+
+
+def _line(value: Json) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n").encode()
