@@ -15,7 +15,7 @@ from xemplar.cli.options import IndexFolder, Json, one_of, pairs_of, refuse
 if TYPE_CHECKING:
     from xemplar.archive import Archive
     from xemplar.records import Film, Kind
-    from xemplar.retrieval import Answer, Asked, Region
+    from xemplar.retrieval import Answer, Asked, Found, Region
 
 search_app = typer.Typer(rich_markup_mode=None)
 
@@ -84,7 +84,10 @@ def reading_of(query: str | None, reading: Path | None) -> str | Asked | None:
         told = json.loads(reading.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         refuse(f"{reading}: no reading in it ({type(error).__name__})")
-    return asked_from(told.get("reading", told) if isinstance(told, dict) else {})
+    read = told.get("reading", told) if isinstance(told, dict) else told
+    if not isinstance(read, dict):
+        refuse(f"{reading}: no reading in it; wanted what `search --json` prints of a search that is read")
+    return asked_from(read)
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool)
     left_out = archive.retriever.left_out(query)
     tell_left_out(left_out, archive.retriever.leave_of(query).study_id)
     if not as_json:
-        _show(archive, answer)
+        _show(archive, answer, alike=film is not None)
         return
     told = asdict(answer)
     hits = [
@@ -158,7 +161,7 @@ def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool)
 _TOLD = ("reading", "region", "excluded", "cut_off", "precision", "above", "measured")
 
 
-def _show(archive: Archive, answer: Answer) -> None:
+def _show(archive: Archive, answer: Answer, *, alike: bool) -> None:
     from xemplar.retrieval import NOTICE
     from xemplar.terminal import say
 
@@ -173,7 +176,8 @@ def _show(archive: Archive, answer: Answer) -> None:
     for why, count in answer.excluded.items():
         say(f"  left out, {why}: {count}")
     for rank, one in enumerate(answer.found, start=1):
-        chance = "" if one.probability is None else f"probably relevant {one.probability:.2f}, "
+        near = f"alike {one.hit.score:.2f}, " if alike else ""
+        chance = near + _chance(archive, one)
         views = archive.corpus.by_id[one.hit.study_ids[0]].views
         path = next((v.path for v in views if v.path and one.hit.view_id in (None, v.view_id)), None) or ""
         say(f"{rank:>3}. {chance}study {one.hit.study_ids[0]}  {path}".rstrip())
@@ -182,3 +186,14 @@ def _show(archive: Archive, answer: Answer) -> None:
             say(textwrap.indent(textwrap.fill(" ".join(said.split()), 96, subsequent_indent="  "), "       "))
         if not one.why and one.hit.text:
             say(textwrap.indent(textwrap.fill(" ".join(one.hit.text.split()), 96), "       "))
+
+
+def _chance(archive: Archive, one: Found) -> str:
+    """How probably it is relevant; of another domain than the weights' own, by what number it ranks."""
+    from xemplar.retrieval import measured
+
+    if one.probability is None:
+        return ""
+    held = measured()
+    fits = held is not None and held.domain == archive.corpus.settings.domain
+    return f"{'probably relevant' if fits else 'relevance'} {one.probability:.2f}, "
