@@ -110,6 +110,13 @@ def test_the_same_command_leaves_what_is_finished(table: Path) -> None:
     assert (again.before, again.reports, again.alarmed) == (3, first.reports, first.alarmed)
 
 
+def test_a_table_without_rows_is_checked_twice_alike(table: Path) -> None:
+    table.write_text(ROWS.splitlines(keepends=True)[0])
+    out = table.with_name("alerts.jsonl")
+    counted = [check_table(table, out, columns=COLUMNS, judge=judge, by={}).reports for _ in range(2)]
+    assert counted == [0, 0]
+
+
 def test_a_file_that_is_there_is_not_written_over(table: Path) -> None:
     out = table.with_name("alerts.jsonl")
     out.write_text("mine\n")

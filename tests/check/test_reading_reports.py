@@ -38,6 +38,11 @@ def test_a_title_above_an_indication_is_no_report(text: str) -> None:
     assert check_text(text).unread == "no findings and no impression in it"
 
 
+@pytest.mark.parametrize("text", ["Normal chest.", "Normal chest.\nElectronically signed by A. B."])
+def test_a_text_that_tells_of_no_finding_is_read_all_the_same(text: str) -> None:
+    assert check_text(text).unread is None
+
+
 def test_a_text_without_headings_in_another_language_says_so() -> None:
     checked = check_text("Linksseitiger Pleuraerguss. Kein Pneumothorax. Das Herz ist normal gross.")
     assert checked.unread == "in another language than English (de): not read"

@@ -170,8 +170,8 @@ def _check_ids(batch: Batch) -> int:
 def _finished(out: Path, header: Json, whole: int) -> list[Json]:
     """The lines of a file that the same command has written; any other is left as it is, and refused."""
     with out.open("rb") as stream:
-        told = [] if stream.readline() != _line(header) else [json.loads(line) for line in stream]
-    if len(told) != whole or not whole:
+        told = [json.loads(line) for line in stream] if stream.readline() == _line(header) else None
+    if told is None or len(told) != whole:
         raise XemplarError(
             "there already, and not by this command", wanted="a file to write", where=str(out),
             remedy="remove it, or write elsewhere",

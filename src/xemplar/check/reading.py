@@ -19,7 +19,7 @@ from xemplar.report import compares_with_prior, language_of, split_sections, spl
 READ = ("findings", "impression", "addendum")
 WHOLE = "report"
 """Section of a text without headings, which is read as one."""
-_NONE_NAMED = "unnamed"
+_NONE_NAMED, _BEFORE = "unnamed", {"indication", "comparison", "technique"}
 
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 
@@ -116,9 +116,11 @@ def _parts(report: str | Study) -> Iterator[Part]:
 
 
 def _headless(parts: list[Part]) -> list[Part]:
-    """The text of a report without headings; under some other heading, it has to tell of a finding."""
+    """The text of a report without headings; above an indication, it has to tell of a finding."""
     found = [replace(part, section=WHOLE) for part in parts if part.section == _NONE_NAMED]
-    if len(found) == len(parts) or any(_claims(_cut(one, span)) for one in found for span in _spans(one)):
+    if not _BEFORE & {part.section for part in parts}:
+        return found
+    if any(_claims(_cut(one, span)) for one in found for span in _spans(one)):
         return found
     return []
 
