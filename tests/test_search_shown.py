@@ -1,4 +1,4 @@
-"""What `xemplar search` prints: precision where it was measured, likeness beside a reading, and who is out."""
+"""What `xemplar search` prints: precision where it was measured, likeness beside a reading, who is out."""
 
 import json
 
