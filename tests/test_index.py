@@ -253,7 +253,8 @@ def test_a_corpus_that_grew_is_another(tmp_path):
 
 def test_a_model_of_other_previews_is_refused_naming_both(corpus, built, tmp_path):
     encoder = HashEncoder(preview=PreviewSpec(size=128).fingerprint)
-    said = f"previews {encoder.preview}; wanted previews {PreviewSpec(size=SIZE).fingerprint}"
+    held = PreviewSpec(size=SIZE).fingerprint
+    said = rf"previews of 128 pixels a side \({encoder.preview}\); wanted {SIZE} pixels a side \({held}\)"
     with pytest.raises(MismatchError, match=said):
         build_index(corpus, encoder, tmp_path / "new")
     with pytest.raises(MismatchError, match=said):

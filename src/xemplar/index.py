@@ -110,7 +110,7 @@ def build_index(
     `engine` is "exact" or "faiss" (default: exact up to 200,000 items). `origins` says where corpus
     and model lie, for the manifest. Refuses an encoder made with other previews.
     """
-    check_encoder(corpus, encoder)
+    corpus.check_previews(encoder.preview)
     open_engine(engine or "exact", 1)  # an unknown engine is refused before hours of encoding
     rows = _rows(corpus, parts)
     engine = engine or ("exact" if max(len(items) for items in rows.values()) <= EXACT_UP_TO else "faiss")
@@ -167,7 +167,7 @@ def open_index(folder: Path | str, corpus: Corpus, encoder: Encoder) -> Index:
     """Open an index; one made over another corpus or by another model is refused, naming both sides."""
     folder = Path(folder)
     manifest = read_manifest(folder, "index.json", kind="index", version=VERSION)
-    check_encoder(corpus, encoder)
+    corpus.check_previews(encoder.preview)
     for what, found in (("corpus", corpus.fingerprint), ("model", encoder.fingerprint)):
         wanted = manifest[what]["fingerprint"]
         if wanted != found:
@@ -180,18 +180,6 @@ def open_index(folder: Path | str, corpus: Corpus, encoder: Encoder) -> Index:
     items = {kind: _read_kind(place, kind, manifest["engine"]) for kind in KINDS if manifest["counts"][kind]}
     words = bm25s.BM25.load(str(place / "words"), mmap=False) if (place / "words").is_dir() else None
     return Index(manifest, items, words)
-
-
-def check_encoder(corpus: Corpus, encoder: Encoder) -> None:
-    """Refuse an encoder that was made with other previews than the corpus holds."""
-    held = corpus.settings.preview.fingerprint
-    if encoder.preview is not None and encoder.preview != held:
-        raise MismatchError(
-            f"the model was made with previews {encoder.preview}",
-            wanted=f"previews {held}, as the corpus holds",
-            where=str(corpus.folder),
-            remedy="ingest with the model's --preview-size, or train on this corpus",
-        )
 
 
 def origins_of(folder: Path, corpus: Path, model: Path) -> Json:

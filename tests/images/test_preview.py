@@ -18,6 +18,7 @@ from xemplar.images import (
     model_input,
     preview_from_array,
     read_preview,
+    size_of,
 )
 
 SPEC = PreviewSpec(size=64)
@@ -186,3 +187,8 @@ def test_fingerprint_follows_the_decoder(monkeypatch):
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValidationError):
         PreviewSpec(**settings)
+
+
+def test_a_size_is_told_from_the_previews_fingerprint():
+    assert size_of(PreviewSpec(size=128).fingerprint) == 128
+    assert size_of("0123456789abcdef") is None

@@ -176,7 +176,7 @@ def calibrate(
     tell_thin(fitted)
     if archive.classifier is None:
         tell(f"no classifier: {archive.unclassified}")
-    _tell_gate(archive, folder)
+    _tell_parts(archive, folder)
     if as_json:
         told = None if archive.classifier is None else archive.classifier.fitted.facts
         say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin, "classifier": told})
@@ -195,16 +195,20 @@ def calibrate(
     say(f"  never present, so never drafted: {', '.join(unseen) or 'none'}")
 
 
-def _tell_gate(archive: Archive, folder: Path) -> None:
-    """Why the gate of a calibration has learnt nothing, where it hasn't."""
+def _tell_parts(archive: Archive, folder: Path) -> None:
+    """What of a calibration has learnt nothing, and why: its gate, its checks of reports."""
+    from xemplar.check import open_limits
     from xemplar.drafting import open_parts
     from xemplar.drafting.gate import open_gate
     from xemplar.index import fitted_to
     from xemplar.terminal import tell
 
-    gate = open_gate(open_parts(folder), index=fitted_to(archive.index))
+    parts, index = open_parts(folder), fitted_to(archive.index)
+    gate, checks = open_gate(parts, index=index), open_limits(parts, index=index)
     if gate is not None and gate.why:
         tell(f"the gate goes by facts alone: {gate.why}")
+    if checks is not None and checks.why:
+        tell(f"`xemplar check` goes by words alone: {checks.why}")
 
 
 def _limits(fitted: Any, finding: str) -> str:  # noqa: ANN401

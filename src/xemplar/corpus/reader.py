@@ -23,7 +23,7 @@ from xemplar.corpus.settings import IngestSettings, read_corpus_manifest
 from xemplar.corpus.tables import LANDMARKS_SHAPE, open_array, read_parquet
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.folders import fingerprint
-from xemplar.images import image_of
+from xemplar.images import image_of, size_of
 from xemplar.records import Film, Image, Sentence, Split, Study, View
 
 
@@ -119,6 +119,20 @@ class Corpus:
         """Previews as stored, (size, size) uint8."""
         places = (self._place(view_id) for view_id in view_ids)
         return [self._shard(name)[row] for name, row in places]
+
+    def check_previews(self, made_with: str | None) -> None:
+        """Refuse a model that was made with other previews than are held; None is one that takes any."""
+        held = self.settings.preview
+        if made_with in (None, held.fingerprint):
+            return
+        size = size_of(made_with)
+        told = f" of {size} pixels a side" if size else " that this program doesn't make"
+        raise MismatchError(
+            f"the model was made with previews{told} ({made_with})",
+            wanted=f"{held.size} pixels a side ({held.fingerprint}), as the corpus holds",
+            where=str(self.folder),
+            remedy=(f"ingest with --preview-size {size}, or " if size else "") + "train on this corpus",
+        )
 
     def film(self, study: Study, view: View) -> Film:
         """A view of a study as a film to ask about, which leaves its own study out of the answer."""

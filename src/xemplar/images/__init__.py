@@ -16,6 +16,7 @@ from xemplar.images.preview import (
     preview_from_array,
     read_file,
     read_preview,
+    size_of,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "preview_from_array",
     "read_file",
     "read_preview",
+    "size_of",
 ]

@@ -60,6 +60,11 @@ class PreviewSpec(BaseModel):
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
+def size_of(fingerprint: str | None) -> int | None:
+    """The pixels a side of the previews that have this fingerprint; None where this program makes no such."""
+    return next((n for n in range(64, 2049) if PreviewSpec(size=n).fingerprint == fingerprint), None)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Preview:
     """One canonical image and what is known of it.

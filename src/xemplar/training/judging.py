@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from xemplar.contracts import Json
 from xemplar.corpus import Corpus
-from xemplar.errors import MismatchError, XemplarError
+from xemplar.errors import XemplarError
 from xemplar.folders import check_new, clear_leftovers, fingerprint, read_finished, read_manifest, writing
 from xemplar.models.blocks import decay_groups
 from xemplar.models.checkpoint import open_model
@@ -54,7 +54,7 @@ def train_judge(
     stage = _stage(recipe)
     with torch.random.fork_rng(devices=[]), writing(out):
         states = States(open_model(model))
-        _check_previews(corpus, states)
+        corpus.check_previews(states.encoder.preview)
         ours = [stage.model_dump(mode="json"), recipe.training.seed]
         origin = fingerprint([*ours, states.encoder.fingerprint, corpus.fingerprint])
         if (out / MANIFEST).exists():
@@ -74,15 +74,6 @@ def train_judge(
         }
         save_judge(out, run.net, facts=facts)
     return read_manifest(out, MANIFEST, kind=KIND, version=VERSION)
-
-
-def _check_previews(corpus: Corpus, states: States) -> None:
-    held, made_with = corpus.settings.preview.fingerprint, states.encoder.preview
-    if made_with not in (None, held):
-        raise MismatchError(
-            f"the model was made with previews {made_with}",
-            wanted=f"previews {held}, as the corpus holds", where=str(corpus.folder),
-        )  # fmt: skip
 
 
 def _stage(recipe: Recipe) -> Matching:

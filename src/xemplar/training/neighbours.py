@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from xemplar.contracts import Encoder, Json
 from xemplar.corpus import Corpus
-from xemplar.errors import MismatchError, XemplarError
+from xemplar.errors import XemplarError
 from xemplar.findings import FINDINGS, summarise
 from xemplar.folders import check_new, clear_leftovers, fingerprint, read_finished, read_manifest, writing
 from xemplar.metrics.classification import average_precision, mean_of_defined
@@ -89,12 +89,7 @@ class Encoded:
 
 def encode_training(corpus: Corpus, encoder: Encoder) -> Encoded:
     """The training part's studies that have images and text; too few, or other previews, is an error."""
-    held = corpus.settings.preview.fingerprint
-    if encoder.preview is not None and encoder.preview != held:
-        raise MismatchError(
-            f"the model was made with previews {encoder.preview}",
-            wanted=f"previews {held}, as the corpus holds", where=str(corpus.folder),
-        )  # fmt: skip
+    corpus.check_previews(encoder.preview)
     pairs = pairs_of(corpus, "train")
     study_of = np.array([row for row, pair in enumerate(pairs) for _ in pair.view_ids], np.int64)
     view_ids = [view_id for pair in pairs for view_id in pair.view_ids]
