@@ -101,7 +101,7 @@ def test_a_recipe_without_a_head_is_refused(tiny):
 def test_an_encoder_of_other_previews_is_refused(phantom_corpus):
     encoder = Drawn()
     encoder.preview = "0123"
-    with pytest.raises(MismatchError, match="previews that this program doesn't make .0123"):
+    with pytest.raises(MismatchError, match=r"previews that this program doesn't make .0123"):
         encode_training(phantom_corpus, encoder)
 
 
