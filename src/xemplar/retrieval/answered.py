@@ -1,7 +1,7 @@
 """What answers a query in a report, word for word: the sentences that state, doubt or deny what was asked.
 
-Knows one report at a time and reads it again, so that each span is of the report as it stands. Knows nothing
-of ranks or probabilities.
+Knows one report at a time and reads it again, so that each span is of the report as it stands; what a claim
+says of a term is decided where the tables ask, too (`verdicts.py`). Knows nothing of ranks or probabilities.
 """
 
 from __future__ import annotations
@@ -13,15 +13,29 @@ from xemplar.findings import read_claims
 from xemplar.records import Study
 from xemplar.report import language_within, split_sentences
 from xemplar.retrieval.asked import NORMAL, Asked, Term
-from xemplar.retrieval.by_sentences import DENIED, STATED, STATUS, UNSAID, answers, tokens
+from xemplar.retrieval.by_sentences import tokens
+from xemplar.retrieval.kinds import HELD, Named, each, kinds_asked, named_by, relation, told
+from xemplar.retrieval.verdicts import Key, Verdict, both_of, key_of, sides_of, unlike, verdict
+
+SAYS = {
+    Verdict.STATED: "stated",
+    Verdict.DOUBTED: "uncertain",
+    Verdict.DENIED: "denied",
+    Verdict.UNSAID: "unmentioned",
+}
+"""What is said of a verdict; of the others what they are unlike in: "another side", "side not said"."""
+_RANK = {says: int(verdict) for verdict, says in SAYS.items()} | {SAYS[Verdict.DENIED]: -1}
+"""Of terms any of which will do the best counts; that one is denied denies them not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a report says of one thing that was asked: "stated", "uncertain", "unmentioned" or "denied".
+    """What a report says of one thing that was asked.
 
-    `asked` names it, `wanted` is whether it was to be there; `span` [start, end) of `Study.text` is the
-    sentence, `text` its words; both are None where nothing is said.
+    "stated" (as it was asked), "uncertain", "denied" or "unmentioned"; "another side" (place, degree, kind)
+    where it is of another one alone, "side not said" where that is left open. `asked` names the thing,
+    `wanted` is whether it was to be there; `span` [start, end) of `Study.text` is the sentence, `text` its
+    words; both are None where nothing is said.
     """
 
     asked: str
@@ -31,10 +45,26 @@ class Evidence:
     text: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One claim: its finding, its key, the kinds it names, and its sentence."""
+
+    finding: str
+    key: Key
+    named: Named
+    span: tuple[int, int]
+    words: frozenset[str]
+
+
 def evidence(study: Study, asked: Asked) -> tuple[Evidence, ...]:
     """For each term, then for the words left over: what the report says of it, and where."""
     spans = tuple(_sentences(study))
-    found = [_of_term(study, term, spans) for term in (*asked.wanted, *asked.unwanted)]
+    terms = (*asked.wanted, *asked.unwanted)
+    said = list(_claims(study, spans, {one.finding for term in terms for one in each(term)}))
+    found = [
+        _of_term(study, term, (told(asked, term), place < len(asked.wanted)), said=said, asked=asked)
+        for place, term in enumerate(terms)
+    ]
     if asked.words:
         found += _of_words(study, asked.words, spans)
     return tuple(found)
@@ -49,30 +79,64 @@ def _sentences(study: Study) -> Iterator[tuple[int, int]]:
             at += len(part) + 1
 
 
-def _of_term(study: Study, term: Term, spans: tuple[tuple[int, int], ...]) -> Evidence:
-    wanted = term.presence != "absent"
-    named = set(tokens(" ".join(term.words)))
-    best: tuple[tuple[int, int, int], tuple[int, int]] | None = None
+def _claims(study: Study, spans: tuple[tuple[int, int], ...], findings: set[str]) -> Iterator[_Said]:
     for span in spans:
         text = " ".join(study.text[slice(*span)].split())
         if language_within(text, "en") != "en":
             continue
-        for claim in read_claims(text):
-            got = answers(term, claim)
-            if got is None or (got[0] == DENIED and not _denies(term, got[1])):
-                continue
-            rank = (*got, len(named & set(tokens(text))))
-            if best is None or rank > best[0]:
-                best = (rank, span)
-    if best is None or term.finding == NORMAL:
-        says = STATUS[STATED] if term.finding == NORMAL else STATUS[UNSAID]
-        return Evidence(str(term), wanted, says)
-    return Evidence(str(term), wanted, STATUS[best[0][0]], best[1], study.text[slice(*best[1])])
+        claims, words = read_claims(text), frozenset(tokens(text))
+        for finding in {claim.finding for claim in claims if findings & {claim.finding, NORMAL}}:
+            for claim, named in zip(claims, named_by(text, claims, finding), strict=True):
+                if claim.finding == finding:
+                    yield _Said(finding, key_of(claim), named, span, words)
 
 
-def _denies(term: Term, points: int) -> bool:
-    """A denial of another side denies nothing that was asked."""
-    return points >= sum(bool(values) for values in (term.side, term.place, term.degree))
+def _of_term(
+    study: Study, term: Term, shown: tuple[str, bool], *, said: list[_Said], asked: Asked
+) -> Evidence:
+    if each(term) != (term,):
+        several = [_of_term(study, one, shown, said=said, asked=asked) for one in each(term)]
+        return max(several, key=lambda one: _RANK.get(one.says, Verdict.LOOSE))
+    if term.finding == NORMAL:
+        others = {one.finding for whole in asked.wanted for one in each(whole) if shown[1]}
+        abnormal = [one for one in said if one.key[0] != "absent" and one.finding not in others]
+        return _quoted(study, shown, SAYS[Verdict.DENIED if abnormal else Verdict.STATED], said=abnormal[:1])
+    kinds = kinds_asked(asked, term)
+    own = [one for one in said if one.finding == term.finding]
+    found, best = _best(term, own, kinds=kinds)
+    if term.side == ("bilateral",):
+        (left, of_left), (right, of_right) = (_best(one, own, kinds=kinds) for one in sides_of(term))
+        if (both := Verdict(int(both_of(found, left, right)))) > found:
+            found, best = both, of_left if left <= right else of_right
+    if best is None:
+        return _quoted(study, shown, SAYS[Verdict.UNSAID], said=[])
+    says = SAYS[found] if found in SAYS else _unlike(term, best, kinds)
+    return _quoted(study, shown, says, said=[best])
+
+
+def _best(term: Term, own: list[_Said], *, kinds: Named) -> tuple[Verdict, _Said | None]:
+    """The highest verdict, and who gives it: of several the one with most of the words that name the term."""
+    words = set(tokens(" ".join(term.words)))
+    best: tuple[Verdict, int] = (Verdict.UNSAID, -1)
+    by: _Said | None = None
+    for one in own:
+        found = verdict(term, one.key, relation(term.finding, kinds, one.named) if kinds else HELD)
+        rank = (found, len(words & one.words))
+        if found > Verdict.UNSAID and rank > best:
+            best, by = rank, one
+    return best[0], by
+
+
+def _unlike(term: Term, by: _Said, kinds: Named) -> str:
+    """Such as "another side", or "side not said"; of several, another one before one that isn't said."""
+    related = relation(term.finding, kinds, by.named) if kinds else HELD
+    found = sorted(unlike(term, by.key, related), key=lambda one: not one[1])
+    return f"another {found[0][0]}" if found[0][1] else f"{found[0][0]} not said"
+
+
+def _quoted(study: Study, shown: tuple[str, bool], says: str, *, said: list[_Said]) -> Evidence:
+    span = said[0].span if said else None
+    return Evidence(*shown, says, span, None if span is None else study.text[slice(*span)])
 
 
 def _of_words(study: Study, words: tuple[str, ...], spans: tuple[tuple[int, int], ...]) -> list[Evidence]:

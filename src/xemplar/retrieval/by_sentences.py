@@ -1,8 +1,9 @@
 """What is asked for -> what each report of an index says of it, by its sentences' claims and words.
 
-Knows how well a claim answers a term: presence first, then side, place and degree, then the words it is named
-with ("rib" of "rib fracture"). Knows nothing of what an answer is worth: that is fitted elsewhere. Everything
-is an array over the reports, so that a hundred thousand are asked in milliseconds.
+Knows how well a claim answers a term, to rank by: presence first, then side, place and degree, then the
+words it is named with ("rib" of "rib fracture"); and what its verdict is, to hold by (`verdicts.py`). Knows
+nothing of what an answer is worth: that is fitted elsewhere. Everything is an array over the reports, so that
+a hundred thousand are asked in milliseconds.
 """
 
 from __future__ import annotations
@@ -15,25 +16,42 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xemplar.records import Claim, Sentence
+from xemplar.records import Sentence
 from xemplar.retrieval.asked import DETAILS, NORMAL, Term
+from xemplar.retrieval.kinds import HELD, NONE, Named, every, named_by, relation
+from xemplar.retrieval.verdicts import (
+    AGREES,
+    SILENT,
+    Verdict,
+    both_of,
+    key_of,
+    points_of,
+    sides_of,
+    verdict,
+)
 
 DENIED, UNSAID, DOUBTED, STATED = 0, 1, 2, 3
 """What a report says of a term, in rising order of what speaks for it."""
 STATUS = ("denied", "unmentioned", "uncertain", "stated")
 
-_AGREES, _NEAR, _SILENT, _DIFFERS = 3, 2, 1, 0
-"""What a claim's side, place or degree is to the one asked for, in points."""
-_NEIGHBOURS = (
-    frozenset(("base", "lower lobe", "lower zone", "costophrenic angle", "retrocardiac")),
-    frozenset(("apex", "upper lobe", "upper zone")),
-    frozenset(("mid zone", "middle lobe", "lingula")),
-)
-_SIDE_OF = {"lingula": "left", "middle lobe": "right"}
 _TIER = {"absent": DENIED, "uncertain": DOUBTED, "present": STATED}
 _STEPS = 255
 """In how many steps the share of a term's words is kept."""
-_MOST = _AGREES * len(DETAILS) + 1
+_MOST = AGREES * len(DETAILS) + 1
+_EXCLUDED = np.array(
+    [
+        {
+            Verdict.UNSAID: UNSAID,
+            Verdict.OTHER: UNSAID,
+            Verdict.DENIED: DENIED,
+            Verdict.LOOSE: DOUBTED,
+            Verdict.DOUBTED: DOUBTED,
+            Verdict.STATED: STATED,
+        }[one]
+        for one in Verdict
+    ],
+    np.int8,
+)
 _TOKEN = re.compile(r"[^\W_]+")
 
 Rows = NDArray[np.int32]
@@ -61,13 +79,16 @@ class SentenceTable:
         owners: list[Rows] = []
         claimed: dict[str, dict[tuple[str | None, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
         held: dict[str, list[int]] = defaultdict(list)
+        self._with_kinds: dict[str, list[tuple[int, Sentence]]] = defaultdict(list)
+        self._by_kind: dict[str, list[tuple[tuple[str | None, ...], Named, Rows]]] = {}
         for sentence in sentences:
             rows = [row_of[study_id] for study_id in sentence.study_ids if study_id in row_of]
             if not rows:
                 continue
             for claim in sentence.claims:
-                key = (claim.presence, *(getattr(claim, kind) for kind in DETAILS))
-                claimed[claim.finding][key].append(len(owners))
+                claimed[claim.finding][key_of(claim)].append(len(owners))
+            for finding in every().keys() & {claim.finding for claim in sentence.claims}:
+                self._with_kinds[finding].append((len(owners), sentence))
             for token in set(tokens(sentence.text)):
                 held[token].append(len(owners))
             owners.append(np.array(rows, np.int32))
@@ -92,29 +113,56 @@ class SentenceTable:
             sides = [self._stated(Term(term.finding, side=(side,))) for side in ("left", "right")]
             both = sides[0] & sides[1]
             code = np.where(both, np.maximum(code, self._codes(term, both=True)), code)
-        return _decoded(code, sum(bool(getattr(term, kind)) for kind in DETAILS))
+        said = _decoded(code, sum(bool(getattr(term, kind)) for kind in DETAILS))
+        if term.presence == "uncertain":  # it is doubt that was asked for
+            doubt = np.choose(said.status, (DENIED, UNSAID, STATED, DOUBTED)).astype(np.int8)
+            return Said(doubt, said.details, said.words)
+        return said
 
-    def excluded(self, term: Term) -> NDArray[np.int8]:
+    def excluded(self, term: Term, kinds: Named = NONE) -> NDArray[np.int8]:
         """(n,) of a term that is not to be there: STATED, DOUBTED, UNSAID or DENIED, in that order of rank.
 
-        Stated only with all its details; what is stated without a word on them is doubted.
+        Stated only with all its details and as one of the `kinds`; what is stated without a word on them is
+        doubted.
         """
-        asked = [kind for kind in DETAILS if getattr(term, kind)]
-        worst = np.full(self.count, UNSAID, np.int8)
-        for key, rows in self._claimed.get(term.finding, ()):
-            presence, points = str(key[0]), [_points(term, kind, key) for kind in asked]
-            if _DIFFERS in points:
-                continue
-            unsure = presence == "uncertain" or (presence == "present" and _SILENT in points)
-            status = DENIED if presence == "absent" else DOUBTED if unsure else STATED
-            reports = self._reports(rows)[0]
-            if status == DENIED:
-                reports = reports[worst[reports] == UNSAID]
-                worst[reports] = DENIED
-            else:
-                below = (worst[reports] < status) | (worst[reports] == DENIED)
-                worst[reports[below]] = status
-        return worst
+        return np.asarray(_EXCLUDED[self.verdicts(term, kinds)], np.int8)
+
+    def met(self, term: Term, kinds: Named = NONE) -> NDArray[np.bool_]:
+        """(n,) whether a term is stated (doubted, if asked so), with its details and as one of `kinds`."""
+        as_asked = Verdict.DOUBTED if term.presence == "uncertain" else Verdict.STATED
+        return np.asarray(self.verdicts(term, kinds) == as_asked, np.bool_)
+
+    def verdicts(self, term: Term, kinds: Named = NONE) -> NDArray[np.int8]:
+        """(n,) the `Verdict` of each report."""
+        if term.finding == NORMAL:
+            return np.where(self.positive() == 0, Verdict.STATED, Verdict.DENIED).astype(np.int8)
+        if term.side == ("bilateral",):
+            whole, left, right = (self._verdicts(one, kinds) for one in (term, *sides_of(term)))
+            return np.asarray(both_of(whole, left, right), np.int8)
+        return self._verdicts(term, kinds)
+
+    def _verdicts(self, term: Term, kinds: Named) -> NDArray[np.int8]:
+        best = np.full(self.count, Verdict.UNSAID, np.int8)
+        for key, named, rows in self._claims_of(term.finding, told=bool(kinds)):
+            found = verdict(term, key, relation(term.finding, kinds, named) if kinds else HELD)
+            np.maximum.at(best, self._reports(rows)[0], np.int8(found))
+        return best
+
+    def _claims_of(self, finding: str, *, told: bool) -> Iterable[tuple[tuple[str | None, ...], Named, Rows]]:
+        """What is claimed of a finding, and in which sentences; by kind where these are to be `told`."""
+        if not told or finding not in every():
+            return [(key, NONE, rows) for key, rows in self._claimed.get(finding, ())]
+        if finding not in self._by_kind:
+            apart: dict[tuple[tuple[str | None, ...], Named], list[int]] = defaultdict(list)
+            for row, sentence in self._with_kinds[finding]:
+                named = named_by(sentence.text, sentence.claims, finding)
+                for claim, kinds in zip(sentence.claims, named, strict=True):
+                    if claim.finding == finding:
+                        apart[key_of(claim), kinds].append(row)
+            self._by_kind[finding] = [
+                (key, kinds, np.unique(np.array(rows, np.int32))) for (key, kinds), rows in apart.items()
+            ]
+        return self._by_kind[finding]
 
     def positive(self, besides: Iterable[str] = ()) -> NDArray[np.int32]:
         """(n,) how many findings a report states or doubts, those of `besides` not counted."""
@@ -148,9 +196,9 @@ class SentenceTable:
         share = self._share(term.words)
         best = np.full(self.count, -1, np.int32)
         for key, rows in self._claimed.get(term.finding, ()):
-            points = sum(_points(term, kind, key, both=both) for kind in DETAILS)
+            points = sum(points_of(term, kind, key, both=both) for kind in DETAILS)
             tier = _TIER[str(key[0])]
-            if tier == DENIED and points < _SILENT * sum(bool(getattr(term, kind)) for kind in DETAILS):
+            if tier == DENIED and points < SILENT * sum(bool(getattr(term, kind)) for kind in DETAILS):
                 continue  # "no right effusion" denies no left one
             reports, sentences = self._reports(rows)
             steps = np.rint(share[sentences] * _STEPS).astype(np.int32)
@@ -175,34 +223,22 @@ class SentenceTable:
         return self._owners[first + np.arange(len(beside))], beside
 
 
+def best_of(several: Sequence[Said]) -> Said:
+    """Of terms any of which will do, for each report what it says best."""
+    ranks = np.stack([one.status + (one.details + one.words / 4) / 2 for one in several])
+    best = ranks.argmax(axis=0)[None]
+    columns = (
+        [one.status for one in several],
+        [one.details for one in several],
+        [one.words for one in several],
+    )
+    status, details, words = (np.take_along_axis(np.stack(column), best, 0)[0] for column in columns)
+    return Said(status, details, words)
+
+
 def tokens(text: str) -> list[str]:
     """Words in lower case, without the s of a plural."""
     return [_singular(word) for word in _TOKEN.findall(text.lower())]
-
-
-def answers(term: Term, claim: Claim) -> tuple[int, int] | None:
-    """How a claim answers a term: its tier and its points; None where it speaks of something else."""
-    if claim.finding != term.finding:
-        return None
-    key = (claim.presence, *(getattr(claim, kind) for kind in DETAILS))
-    return _TIER[claim.presence], sum(_points(term, kind, key) for kind in DETAILS)
-
-
-def _points(term: Term, kind: str, key: tuple[str | None, ...], *, both: bool = False) -> int:
-    wanted: tuple[str, ...] = getattr(term, kind)
-    said = key[1 + DETAILS.index(kind)]
-    if not wanted:
-        return 0
-    if kind == "side":
-        said = said or _SIDE_OF.get(key[2] or "")
-        if said == "bilateral" or (both and said is not None):
-            return _AGREES
-    if said is None:
-        return _SILENT
-    if said in wanted:
-        return _AGREES
-    near = kind == "place" and any(said in group and group & set(wanted) for group in _NEIGHBOURS)
-    return _NEAR if near else _DIFFERS
 
 
 def _decoded(code: NDArray[np.int32], asked: int) -> Said:
@@ -211,7 +247,7 @@ def _decoded(code: NDArray[np.int32], asked: int) -> Said:
     tier, points = np.divmod(rest, _MOST)
     status = np.where(spoken, tier, UNSAID).astype(np.int8)
     stated = status >= DOUBTED
-    details = points / (_AGREES * asked) if asked else np.ones(len(code))
+    details = points / (AGREES * asked) if asked else np.ones(len(code))
     return Said(
         status,
         np.where(stated, details, 0).astype(np.float32),

@@ -1,8 +1,9 @@
 """A query -> every study that answers it, as a table that says why, who is left out, how to make it again.
 
 Knows the finder's verdicts and CSV. A cohort is stricter than a search: a report states all that is wanted,
-and neither states nor doubts what is excluded. Its first line holds the query, its reading, fingerprints and
-counts, and is enough to gather the same cohort of the same archive again.
+and neither states nor doubts what is excluded. Its first line holds the query, its reading, fingerprints,
+counts and a hash of the rows, and is enough to gather the same cohort of the same archive again, or to say
+that it isn't the same.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from xemplar.retrieval.answered import evidence
 from xemplar.retrieval.asked import Asked, asked_from
 from xemplar.retrieval.by_sentences import DOUBTED, UNSAID
 from xemplar.retrieval.finder import NOTICE, Finder, Judged
+from xemplar.retrieval.kinds import told
 
-VERSION = 1
+VERSION = 2
 MANY = 30
 """Values of a facet beyond which they are told by their number alone."""
 
@@ -63,7 +65,9 @@ def gather(
     A query that names neither a finding nor a facet, and an archive whose reports aren't read, are refused.
     """
     asked = finder.reading(query, facets)
+    likely = asked.has_probability and finder.worth.stale is None
     _refuse_undefined(finder, asked, at_least)
+    asked_for = _asked_for(asked)
     judged = finder.judge(asked)
     excluded, inside = _sorted_out(judged, at_least)
     by_id = finder.retriever.corpus.by_id
@@ -74,22 +78,39 @@ def gather(
     studies = tuple(by_id[study_id] for _, study_id in found)
     names = tuple(name for name in finder.facets.names if name not in _UNTOLD)
     rows = tuple(
-        _row(study, chance, asked, names=names) for (chance, _), study in zip(found, studies, strict=True)
+        {**_ids(study), "probability": f"{chance:.4f}" if likely else ""}
+        | _evidence(study, asked, asked_for)
+        | _facets(study, names)
+        for (chance, _), study in zip(found, studies, strict=True)
     )
+    columns = _columns(asked_for, names)
     header = {
         **_made_with(finder),
-        "status": NOTICE,
-        "query": asked.text,
-        "reading": asked.json(),
-        "at_least": at_least,
+        **_defined_by(finder, asked, at_least),
         "reports": finder.table.count,
         "included": len(studies),
         "patients": len({study.patient_id for study in studies if study.patient_id}),
         "excluded": excluded,
         "findings": _findings(studies),
         "facets": {name: _counted([row[name] for row in rows]) for name in names},
+        "rows": fingerprint([columns, [[row.get(name, "") for name in columns] for row in rows]]),
     }
-    return Cohort(header, studies, _columns(asked, names), rows)
+    return Cohort(header, studies, columns, rows)
+
+
+def _defined_by(finder: Finder, asked: Asked, at_least: float | None) -> Json:
+    """What was asked, and what no report is held to."""
+    notes = [f'no report is held to "{" ".join(asked.words)}": words only rank'] if asked.words else []
+    if finder.worth.stale is not None:
+        notes.append(f"no probability: {finder.worth.stale}")
+    return {
+        "status": NOTICE,
+        "query": asked.text,
+        "reading": asked.json(),
+        "held_to": [name for name in _asked_for(asked) if name != "words"],
+        "notes": notes,
+        "at_least": at_least,
+    }
 
 
 def _refuse_undefined(finder: Finder, asked: Asked, at_least: float | None) -> None:
@@ -104,10 +125,15 @@ def _refuse_undefined(finder: Finder, asked: Asked, at_least: float | None) -> N
     if at_least is not None and not asked.has_probability:
         found = f"a probability of {at_least} for a query that wants no finding, and so has none"
         raise XemplarError(found, wanted="a finding that is to be there", remedy="leave the probability out")
+    if at_least is not None and finder.worth.stale is not None:
+        raise XemplarError(f"no probability: {finder.worth.stale}", remedy="leave the probability out")
 
 
 def gather_again(finder: Finder, path: Path) -> Cohort:
-    """The cohort that a file's header describes, of the very archive and rules it was made with."""
+    """The cohort that a file's header describes, of the very archive and rules it was made with.
+
+    One whose rows would not be the same is refused, as another version of the program may make them.
+    """
     header = read_header(path)
     for name, own in _made_with(finder).items():
         if name != "xemplar" and header.get(name) != own:
@@ -115,7 +141,15 @@ def gather_again(finder: Finder, path: Path) -> Cohort:
                 f"the cohort was made with {name} {header.get(name)}", wanted=f"{name} {own}, as here",
                 where=str(path), remedy="gather it anew from its query",
             )  # fmt: skip
-    return gather(finder, asked_from(header["reading"]), at_least=header["at_least"])
+    made = gather(finder, asked_from(header["reading"]), at_least=header["at_least"])
+    if made.header["rows"] != header.get("rows"):
+        found = f"{header['included']} studies by xemplar {header.get('xemplar')}"
+        raise MismatchError(
+            "the cohort that its header describes has other rows here", where=str(path),
+            wanted=f"those of the file ({found}); gathered are {len(made.rows)} by xemplar {__version__}",
+            remedy="gather it anew from its query, or with the version that made it",
+        )  # fmt: skip
+    return made
 
 
 def read_header(path: Path) -> Json:
@@ -167,12 +201,13 @@ def _sorted_out(judged: Judged, at_least: float | None) -> tuple[dict[str, int],
     excluded = judged.excluded
     unwanted = list(zip(asked.unwanted, weighed.unwanted, strict=True))
     wanted = list(zip(asked.wanted, weighed.wanted, strict=True))
+    sure = [(term, status) for term, status in wanted if term.presence == "present"]
     reasons = [
-        *((f"doubts {term}", status == DOUBTED) for term, status in unwanted),
+        *((f"doubts {told(asked, term)}", status == DOUBTED) for term, status in unwanted),
         *((f"says nothing of {term}", status == UNSAID) for term, status in wanted),
-        *((f"is unsure of {term}", status == DOUBTED) for term, status in wanted),
+        *((f"is unsure of {term}", status == DOUBTED) for term, status in sure),
         *(
-            (f"states {term.finding}, not as {term}", ~agreed)
+            (f"states {term.finding}, not as {told(asked, term)}", ~agreed)
             for term, agreed in zip(asked.wanted, weighed.agreed, strict=True)
         ),
     ]
@@ -186,31 +221,41 @@ def _sorted_out(judged: Judged, at_least: float | None) -> tuple[dict[str, int],
     return excluded, inside
 
 
-def _columns(asked: Asked, names: Sequence[str]) -> tuple[str, ...]:
-    said = [f"{name}: {part}" for name in _asked_for(asked) for part in ("says", "start", "end", "text")]
+def _columns(asked_for: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    said = [f"{name}: {part}" for name in asked_for for part in ("says", "start", "end", "text")]
     return ("study_id", "patient_id", "split", "probability", *said, *names)
 
 
 def _asked_for(asked: Asked) -> list[str]:
-    told = [f"with {term}" for term in asked.wanted] + [f"without {term}" for term in asked.unwanted]
-    return [*told, *(["words"] if asked.words else [])]
+    """The heading of each thing asked for, none twice: the second of a name has its number."""
+    names = [f"with {told(asked, term)}" for term in asked.wanted]
+    names += [f"without {told(asked, term)}" for term in asked.unwanted]
+    counts: Counter[str] = Counter()
+    for place, name in enumerate(names):
+        counts[name] += 1
+        names[place] = name if counts[name] == 1 else f"{name} ({counts[name]})"
+    return [*names, *(["words"] if asked.words else [])]
 
 
-def _row(study: Study, chance: float, asked: Asked, *, names: Sequence[str]) -> dict[str, str]:
-    row = {
-        "study_id": study.study_id,
-        "patient_id": study.patient_id or "",
-        "split": study.split or "",
-        "probability": f"{chance:.4f}" if asked.has_probability else "",
-    }
+def _ids(study: Study) -> dict[str, str]:
+    return {"study_id": study.study_id, "patient_id": study.patient_id or "", "split": study.split or ""}
+
+
+def _evidence(study: Study, asked: Asked, asked_for: Sequence[str]) -> dict[str, str]:
+    """What is said of each thing asked for, where, and in which words."""
+    row: dict[str, str] = {}
     said = evidence(study, asked)
-    for name, one in zip(_asked_for(asked)[: len(said)], said, strict=True):
+    for name, one in zip(asked_for[: len(said)], said, strict=True):
         start, end = one.span or ("", "")
         row |= {f"{name}: says": one.says, f"{name}: start": str(start), f"{name}: end": str(end)}
         row[f"{name}: text"] = " ".join((one.text or "").split())
+    return row
+
+
+def _facets(study: Study, names: Sequence[str]) -> dict[str, str]:
     own = {"modality": study.modality, "language": study.language}
     own["view"] = " ".join(sorted({view.position or "" for view in study.views} - {""}))
-    return row | {name: study.facets.get(name) or own.get(name) or "" for name in names}
+    return {name: study.facets.get(name) or own.get(name) or "" for name in names}
 
 
 def _findings(studies: Sequence[Study]) -> dict[str, dict[str, int]]:

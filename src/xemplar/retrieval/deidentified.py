@@ -21,7 +21,8 @@ from xemplar.corpus import Corpus
 from xemplar.folders import check_new, write_atomic
 from xemplar.records import Study
 from xemplar.retrieval.cohort import Cohort, csv_of
-from xemplar.retrieval.filters import filters_in, years_of
+from xemplar.retrieval.filters import years_of
+from xemplar.retrieval.spoken import filters_in
 
 TABLE, PREVIEWS = "cohort.csv", "previews"
 OLDEST = 90
@@ -29,7 +30,8 @@ OLDEST = 90
 WITHHELD = "(withheld)"
 _TOLD = ("sex", "view", "modality", "projection")
 _HEADER = (
-    "kind", "version", "xemplar", "domain", "status", "query", "reading", "at_least", "included", "excluded",
+    "kind", "version", "xemplar", "domain", "status", "query", "reading", "held_to", "at_least",
+    "included", "excluded",
 )  # fmt: skip
 
 

@@ -15,8 +15,10 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from xemplar.retrieval.asked import NORMAL, Asked
-from xemplar.retrieval.by_sentences import DENIED, DOUBTED, STATED, UNSAID, Said, SentenceTable
+from xemplar.findings import lexicon_version
+from xemplar.retrieval.asked import NORMAL, Asked, Term
+from xemplar.retrieval.by_sentences import DENIED, DOUBTED, STATED, UNSAID, Said, SentenceTable, best_of
+from xemplar.retrieval.kinds import each, kinds_asked
 
 PARTS = (
     "stated", "uncertain", "unmentioned", "terms stated", "details", "named", "words", "likeness",
@@ -37,7 +39,8 @@ class Weighed:
     wanted: tuple[NDArray[np.int8], ...]
     unwanted: tuple[NDArray[np.int8], ...]
     agreed: tuple[NDArray[np.bool_], ...]
-    """Of each wanted term, whether it is stated with the side, place and degree asked for."""
+    """Of each wanted term, whether it is stated (or doubted, if asked so) with the side, place and degree
+    asked for, and as the kind: "chest tube" of support devices."""
 
     @property
     def asserted(self) -> NDArray[np.bool_]:
@@ -55,7 +58,10 @@ class Weighed:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """The weights, and the promise: at `cut_off` and above, `precision` of what is found is relevant."""
+    """The weights, and the promise: at `cut_off` and above, `precision` of what is found is relevant.
+
+    `stale` says why nothing is promised of them here, and no probability told: they rank, and that is all.
+    """
 
     intercept: float
     weights: tuple[float, ...]
@@ -63,6 +69,7 @@ class Worth:
     precision: float
     confidence: float
     fitted_on: str
+    stale: str | None = None
 
     def probability(self, weighed: Weighed) -> NDArray[np.float64]:
         """(n,) of being relevant; 0 for what states what is not to be there."""
@@ -74,26 +81,33 @@ class Worth:
 def shipped() -> Worth:
     """The weights that come with the package."""
     table = tomllib.loads(files(__package__).joinpath("worth.toml").read_text("utf-8"))
+    stale = None
+    if table["lexicon"] != lexicon_version():
+        stale = "the weights were fitted to reports as another version of the findings engine read them"
     return Worth(
         intercept=table["intercept"],
         weights=tuple(table["weights"][name] for name in PARTS),
-        cut_off=table["promise"].get("cut_off"),
+        cut_off=None if stale else table["promise"].get("cut_off"),
         precision=table["promise"]["precision"],
         confidence=table["promise"]["confidence"],
         fitted_on=table["fitted_on"],
+        stale=stale,
     )
 
 
 def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> Weighed:
     """What each report says of what is asked for; `likeness` (n,) are BM25's scores of the wanted words."""
-    said = [_said(table, asked, place) for place in range(len(asked.wanted))]
-    unwanted = tuple(table.excluded(term) for term in asked.unwanted)
+    said = [_said(table, asked, term) for term in asked.wanted]
+    unwanted = tuple(
+        np.maximum.reduce([table.excluded(one, kinds_asked(asked, one)) for one in each(term)])
+        for term in asked.unwanted
+    )
     count = table.count
     least = np.minimum.reduce([np.full(count, STATED, np.int8), *(one.status for one in said)])
     detailed = [
         one.details
         for one, term in zip(said, asked.wanted, strict=True)
-        if term.side or term.place or term.degree
+        if any(another.side or another.place or another.degree for another in each(term))
     ]
     most = float(likeness.max(initial=0.0))
     columns = {
@@ -109,22 +123,30 @@ def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> 
         "doubted": _mean([status == DOUBTED for status in unwanted], count, none=0.0),
     }
     parts = np.stack([np.asarray(columns[name], np.float32) for name in PARTS], axis=1)
-    agreed = (
-        (one.status == STATED) & (one.details >= term.agrees_from)
-        for one, term in zip(said, asked.wanted, strict=True)
-    )
+    agreed = (np.logical_or.reduce([_met(table, asked, one) for one in each(term)]) for term in asked.wanted)
     return Weighed(parts, tuple(one.status for one in said), unwanted, tuple(agreed))
 
 
-def _said(table: SentenceTable, asked: Asked, place: int) -> Said:
+def _said(table: SentenceTable, asked: Asked, term: Term) -> Said:
     """Of one wanted term; a report says that all else is normal where it states nothing besides."""
-    term = asked.wanted[place]
+    if each(term) != (term,):
+        return best_of([_said(table, asked, one) for one in each(term)])
     if term.finding != NORMAL:
         return table.says(term)
-    others = [one.finding for one in asked.wanted if one.finding != NORMAL]
-    clean = table.positive(others) == 0
+    clean = table.positive(_others(asked)) == 0
     ones = np.ones(table.count, np.float32)
     return Said(np.where(clean, STATED, DENIED).astype(np.int8), ones, np.where(clean, ones, 0))
+
+
+def _met(table: SentenceTable, asked: Asked, term: Term) -> NDArray[np.bool_]:
+    """(n,) whether a term is as it is wanted."""
+    if term.finding == NORMAL:
+        return np.asarray(table.positive(_others(asked)) == 0, np.bool_)
+    return table.met(term, kinds_asked(asked, term))
+
+
+def _others(asked: Asked) -> list[str]:
+    return [one.finding for term in asked.wanted for one in each(term) if one.finding != NORMAL]
 
 
 def _mean(columns: Sequence[NDArray[np.generic]], count: int, *, none: float = 1.0) -> NDArray[np.float32]:
