@@ -10,9 +10,10 @@ from PIL import Image
 from handmade import HashEncoder, arrival, corpus_of
 from xemplar.errors import MismatchError, XemplarError
 from xemplar.index import build_index
-from xemplar.retrieval import NOTICE, Finder, Retriever, asked_from
-from xemplar.retrieval.cohort import gather, gather_again, read_header
+from xemplar.retrieval import NOTICE, Asked, Finder, Retriever, Term, asked_from
+from xemplar.retrieval.cohort import csv_of, gather, gather_again, read_header
 from xemplar.retrieval.deidentified import write_deidentified
+from xemplar.retrieval.worth import shipped
 
 SPLITS = ("train", "val", "test")
 REPORTS = [
@@ -165,3 +166,86 @@ def test_a_cohort_says_what_it_is_not_for_and_one_that_only_excludes_has_no_prob
     assert made.rows and {row["probability"] for row in made.rows} == {""}
     with pytest.raises(XemplarError, match="wants no finding, and so has none"):
         gather(finder, "no pneumothorax", at_least=0.5)
+
+
+SEVERAL = [
+    ("Small right pleural effusion. No left pleural effusion.", "60"),
+    ("Moderate right pleural effusion.", "60"),
+    ("Bilateral pleural effusions.", "60"),
+    ("Possible right pleural effusion.", "60"),
+    ("There is a left chest tube.", "60"),
+    ("There is a cardiac pacemaker with two leads. The heart is normal in size.", "60"),
+    ("Old fracture of the left clavicle. Nodule in the right lung.", "60"),
+    ("Old left rib fracture.", "60"),
+    ("There is apical scarring. No pneumothorax.", "60"),
+    ("Right lower lobe opacity. A mass in the left lung.", "60"),
+    ("The lungs are clear.", "60"),
+]
+HELD = [
+    ("right effusion without left effusion", [0, 1]),
+    ("right effusion, no large effusion", [0, 1]),
+    ("right effusion", [0, 1, 2]),
+    ("possible effusion", [3]),
+    ("chest tube", [4]),
+    ("pacemaker", [5]),
+    ("clavicle fracture", [6]),
+    ("rib fracture", [7]),
+    ("scarring", [8]),
+    ("lung mass", [9]),
+    ("nodule", [6]),
+    ("no chest tube", [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]),
+    ("right effusion, no chest tube", [0, 1, 2]),
+    ("no scarring, no left effusion", [0, 1, 3, 4, 5, 6, 7, 9, 10]),
+]
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    return finder_of(tmp_path_factory.mktemp("several"), SEVERAL)
+
+
+@pytest.mark.parametrize(("query", "who"), HELD)
+def test_a_cohort_is_held_to_what_was_asked_and_no_row_states_what_is_excluded(several, query, who):
+    made = gather(several, query)
+    assert sorted(study.text for study in made.studies) == sorted(SEVERAL[n][0] for n in who)
+    for row in made.rows:
+        for name, says in row.items():
+            if name.endswith(": says") and name.startswith("with "):
+                assert says == ("uncertain" if "possible" in query else "stated")
+            assert not (name.startswith("without ") and says in ("stated", "uncertain"))
+
+
+def test_what_a_cohort_is_held_to_and_what_only_ranks_is_told(several):
+    header = gather(several, "loculated right effusion, no chest tube").header
+    assert header["held_to"] == ["with Pleural Effusion (right)", "without Support Devices [chest tube]"]
+    assert header["notes"] == ['no report is held to "loculated": words only rank']
+    assert header["excluded"]["states Support Devices [chest tube]"] == 1
+
+
+def test_no_two_columns_have_one_name(several):
+    reading = Asked("", wanted=(Term("Pleural Effusion"), Term("Pleural Effusion")))
+    columns = gather(several, reading).columns
+    assert len(set(columns)) == len(columns) and "with Pleural Effusion (2): says" in columns
+
+
+def test_a_file_whose_rows_are_not_those_gathered_is_refused(finder, tmp_path):
+    made = gather(finder, QUERY)
+    header = {**made.header, "rows": "of others", "xemplar": "0.0"}
+    (tmp_path / "one.csv").write_text(csv_of(header, made.columns, made.rows))
+    with pytest.raises(
+        MismatchError, match=r"has other rows here; wanted those of the file .* by xemplar 0\.0"
+    ):
+        gather_again(finder, tmp_path / "one.csv")
+
+
+def test_weights_of_another_lexicon_tell_no_probability(finder, monkeypatch):
+    assert shipped().stale is None
+    monkeypatch.setattr("xemplar.retrieval.worth.lexicon_version", lambda: "another")
+    stale = shipped.__wrapped__()
+    assert stale.cut_off is None and "another version of the findings engine" in stale.stale
+    other = Finder(finder.retriever, worth=stale)
+    made = gather(other, QUERY)
+    assert {row["probability"] for row in made.rows} == {""}
+    assert any("another version of the findings engine" in note for note in made.header["notes"])
+    with pytest.raises(XemplarError, match="no probability"):
+        gather(other, QUERY, at_least=0.5)
