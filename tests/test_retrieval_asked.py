@@ -1,5 +1,7 @@
 """How a typed search is read: what is wanted, what isn't, filters, words; and what is refused."""
 
+import json
+
 import pytest
 
 from xemplar.errors import XemplarError
@@ -13,38 +15,133 @@ def told(text):
     return str(read_query(text))
 
 
-@pytest.mark.parametrize(
-    ("text", "reading"),
-    [
-        (
-            "left effusion without pneumothorax, no chest tube, over 60",
-            "with Pleural Effusion (left); without Pneumothorax; without Support Devices; age from 61",
-        ),
-        (
-            "left effusion without pneumothorax, enlarged heart",
-            "with Pleural Effusion (left); with Cardiomegaly; without Pneumothorax",
-        ),
-        (
-            "no effusion, pneumothorax or edema",
-            "without Pleural Effusion; without Pneumothorax; without Edema",
-        ),
-        ("emphysema without nodule or mass", "with Emphysema; without Lung Lesion"),
-        ("moderate or large effusion", "with Pleural Effusion (moderate or large)"),
-        ("small to large effusion", "with Pleural Effusion (small or moderate or large)"),
-        ("moderate to severe cardiomegaly", "with Cardiomegaly (moderate or large)"),
-        (
-            "right effusion without left effusion",
-            "with Pleural Effusion (right); without Pleural Effusion (left)",
-        ),
-        ("edema, heart not enlarged", "with Edema; without Cardiomegaly"),
-        ("normal chest, no acute abnormality", "with nothing abnormal"),
-        ("cardiomegaly, otherwise normal", "with Cardiomegaly; with nothing abnormal"),
-        ("like this, but without the effusion", "without Pleural Effusion"),
-        ("site=b effusion", "with Pleural Effusion; site b"),
-    ],
-)  # fmt: skip
+E, X = "Pleural Effusion", "Pneumothorax"
+PLAIN = [
+    (
+        "right pneumothorax without rib fracture, no pacemaker, over 60",
+        "with Pneumothorax (right); without Fracture; without Support Devices; age from 61",
+    ),
+    ("no rib fracture, pneumothorax", "with Pneumothorax; without Fracture"),
+    ("no effusion, pneumothorax or edema", f"without {E}; without {X}; without Edema"),
+    ("emphysema without nodule or mass", "with Emphysema; without Lung Lesion"),
+    ("small or moderate pneumothorax", f"with {X} (small or moderate)"),
+    ("small to large effusion", f"with {E} (small or moderate or large)"),
+    ("moderate to severe cardiomegaly", "with Cardiomegaly (moderate or large)"),
+    ("right effusion without left effusion", f"with {E} (right); without {E} (left)"),
+    ("effusion, mediastinum not widened", f"with {E}; without Enlarged Cardiomediastinum"),
+    ("unremarkable study", "with nothing abnormal"),
+    ("cardiomegaly, otherwise normal", "with Cardiomegaly; with nothing abnormal"),
+    ("like this, but without the effusion", f"without {E}"),
+    ("site=b effusion", f"with {E}; site b"),
+    ("effusion?", f"with {E}"),
+]
+EXCLUDED = [
+    ("excluding pneumothorax, effusion", f"with {E}; without {X}"),
+    ("everything except effusion", f"without {E}"),
+    ("all effusions but small ones", f"with {E}; without {E} (small)"),
+    ("effusion lacking pneumothorax", f"with {E}; without {X}"),
+    ("effusion minus pneumothorax", f"with {E}; without {X}"),
+    ("effusion -pneumothorax", f"with {E}; without {X}"),
+    ("effusion, pneumothorax excluded", f"with {E}; without {X}"),
+    ("effusion-free, pneumothorax", f"with {X}; without {E}"),
+    ("excluding edema, pneumothorax or effusion", f"without Edema; without {X}; without {E}"),
+    ("not (effusion or pneumothorax), edema", f"with Edema; without {E}; without {X}"),
+    ("effusion not on the left", f"with {E}; without {E} (left)"),
+    ("effusion not large", f"with {E}; without {E} (large)"),
+    ("right but no left effusion", f"with {E} (right); without {E} (left)"),
+    ("right effusion but not left", f"with {E} (right); without {E} (left)"),
+    ("no left effusion but right", f"with {E} (right); without {E} (left)"),
+    ("heart isn't enlarged", "without Cardiomegaly"),
+    ("effusion isn't present", f"without {E}"),
+    ("cannot exclude pneumothorax", f"with possible {X}"),
+]
+OUT = "is not understood and left out"
+LEFT_OUT = [
+    ("except clear lungs, effusion", f'with {E}; "except clear lungs" {OUT}'),
+    ("catheter not in the right atrium", f'with Support Devices; "not in the right atrium" {OUT}'),
+    ("pneumothorax which does not need a tube", f'with {X}; "not need a tube" {OUT}'),
+    ("pneumothorax that doesn't need a tube", f'with {X}; "doesn\'t need a tube" {OUT}'),
+    ("not only effusion but pneumothorax", f'with {X}; "not only effusion" {OUT}'),
+    ("effusion not loculated", f'with {E}; "not loculated" {OUT}'),
+    ("effusion ohne Pneumothorax", f'with {E}; "ohne Pneumothorax" {OUT}'),
+    ("effusion, absent pneumothorax", f'with {E}; "absent pneumothorax" {OUT}'),
+    ("no normal chest, effusion", f'with {E}; "no normal chest" {OUT}'),
+    ("not a normal chest, effusion", f'with {E}; "not a normal chest" {OUT}'),
+    (
+        "effusion with or without pneumothorax",
+        f'with {E}; "with or without pneumothorax" filters nothing and is left out',
+    ),
+    ("effusion \u00b1 edema", f'with {E}; "\u00b1 edema" filters nothing and is left out'),
+    ("effusion regardless of sex", f'with {E}; "regardless of sex" filters nothing and is left out'),
+    ("no change in effusion", f'with {E}; "no change in" is asked of no report, and left out'),
+    (
+        "possible effusion, effusion",
+        f"with {E}; possible {E} is left out beside the same without a doubt",
+    ),
+]
+OPEN = [
+    ("effusion or pneumothorax", f"with {E} or {X}"),
+    ("either effusion, pneumothorax or edema", f"with {E} or {X} or Edema"),
+    ("effusion; pneumothorax or edema", f"with {E}; with {X} or Edema"),
+    ("(effusion OR pneumothorax) AND NOT edema", f"with {E} or {X}; without Edema"),
+    ("effusion and (edema or pneumonia)", f"with {E}; with Edema or Pneumonia"),
+    ("left effusion or right pneumothorax", f"with {E} (left) or {X} (right)"),
+    ("possible effusion", f"with possible {E}"),
+    ("left or right effusion", f"with {E} (left or right)"),
+    ("without pneumothorax, left or right effusion", f"with {E} (left or right); without {X}"),
+    ("no edema, either effusion or pneumothorax", f"with {E} or {X}; without Edema"),
+    ("right upper or lower lobe pneumonia", "with Pneumonia (right, upper lobe or lower lobe)"),
+    ("opacity in the upper or lower lobe", "with Lung Opacity (upper lobe or lower lobe)"),
+    ("effusion left and right", f"with {E} (bilateral)"),
+    (
+        "right > left effusion",
+        f'with {E} (bilateral); of "right > left" only that both sides have it is asked',
+    ),
+    ("effusion more than small", f"with {E} (moderate or large)"),
+    ("at least moderate effusion", f"with {E} (moderate or large)"),
+    ("effusion moderate or larger", f"with {E} (moderate or large)"),
+    ("no more than small effusion", f"with {E} (small)"),
+]
+
+
+@pytest.mark.parametrize(("text", "reading"), [*PLAIN, *EXCLUDED, *LEFT_OUT, *OPEN])
 def test_readings(text, reading):
     assert told(text) == reading
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("no", "asks for nothing"),
+        ("not normal", 'asks for nothing .*"not normal"'),
+        ("the patient", "asks for nothing"),
+        ("excluding those with no effusion", "unclear what .* excludes"),
+        ("chest tube not in place", "unclear what .* excludes"),
+        ("-effusion cardiomegaly", "unclear what .* excludes"),
+        ("effusion and edema or pneumonia", '"and" beside "or"'),
+        ("effusion or no pneumothorax", "either Pleural Effusion or not Pneumothorax"),
+        ("effusion, or no pneumothorax", 'unclear what "or" joins'),
+        ("effusion, pneumothorax or edema", 'unclear what "or" joins'),
+        ("(effusion and edema) or pneumonia", '"or" beside brackets'),
+        ("effusion more than large", "no degree"),
+        ("left upper or right lower lobe opacity", "a side to each place"),
+        ("left effusion not on the left", "no report can do both"),
+    ],
+)
+def test_what_is_unclear_is_refused(text, why):
+    with pytest.raises(XemplarError, match=why):
+        read_query(text)
+
+
+@pytest.mark.parametrize("text", ["resolved pneumothorax", "chest tube removed", "effusion no longer seen"])
+def test_what_has_gone_is_searched_for_by_its_words(text):
+    asked = read_query(text)
+    assert (asked.how, asked.unwanted) == ("words", ())
+    assert set(asked.words) <= set(text.split()) == set(asked.ranked.split())
+
+
+def test_what_is_like_an_image_may_ask_for_nothing_else():
+    assert read_query("like this").how == "claims"
 
 
 def test_words_that_nothing_takes_are_ranked_by_and_denied_ones_are_not():
@@ -100,25 +197,51 @@ def test_too_long_and_empty_ones_are_refused():
         read_query(" \n")
 
 
-def test_a_reading_comes_back_from_json():
-    asked = read_query("moderate or large left effusion without pneumothorax, women over 60")
-    assert asked_from(asked.json()) == asked
+@pytest.mark.parametrize(
+    "text", ["moderate pneumothorax or left effusion without edema, not women, over 60", "effusion 60-70"]
+)
+def test_a_reading_comes_back_from_json(text):
+    asked = read_query(text)
+    assert asked_from(json.loads(json.dumps(asked.json()))) == asked
 
 
-def test_a_reading_by_hand_is_checked():
-    assert asked_from({"text": "", "wanted": [{"finding": EFFUSION, "side": ["left"]}]}).wanted == (
-        Term(EFFUSION, side=("left",)),
-    )
-    with pytest.raises(XemplarError, match="no finding 'Effusion'"):
-        asked_from({"text": "", "wanted": [{"finding": "Effusion"}]})
-    with pytest.raises(XemplarError, match="a reading that is none"):
-        asked_from({"text": "", "wants": []})
-    with pytest.raises(XemplarError, match="no report can do both"):
-        asked_from({"text": "", "wanted": [{"finding": HEART}], "unwanted": [{"finding": HEART}]})
+def test_a_reading_by_hand_is_taken_as_it_stands():
+    made = asked_from({"text": "", "wanted": [{"finding": EFFUSION, "side": ["left"]}]})
+    assert made.wanted == (Term(EFFUSION, side=("left",)),)
+    made = asked_from({"text": "", "unwanted": [{"finding": EFFUSION}]})
+    assert made.unwanted == (Term(EFFUSION, "absent"),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"wanted": [{"finding": "Effusion"}]}, "no finding 'Effusion'"),
+        ({"wanted": ["Pleural Effusion"]}, "a reading that is none: wanted.0"),
+        ({"wanted": [{"finding": EFFUSION, "side": "left"}]}, "a list is wanted"),
+        ({"wanted": [{"finding": EFFUSION, "side": ["up"]}]}, "no side 'up': one of"),
+        ({"wanted": [{"finding": EFFUSION, "degree": ["huge"]}]}, "no degree 'huge'"),
+        ({"wanted": [{"finding": EFFUSION, "presence": "absent"}]}, "wanted and absent"),
+        ({"wanted": [{"finding": EFFUSION, "any_of": [{"finding": HEART}]}]}, "two terms or more"),
+        ({"unwanted": [{"finding": "No Finding"}]}, "can't be unwanted"),
+        ({"wants": []}, "a reading that is none: wants"),
+        ({"how": "claim"}, "a reading that is none: how"),
+        ({"words": "rib"}, "a list is wanted"),
+        ({"filters": [{"name": "age", "low": "60"}]}, "a reading that is none: filters.0.low"),
+        ({"filters": [{"name": "age", "low": 60, "high": 50}]}, "an age from 60 to 50"),
+        ({"filters": [{"name": "sex"}]}, "either values, or low or high"),
+        ({"filters": [{"name": "site", "low": 3}]}, "of the age alone"),
+        ({"filters": [{"name": "sex", "values": [v]} for v in "FM"]}, "no study is both"),
+        ({}, "asks for nothing"),
+        ({"wanted": [{"finding": HEART}], "unwanted": [{"finding": HEART}]}, "no report can do both"),
+    ],
+)
+def test_a_reading_by_hand_is_checked(fields, why):
+    with pytest.raises(XemplarError, match=why):
+        asked_from({"text": "", **fields})
 
 
 def test_a_term_says_where_it_was_named():
-    text = "no pneumothorax, left effusion"
+    text = "no pneumothorax, right effusion"
     term = read_query(text).wanted[0]
     assert text[slice(*term.span)] == "effusion"
 

@@ -1,26 +1,41 @@
 """A text query -> what it asks for: findings that are to be there, findings that are not, facets, words.
 
 Knows how searches are typed: commas part what is asked for, a denial reaches over "or" and not over a comma
-("without pneumothorax, enlarged heart" wants the heart), a degree or a place may be one of two. What a part
-says is read by the findings engine, as a report is. Knows no archive.
+("no rib fracture, pneumothorax" wants the pneumothorax), "or" joins findings of which any will do. What a
+part says is read by the findings engine, as a report is (`parts.py`). What can't be told is refused, or left
+out with a note; what is denied is never wanted. Knows no archive.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 from xemplar.errors import XemplarError
-from xemplar.findings import FINDINGS, OTHER_FINDINGS, label_report, read_claims
-from xemplar.findings.engine import read
-from xemplar.findings.lexicon import lexicon
-from xemplar.records import Claim, Presence
 from xemplar.report import language_within, split_sentences
+from xemplar.retrieval.denials import DENIES, EXCEPTS
+from xemplar.retrieval.details import without_open
 from xemplar.retrieval.filters import Filter
-from xemplar.retrieval.spoken import filters_in
+from xemplar.retrieval.handmade import checked
+from xemplar.retrieval.parts import PartRead, read_part
+from xemplar.retrieval.spoken import check_filters, filters_in
+from xemplar.retrieval.terms import (
+    DETAILS,
+    NORMAL,
+    Term,
+    blanked,
+    one_of,
+    points_at_something,
+    words_of,
+)
+
+__all__ = [
+    "A_REPORT", "A_SENTENCE", "DETAILS", "LONGEST", "NORMAL", "Asked", "Term", "asked_from", "check_sense",
+    "read_query",
+]  # fmt: skip
 
 LONGEST = 20_000
 """Characters of a query; no report is longer."""
@@ -31,64 +46,13 @@ A_REPORT = 400
 A_SENTENCE = 1000
 """Characters of a sentence beyond which it is none, and isn't read: its words alone are searched for."""
 
-NORMAL = "No Finding"
-"""What is asked for by "normal chest": a report that states no finding."""
-
-DETAILS = ("side", "place", "degree")
-_DENIES = re.compile(
-    r"\b(?:no|not|without|w/o|neither|nor|never|absent|absence of|free of|negative for|excluding|except)\b",
-    re.I,
-)
 _CLOSES_A_LIST = re.compile(r"\b(?:n?or)\b", re.I)
 _SEPARATOR = re.compile(r"[,;]+\s*(?!\d)|\n+")
-_WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
-_EITHER = re.compile(r"[\s,]*(?:-?(?:or|to|and/or)-?|[/-])\s*\Z")
-_JOINT = re.compile(r"\s*-?\b(?:to|or)\b-?\s*")
-_TURNS = re.compile(r"\b(?:but|with|however|although|though|only)\b", re.I)
-_DEGREES = ("small", "moderate", "large")
-_ALIKE = re.compile(
-    r"\b(?:like|similar to|same as|as)\s+(?:this|that|these|it)(?:\s+(?:one|film|image|case|study))?\b", re.I
-)
-_SILENT = frozenset(
-    """a an the of in on at with and or nor but for to from by is are be was were this that these those it any
-    some all no not without who have has had show shows showing seen there here find me please patient study
-    patients studies case cases report reports film films radiograph radiographs image images one ones both
-    either only also than as like same similar place evidence signs sign""".split()  # noqa: SIM905
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One finding that is asked for, or that is not to be there.
-
-    `side`, `place` and `degree` hold what will do (none: any); `words` are those that named it, `span` is
-    where, in the query.
-    """
-
-    finding: str
-    presence: Presence = "present"
-    side: tuple[str, ...] = ()
-    place: tuple[str, ...] = ()
-    degree: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
-    span: tuple[int, int] = (0, 0)
-
-    def __post_init__(self) -> None:
-        if self.finding not in (*FINDINGS, *OTHER_FINDINGS, NORMAL):
-            raise XemplarError(f"no finding {self.finding!r}", wanted=", ".join((*FINDINGS, *OTHER_FINDINGS)))
-        if self.presence not in get_args(Presence):
-            raise XemplarError(f"presence {self.presence!r}", wanted=", ".join(get_args(Presence)))
-
-    @property
-    def agrees_from(self) -> float:
-        """The share of points from which a claim's details are those asked for; a place may be next to it."""
-        asked = sum(bool(values) for values in (self.side, self.place, self.degree))
-        return 0.999 - (1 / (3 * asked) if self.place else 0.0)
-
-    def __str__(self) -> str:
-        details = [" or ".join(values) for values in (self.degree, self.side, self.place) if values]
-        named = "nothing abnormal" if self.finding == NORMAL else self.finding
-        return named + (f" ({', '.join(details)})" if details else "")
+_LEADS = re.compile(r"\s*n?or\b", re.I)
+_EITHER = re.compile(r"\s*(?:either|(?:any|(?:at\s+least\s+)?one)\s+of)\b", re.I)
+_BRACKETS = re.compile(r"\(([^()]*)\)")
+_LOGIC = re.compile(r"\b(?:or|and|not|no|without)\b|[,;]", re.I)
+_DENIED = re.compile(rf"(?:{DENIES.pattern}|{EXCEPTS.pattern})\s*\Z", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +97,25 @@ class Asked:
 
 
 def asked_from(value: Mapping[str, Any]) -> Asked:
-    """A reading that was written as JSON, or by hand; an unknown key or finding is refused."""
-    try:
-        known = _tuples(value)
-        for name in ("wanted", "unwanted"):
-            known[name] = tuple(Term(**_tuples(one)) for one in value.get(name, ()))
-        known["filters"] = tuple(Filter(**_tuples(one)) for one in value.get("filters", ()))
-        asked = Asked(**known)
-    except TypeError as error:
-        raise XemplarError(f"a reading that is none: {error}", wanted="what `search --json` gives") from None
+    """A reading that was written as JSON, or by hand.
+
+    Whatever it can't hold (an unknown key, finding, side, presence or `how`, text where a list is wanted) and
+    what no report can meet is refused.
+    """
+    told = checked(value)
+    for name in ("wanted", "unwanted"):
+        told[name] = tuple(_term(one) for one in told[name])
+    told["filters"] = tuple(Filter(**one) for one in told["filters"])
+    asked = Asked(**told)
     check_sense(asked)
+    check_filters(asked.filters)
+    if asked.how == "claims" and not (asked.names_findings or asked.filters or asked.words):
+        raise XemplarError("a reading that asks for nothing", wanted="a finding, a filter or words")
     return asked
+
+
+def _term(value: Mapping[str, Any]) -> Term:
+    return Term(**{**value, "any_of": tuple(_term(one) for one in value.get("any_of", ()))})
 
 
 def read_query(text: str) -> Asked:
@@ -159,14 +131,14 @@ def read_query(text: str) -> Asked:
         note = "read as a report, and answered by its like"
         return Asked(text, ranked=text, how="report", notes=(note,))
     if len(text) > A_SENTENCE and _longest(text) > A_SENTENCE:
-        every, note = tuple(_words(text)), "too long to be read: by its words alone"
+        every, note = tuple(words_of(text)), "too long to be read: by its words alone"
         return Asked(text, words=every, ranked=" ".join(every), how="words", notes=(note,))
     filters = filters_in(text)
-    bare = _blanked(text, [part.span for part in filters])
+    bare = blanked(text, [part.span for part in filters])
     told = tuple(dict.fromkeys(part.filter for part in filters))
     language = language_within(bare, "en") if bare.strip() else "en"
     if language != "en":
-        words = tuple(_words(bare))
+        words = tuple(words_of(bare))
         note = f"in another language ({language or 'unknown'}): by its words alone"
         return Asked(text, (), (), told, words, " ".join(words), "words", language or "unknown", (note,))
     asked = _of_parts(text, bare, told)
@@ -178,153 +150,151 @@ def check_sense(asked: Asked) -> None:
     """Refuse a reading that wants what it excludes."""
     for want in asked.wanted:
         for other in asked.unwanted:
-            if other.finding == want.finding and all(_within(want, other, kind) for kind in DETAILS):
+            if all(_is_within(one, other) for one in want.each):
                 raise XemplarError(
                     f"the query wants {want} and excludes {other}: no report can do both",
                     wanted="one or the other, or another side, place or degree",
                 )
 
 
+def _is_within(want: Term, other: Term) -> bool:
+    return other.finding == want.finding and all(_within(want, other, kind) for kind in DETAILS)
+
+
 def _longest(text: str) -> int:
     return max((end - start for start, end in split_sentences(text)), default=0)
-
-
-def _tuples(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
 
 
 # --- parts -----
 
 
 def _of_parts(text: str, bare: str, filters: tuple[Filter, ...]) -> Asked:
-    parts = [_read_part(bare, start, end) for start, end in _parts(bare)]
+    parts = _read(_opened(re.sub(r"\?\s*\Z", "", bare)))
     terms: dict[object, Term] = {}
     for part in parts:
         for term in part.terms:
-            terms.setdefault(_meaning(term), term)
-    wanted = tuple(term for term in terms.values() if term.presence != "absent")
+            terms.setdefault(term.meaning, term)
+    notes = [note for part in parts for note in part.notes]
+    wanted, doubled = _once([term for term in terms.values() if term.presence != "absent"])
     unwanted = tuple(term for term in terms.values() if term.presence == "absent")
     left = tuple(dict.fromkeys(word for part in parts for word in part.over))
     ranked = " ".join(word for part in parts for word in part.ranked)
-    notes = [f'"{one}" is not understood and left out' for part in parts for one in part.lost]
     if not terms and left:
         notes.append("names no finding that is known: by its words and vectors")
+    if not terms and not filters and not left and not points_at_something(bare):
+        told = "; ".join(notes) or "no word that says something"
+        raise XemplarError(f"a query that asks for nothing ({told})", wanted="a finding, a filter or words")
     how = "claims" if terms or not left else "words"
-    return Asked(text, wanted, unwanted, filters, left, ranked, how, "en", tuple(notes))
+    return Asked(text, wanted, unwanted, filters, left, ranked, how, "en", (*notes, *doubled))
 
 
-def _parts(text: str) -> Iterator[tuple[int, int]]:
-    """[start, end) of what commas part; a denied list that "or" closes stays whole."""
-    cuts = [0, *(match.end() for match in _SEPARATOR.finditer(text)), len(text)]
-    parts = [(start, end) for start, end in pairwise(cuts) if text[start:end].strip(" ,;\n")]
-    at = 0
-    while at < len(parts):
-        last = at
-        if _DENIES.search(text[slice(*parts[at])]):
-            for ahead in range(at + 1, len(parts)):
-                told = text[slice(*parts[ahead])]
-                if _DENIES.search(_CLOSES_A_LIST.sub("or", told)):
-                    break
-                if _CLOSES_A_LIST.search(told):
-                    last = ahead
-                    break
-        yield parts[at][0], parts[last][1]
-        at = last + 1
+def _once(wanted: list[Term]) -> tuple[tuple[Term, ...], list[str]]:
+    """What is wanted, without what is doubted and stated at once: "possible effusion, effusion"."""
+    stated = {term.meaning: term for term in wanted if term.presence == "present"}
+    doubled = [
+        term
+        for term in wanted
+        if term.presence == "uncertain" and (term.finding, "present", *term.meaning[2:]) in stated
+    ]
+    notes = [f"{term} is left out beside the same without a doubt" for term in doubled]
+    return tuple(term for term in wanted if term not in doubled), notes
+
+
+def _opened(text: str) -> str:
+    """A query without its brackets, place for place: around more than a detail they part as commas do."""
+    for match in _BRACKETS.finditer(text):
+        inside, before, after = match[1], text[: match.start()], text[match.end() :]
+        parts = bool(_LOGIC.search(inside))
+        begins = ";" if parts and not _DENIED.search(before) else " "
+        if parts and (re.search(r"\bor\s*\Z", before, re.I) or re.match(r"\s*or\b", after, re.I)):
+            raise XemplarError(
+                f'"or" beside brackets: "{match[0]}"', wanted="or within brackets alone",
+                remedy="ask for one after the other",
+            )  # fmt: skip
+        text = before + begins + inside + (";" if parts else " ") + after
+    return text
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """What one part asks for; `over` are words that no term took, `lost` what was denied and isn't known."""
+class _Item:
+    """A part with what stands at its beginning, and whether a comma stands before it."""
 
-    terms: tuple[Term, ...]
-    over: tuple[str, ...] = ()
-    ranked: tuple[str, ...] = ()
-    lost: tuple[str, ...] = ()
+    part: PartRead
+    leads: bool
+    either: bool
+    comma: bool
 
 
-def _read_part(text: str, start: int, end: int) -> _Part:
-    part = text[start:end].rstrip(" ,;\n")
-    claims = read_claims(part)
-    if not claims and label_report(part).presences.get(NORMAL) == "present":
-        return _Part((Term(NORMAL, words=tuple(_words(part)), span=(start, start + len(part))),))
-    taken, denied = _taken(part, claims)
-    lost = [one for one in _denials(part) if not any(one[0] < at[1] and at[0] < one[1] for at in denied)]
-    gone = [*_denials(part), *denied]
-    return _Part(
-        tuple(_term(part, claim, start) for claim in claims),
-        tuple(_words(_blanked(part, [*taken, *gone]))),
-        tuple(_words(_blanked(part, gone))),
-        tuple(" ".join(part[slice(*one)].split()) for one in lost if _words(part[slice(*one)])),
+def _read(text: str) -> list[PartRead]:
+    """Every part, read; those that "either" begins, or that a leading "or" joins to one other, made one."""
+    items: list[_Item] = []
+    for start, end, comma in _parts(text):
+        said = text[start:end].rstrip(" ,;\n")
+        leads, either = (bool(at.match(said)) for at in (_LEADS, _EITHER))
+        item = _Item(read_part(said, start), leads, either, comma)
+        chain = _chain(items) if comma else []
+        joins = (leads or item.part.is_either) and not either and bool(chain)
+        if leads and item.part.denies and chain:
+            raise _unclear_list(text[:end])
+        if not joins or item.part.denies:
+            items.append(item)
+            continue
+        first = next((place for place, one in enumerate(chain) if one.either), None)
+        if first is None and (not leads or len(chain) > 1):
+            raise _unclear_list(text[:end])
+        joined = [one.part for one in (*chain[first or 0 :], item)]
+        if any(len(part.terms) != 1 for part in joined):
+            raise _unclear_list(text[:end])
+        for part in joined[1:]:
+            joined[0].terms = [one_of([*joined[0].terms, *part.terms])]
+            for mine, theirs in zip(_lists(joined[0]), _lists(part), strict=True):
+                mine.extend(theirs)
+        del items[len(items) - len(joined) + 2 :]
+    return [item.part for item in items]
+
+
+def _chain(items: list[_Item]) -> list[_Item]:
+    """The parts at the end that commas part and that want something, none of them denied."""
+    chain: list[_Item] = []
+    for item in reversed(items):
+        if item.part.denies or not item.part.terms:
+            break
+        chain.insert(0, item)
+        if not item.comma:
+            break
+    return chain
+
+
+def _lists(part: PartRead) -> tuple[list[str], ...]:
+    return part.over, part.ranked, part.notes
+
+
+def _unclear_list(said: str) -> XemplarError:
+    return XemplarError(
+        f'unclear what "or" joins in "{" ".join(said.split())}"',
+        wanted='"either A, B or C" of which any will do, or "A; B or C" with A in any case',
     )
 
 
-def _denials(part: str) -> list[tuple[int, int]]:
-    """Each denial with what it reaches."""
-    found: list[tuple[int, int]] = []
-    for match in _DENIES.finditer(part):
-        ends = _TURNS.search(part, match.end())
-        found.append((match.start(), ends.start() if ends else len(part)))
-    return found
-
-
-def _taken(part: str, claims: Sequence[Claim]) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Where claims, their modifiers and cues stand; and where what is denied does."""
-    words = lexicon("default")
-    scene = read(part, words)
-    if scene is None:
-        return [], []
-    spans = [scene.typed(start, end) for _, start, end in scene.cues] + [claim.span for claim in claims]
-    for kind in DETAILS:
-        if any(getattr(claim, kind) for claim in claims):
-            found = words.modifiers[kind].pattern.finditer(scene.text)
-            spans += [scene.typed(*match.span()) for match in found]
-    return spans, [scene.typed(one.start, one.reach) for one in scene.mentions if one.presence == "absent"]
-
-
-def _term(part: str, claim: Claim, at: int) -> Term:
-    start, end = claim.span
-    details = {kind: _either(part, claim, kind) for kind in DETAILS}
-    words = tuple(_words(part[start:end]))
-    return Term(claim.finding, claim.presence, words=words, span=(at + start, at + end), **details)
-
-
-def _either(part: str, claim: Claim, kind: str) -> tuple[str, ...]:
-    """What will do of a kind of detail: the claim's, and another that "or" or "to" joins to it."""
-    value: str | None = getattr(claim, kind)
-    if value is None:
-        return ()
-    if kind == "side":
-        return (value,)
-    found = _said(part.lower(), kind)
-    for (one, before), (two, after) in pairwise(found):
-        if value in (one, two) and one != two and _EITHER.match(part[before[1] : after[0]]):
-            if kind == "degree":
-                first, last = sorted((_DEGREES.index(one), _DEGREES.index(two)))
-                return _DEGREES[first : last + 1]
-            return (one, two)
-    return (value,)
-
-
-def _said(low: str, kind: str) -> list[tuple[str, tuple[int, int]]]:
-    """The modifiers of a kind and where they stand; "small to moderate" are two."""
-    matcher, found = lexicon("default").modifiers[kind], list[tuple[str, tuple[int, int]]]()
-    for match in matcher.pattern.finditer(low):
-        joint = _JOINT.search(match[0])
-        halves = [(0, joint.start()), (joint.end(), len(match[0]))] if joint else []
-        parts = [(matcher.pattern.fullmatch(match[0][slice(*half)]), half) for half in halves]
-        if joint and all(part for part, _ in parts):
-            found += [
-                (matcher.label(part), (match.start() + half[0], match.start() + half[1]))
-                for part, half in parts
-                if part is not None
-            ]
-        else:
-            found.append((matcher.label(match), match.span()))
-    return found
-
-
-def _meaning(term: Term) -> tuple[object, ...]:
-    return (term.finding, term.presence, term.side, term.place, term.degree)
+def _parts(text: str) -> Iterator[tuple[int, int, bool]]:
+    """[start, end) of what commas part, and if one stands before; a denied list that "or" closes is whole."""
+    cuts = [0, *(match.end() for match in _SEPARATOR.finditer(text)), len(text)]
+    parts = [(start, end) for start, end in pairwise(cuts) if text[start:end].strip(" ,;\n")]
+    commas = ["," in (before := text[:start].rstrip())[-1:] and ";" not in before[-1:] for start, _ in parts]
+    at = 0
+    while at < len(parts):
+        last = at
+        if any(denial.search(text[slice(*parts[at])]) for denial in (DENIES, EXCEPTS)):
+            for ahead in range(at + 1, len(parts)):
+                told = text[slice(*parts[ahead])]
+                plain = _CLOSES_A_LIST.sub("or", told)
+                if not commas[ahead] or _EITHER.match(told) or DENIES.search(plain) or EXCEPTS.search(plain):
+                    break
+                if _CLOSES_A_LIST.search(without_open(told)):
+                    last = ahead
+                    break
+        yield parts[at][0], parts[last][1], commas[at]
+        at = last + 1
 
 
 def _within(want: Term, other: Term, kind: str) -> bool:
@@ -334,15 +304,3 @@ def _within(want: Term, other: Term, kind: str) -> bool:
         return True
     reached = set(theirs) | ({"bilateral"} if kind == "side" else set())
     return bool(mine) and set(mine) <= reached
-
-
-def _blanked(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    for start, end in spans:
-        text = text[:start] + " " * (end - start) + text[end:]
-    return text
-
-
-def _words(text: str) -> list[str]:
-    """The words that say something, in order, none twice."""
-    text = _ALIKE.sub(" ", text)
-    return list(dict.fromkeys(word for word in _WORD.findall(text.lower()) if word not in _SILENT))
