@@ -22,6 +22,7 @@ from xemplar.retrieval.kinds import HELD, NONE, Named, every, named_by, relation
 from xemplar.retrieval.verdicts import (
     AGREES,
     SILENT,
+    Key,
     Verdict,
     both_of,
     key_of,
@@ -77,10 +78,9 @@ class SentenceTable:
         row_of = {study_id: row for row, study_id in enumerate(study_ids)}
         self.count = len(study_ids)
         owners: list[Rows] = []
-        claimed: dict[str, dict[tuple[str | None, ...], list[int]]] = defaultdict(lambda: defaultdict(list))
+        claimed: dict[str, dict[Key, list[int]]] = defaultdict(lambda: defaultdict(list))
         held: dict[str, list[int]] = defaultdict(list)
-        self._with_kinds: dict[str, list[tuple[int, Sentence]]] = defaultdict(list)
-        self._by_kind: dict[str, list[tuple[tuple[str | None, ...], Named, Rows]]] = {}
+        apart: dict[str, dict[tuple[Key, Named], list[int]]] = defaultdict(lambda: defaultdict(list))
         for sentence in sentences:
             rows = [row_of[study_id] for study_id in sentence.study_ids if study_id in row_of]
             if not rows:
@@ -88,7 +88,10 @@ class SentenceTable:
             for claim in sentence.claims:
                 claimed[claim.finding][key_of(claim)].append(len(owners))
             for finding in every().keys() & {claim.finding for claim in sentence.claims}:
-                self._with_kinds[finding].append((len(owners), sentence))
+                named = named_by(sentence.text, sentence.claims, finding)
+                for claim, kinds in zip(sentence.claims, named, strict=True):
+                    if claim.finding == finding:
+                        apart[finding][key_of(claim), kinds].append(len(owners))
             for token in set(tokens(sentence.text)):
                 held[token].append(len(owners))
             owners.append(np.array(rows, np.int32))
@@ -97,6 +100,10 @@ class SentenceTable:
         self._claimed = {
             finding: [(key, np.unique(np.array(rows, np.int32))) for key, rows in keys.items()]
             for finding, keys in claimed.items()
+        }
+        self._by_kind = {
+            finding: [(*told, np.unique(np.array(rows, np.int32))) for told, rows in keys.items()]
+            for finding, keys in apart.items()
         }
         self._held = {token: np.array(rows, np.int32) for token, rows in held.items()}
 
@@ -148,21 +155,11 @@ class SentenceTable:
             np.maximum.at(best, self._reports(rows)[0], np.int8(found))
         return best
 
-    def _claims_of(self, finding: str, *, told: bool) -> Iterable[tuple[tuple[str | None, ...], Named, Rows]]:
+    def _claims_of(self, finding: str, *, told: bool) -> Iterable[tuple[Key, Named, Rows]]:
         """What is claimed of a finding, and in which sentences; by kind where these are to be `told`."""
-        if not told or finding not in every():
-            return [(key, NONE, rows) for key, rows in self._claimed.get(finding, ())]
-        if finding not in self._by_kind:
-            apart: dict[tuple[tuple[str | None, ...], Named], list[int]] = defaultdict(list)
-            for row, sentence in self._with_kinds[finding]:
-                named = named_by(sentence.text, sentence.claims, finding)
-                for claim, kinds in zip(sentence.claims, named, strict=True):
-                    if claim.finding == finding:
-                        apart[key_of(claim), kinds].append(row)
-            self._by_kind[finding] = [
-                (key, kinds, np.unique(np.array(rows, np.int32))) for (key, kinds), rows in apart.items()
-            ]
-        return self._by_kind[finding]
+        if told and finding in every():
+            return self._by_kind.get(finding, ())
+        return [(key, NONE, rows) for key, rows in self._claimed.get(finding, ())]
 
     def positive(self, besides: Iterable[str] = ()) -> NDArray[np.int32]:
         """(n,) how many findings a report states or doubts, those of `besides` not counted."""
