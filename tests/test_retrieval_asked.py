@@ -19,11 +19,11 @@ E, X = "Pleural Effusion", "Pneumothorax"
 PLAIN = [
     (
         "right pneumothorax without rib fracture, no pacemaker, over 60",
-        "with Pneumothorax (right); without Fracture; without Support Devices; age from 61",
+        "with Pneumothorax (right); without Fracture [rib]; without Support Devices [pacemaker]; age from 61",
     ),
-    ("no rib fracture, pneumothorax", "with Pneumothorax; without Fracture"),
+    ("no rib fracture, pneumothorax", "with Pneumothorax; without Fracture [rib]"),
     ("no effusion, pneumothorax or edema", f"without {E}; without {X}; without Edema"),
-    ("emphysema without nodule or mass", "with Emphysema; without Lung Lesion"),
+    ("emphysema without nodule or mass", "with Emphysema; without Lung Lesion [mass or nodule]"),
     ("small or moderate pneumothorax", f"with {X} (small or moderate)"),
     ("small to large effusion", f"with {E} (small or moderate or large)"),
     ("moderate to severe cardiomegaly", "with Cardiomegaly (moderate or large)"),
@@ -34,6 +34,8 @@ PLAIN = [
     ("like this, but without the effusion", f"without {E}"),
     ("site=b effusion", f"with {E}; site b"),
     ("effusion?", f"with {E}"),
+    ("chest tube, no pacemaker", "with Support Devices [chest tube]; without Support Devices [pacemaker]"),
+    ("device other than a pacemaker", "with Support Devices; without Support Devices [pacemaker]"),
 ]
 EXCLUDED = [
     ("excluding pneumothorax, effusion", f"with {E}; without {X}"),
@@ -58,7 +60,7 @@ EXCLUDED = [
 OUT = "is not understood and left out"
 LEFT_OUT = [
     ("except clear lungs, effusion", f'with {E}; "except clear lungs" {OUT}'),
-    ("catheter not in the right atrium", f'with Support Devices; "not in the right atrium" {OUT}'),
+    ("catheter not in the right atrium", f'with Support Devices [catheter]; "not in the right atrium" {OUT}'),
     ("pneumothorax which does not need a tube", f'with {X}; "not need a tube" {OUT}'),
     ("pneumothorax that doesn't need a tube", f'with {X}; "doesn\'t need a tube" {OUT}'),
     ("not only effusion but pneumothorax", f'with {X}; "not only effusion" {OUT}'),
@@ -91,7 +93,10 @@ OPEN = [
     ("without pneumothorax, left or right effusion", f"with {E} (left or right); without {X}"),
     ("no edema, either effusion or pneumothorax", f"with {E} or {X}; without Edema"),
     ("right upper or lower lobe pneumonia", "with Pneumonia (right, upper lobe or lower lobe)"),
-    ("opacity in the upper or lower lobe", "with Lung Opacity (upper lobe or lower lobe)"),
+    (
+        "opacity in the upper or lower lobe",
+        "with Lung Opacity (upper lobe or lower lobe) [opacity or infiltrate]",
+    ),
     ("effusion left and right", f"with {E} (bilateral)"),
     (
         "right > left effusion",
@@ -137,7 +142,7 @@ def test_what_is_unclear_is_refused(text, why):
 def test_what_has_gone_is_searched_for_by_its_words(text):
     asked = read_query(text)
     assert (asked.how, asked.unwanted) == ("words", ())
-    assert set(asked.words) <= set(text.split()) == set(asked.ranked.split())
+    assert set(text.split()[:2]) <= {*asked.ranked.split(), "no"}
 
 
 def test_what_is_like_an_image_may_ask_for_nothing_else():
@@ -182,6 +187,8 @@ def test_a_pasted_report_is_answered_by_its_like():
         "left effusion, no effusion",
         "bilateral effusions without left effusion",
         "small effusion, no effusion",
+        "pacemaker, no device",
+        "enlarged heart, no cardiomegaly",
     ],
 )
 def test_what_no_report_can_do_is_refused(text):

@@ -20,6 +20,7 @@ from xemplar.retrieval.denials import DENIES, EXCEPTS
 from xemplar.retrieval.details import without_open
 from xemplar.retrieval.filters import Filter
 from xemplar.retrieval.handmade import checked
+from xemplar.retrieval.kinds import HELD, kinds_asked, relation, told
 from xemplar.retrieval.parts import PartRead, read_part
 from xemplar.retrieval.spoken import check_filters, filters_in
 from xemplar.retrieval.terms import (
@@ -75,11 +76,12 @@ class Asked:
 
     def __str__(self) -> str:
         """The reading in a line."""
-        told = [f"with {term}" for term in self.wanted] + [f"without {term}" for term in self.unwanted]
-        told += [str(one) for one in self.filters]
+        parts = [f"with {told(self, term)}" for term in self.wanted]
+        parts += [f"without {told(self, term)}" for term in self.unwanted]
+        parts += [str(one) for one in self.filters]
         if self.words:
-            told.append(f"words: {' '.join(self.words)}")
-        return "; ".join([*told, *self.notes]) or "nothing"
+            parts.append(f"words: {' '.join(self.words)}")
+        return "; ".join([*parts, *self.notes]) or "nothing"
 
     @property
     def names_findings(self) -> bool:
@@ -102,11 +104,11 @@ def asked_from(value: Mapping[str, Any]) -> Asked:
     Whatever it can't hold (an unknown key, finding, side, presence or `how`, text where a list is wanted) and
     what no report can meet is refused.
     """
-    told = checked(value)
+    fields = checked(value)
     for name in ("wanted", "unwanted"):
-        told[name] = tuple(_term(one) for one in told[name])
-    told["filters"] = tuple(Filter(**one) for one in told["filters"])
-    asked = Asked(**told)
+        fields[name] = tuple(_term(one) for one in fields[name])
+    fields["filters"] = tuple(Filter(**one) for one in fields["filters"])
+    asked = Asked(**fields)
     check_sense(asked)
     check_filters(asked.filters)
     if asked.how == "claims" and not (asked.names_findings or asked.filters or asked.words):
@@ -135,13 +137,13 @@ def read_query(text: str) -> Asked:
         return Asked(text, words=every, ranked=" ".join(every), how="words", notes=(note,))
     filters = filters_in(text)
     bare = blanked(text, [part.span for part in filters])
-    told = tuple(dict.fromkeys(part.filter for part in filters))
+    own = tuple(dict.fromkeys(part.filter for part in filters))
     language = language_within(bare, "en") if bare.strip() else "en"
     if language != "en":
         words = tuple(words_of(bare))
         note = f"in another language ({language or 'unknown'}): by its words alone"
-        return Asked(text, (), (), told, words, " ".join(words), "words", language or "unknown", (note,))
-    asked = _of_parts(text, bare, told)
+        return Asked(text, (), (), own, words, " ".join(words), "words", language or "unknown", (note,))
+    asked = _of_parts(text, bare, own)
     check_sense(asked)
     return asked
 
@@ -150,15 +152,18 @@ def check_sense(asked: Asked) -> None:
     """Refuse a reading that wants what it excludes."""
     for want in asked.wanted:
         for other in asked.unwanted:
-            if all(_is_within(one, other) for one in want.each):
+            if all(_is_within(asked, one, other) for one in want.each):
                 raise XemplarError(
                     f"the query wants {want} and excludes {other}: no report can do both",
                     wanted="one or the other, or another side, place or degree",
                 )
 
 
-def _is_within(want: Term, other: Term) -> bool:
-    return other.finding == want.finding and all(_within(want, other, kind) for kind in DETAILS)
+def _is_within(asked: Asked, want: Term, other: Term) -> bool:
+    """Whether whatever meets one term is excluded by another; a chest tube isn't, where a pacemaker is."""
+    if other.finding != want.finding or not all(_within(want, other, kind) for kind in DETAILS):
+        return False
+    return relation(want.finding, kinds_asked(asked, other), kinds_asked(asked, want)) == HELD
 
 
 def _longest(text: str) -> int:
@@ -182,8 +187,8 @@ def _of_parts(text: str, bare: str, filters: tuple[Filter, ...]) -> Asked:
     if not terms and left:
         notes.append("names no finding that is known: by its words and vectors")
     if not terms and not filters and not left and not points_at_something(bare):
-        told = "; ".join(notes) or "no word that says something"
-        raise XemplarError(f"a query that asks for nothing ({told})", wanted="a finding, a filter or words")
+        why = "; ".join(notes) or "no word that says something"
+        raise XemplarError(f"a query that asks for nothing ({why})", wanted="a finding, a filter or words")
     how = "claims" if terms or not left else "words"
     return Asked(text, wanted, unwanted, filters, left, ranked, how, "en", (*notes, *doubled))
 
@@ -286,11 +291,11 @@ def _parts(text: str) -> Iterator[tuple[int, int, bool]]:
         last = at
         if any(denial.search(text[slice(*parts[at])]) for denial in (DENIES, EXCEPTS)):
             for ahead in range(at + 1, len(parts)):
-                told = text[slice(*parts[ahead])]
-                plain = _CLOSES_A_LIST.sub("or", told)
-                if not commas[ahead] or _EITHER.match(told) or DENIES.search(plain) or EXCEPTS.search(plain):
+                said = text[slice(*parts[ahead])]
+                plain = _CLOSES_A_LIST.sub("or", said)
+                if not commas[ahead] or _EITHER.match(said) or DENIES.search(plain) or EXCEPTS.search(plain):
                     break
-                if _CLOSES_A_LIST.search(without_open(told)):
+                if _CLOSES_A_LIST.search(without_open(said)):
                     last = ahead
                     break
         yield parts[at][0], parts[last][1], commas[at]

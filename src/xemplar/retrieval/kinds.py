@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from xemplar.records import Claim
-from xemplar.retrieval.asked import Asked, Term
+
+if TYPE_CHECKING:
+    from xemplar.retrieval.asked import Asked, Term
 
 Named = frozenset[str]
 """Kinds by their names."""
