@@ -79,3 +79,15 @@ def test_limits_are_those_of_the_opening_whatever_is_fitted_since(
     (folder / "calibration.json").unlink()
     films = archive.films_of(archive.corpus.part("test")[0])
     assert archive.check(films, REPORT) == found
+
+
+def test_another_film_is_told_with_what_does_not_fit_and_who_says_so(
+    checked: tuple[Archive, Checked, str],
+) -> None:
+    _, found, _ = checked
+    (another,) = [one for one in found.alerts if one.kind == "another film"]
+    least = [one for one in found.alerts if one.probability is not None and one.kind != "another film"]
+    worst = max(least, key=lambda one: one.probability or 0.0)
+    assert (worst.probability or 0.0) > 0.5 and worst.message in another.message
+    assert set(worst.quotes) <= set(another.quotes)
+    assert set(worst.sources[:1]) <= set(another.sources)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xemplar.check import check_text
+from xemplar.check import check_text, read_report
 from xemplar.check.folder import text_of
 from xemplar.errors import XemplarError
 
@@ -61,3 +61,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "report.txt").write_bytes(b"\xff\xd8\xff\xe0")
     with pytest.raises(XemplarError, match="not UTF-8"):
         text_of(tmp_path / "report.txt")
+
+
+def test_a_text_too_long_for_a_report_is_not_read() -> None:
+    read = read_report("FINDINGS: " + "No pleural effusion. " * 5_000)
+    assert read.said == () and read.unread == "104,999 characters, more than the 100,000 that are read"

@@ -95,9 +95,7 @@ def judged(archive: Archive, held: Held, read: Read, *, leaning: Leaning, words:
     alerts = [_alert(one, near) for one in sorted(found, key=lambda one: -one.probability)]
     fit = fit_of(read, held.beliefs, usual=limits.usual, nearer=nearer(archive, held, read))
     if limits.tells("another film", chance := limits.another(fit)):
-        message = "what it says fits other films of the archive better than this one"
-        quotes = read.sentences[-1:]
-        alerts.insert(0, Alert("another film", None, message, quotes, chance, near.reports()))
+        alerts.insert(0, _another(suspected, near, chance))
     return Checked((*words.alerts, *alerts), None, limits.why, words.notes)
 
 
@@ -172,6 +170,18 @@ def _opposes(claim: Claim, one: Suspicion) -> bool:
     kind = "side" if one.kind == "other side seen" else "degree"
     other, mine = getattr(claim, kind), getattr(one.said.claim, kind)
     return other is not None and other != mine
+
+
+def _another(suspected: Sequence[Suspicion], near: _Near, chance: float) -> Alert:
+    """With what probably doesn't fit, and who says otherwise; the nearest studies where nobody does."""
+    probable = [one for one in suspected if one.probability > 0.5]
+    worst = sorted(probable, key=lambda one: -one.probability)[:SHOWN]
+    message = "what it says fits other films of the archive better than this one"
+    if worst:
+        message += f": {'; '.join(map(_message, worst))}"
+    quotes = tuple(dict.fromkeys(one.said.quote for one in worst if one.said is not None))
+    sources = dict.fromkeys(source for one in worst for source in near.against(one)[:1])
+    return Alert("another film", None, message, quotes, chance, tuple(sources) or near.reports())
 
 
 def _alert(one: Suspicion, near: _Near) -> Alert:

@@ -49,6 +49,12 @@ def open_archive(
                 where=str(folder),
                 remedy=f"name it: --{name}",
             )
+        elif not places[name].is_dir():
+            raise XemplarError(
+                f"no {name} folder where the index says it is",
+                where=str(places[name]),
+                remedy=f"name where it is now: --{name}, or open(index, {name}=...)",
+            )
     opened = Corpus.open(places["corpus"])
     encoder, stages = open_system(places["model"])
     found = open_index(folder, opened, encoder)

@@ -18,6 +18,8 @@ from xemplar.report import compares_with_prior, language_of, split_sections, spl
 
 READ = ("findings", "impression", "addendum")
 WHOLE = "report"
+LONGEST = 100_000
+"""Characters of a report above which it is none: of some texts each takes longer the more there are."""
 """Section of a text without headings, which is read as one."""
 _NONE_NAMED, _BEFORE = "unnamed", {"indication", "comparison", "technique"}
 
@@ -90,6 +92,8 @@ def read_report(report: str | Study) -> Read:
     read = [part for part in parts if part.section in READ] or _headless(parts)
     if not read:
         return Read((), (), comparison, "no findings and no impression in it" if parts else "no text")
+    if (length := sum(len(part.text) for part in read)) > LONGEST:
+        return Read((), (), comparison, f"{length:,} characters, more than the {LONGEST:,} that are read")
     language = language_of(" ".join(part.text for part in read))
     if language not in ("en", None):
         return Read((), (), comparison, f"in another language than English ({language}): not read")

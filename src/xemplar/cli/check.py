@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xemplar.cli.options import Calibration, Json, refuse
+from xemplar.cli.options import Calibration, CorpusElsewhere, Json, ModelElsewhere, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,8 @@ def check(
     ] = None,
     image: Image = None,
     index: Annotated[Path | None, typer.Option(help="An index folder: wanted for films.")] = None,
-    corpus: Annotated[Path | None, typer.Option(help="Its corpus, if elsewhere than it says.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Its model, if elsewhere than it says.")] = None,
+    corpus: CorpusElsewhere = None,
+    model: ModelElsewhere = None,
     calibration: Calibration = None,
     table: Annotated[Path | None, typer.Option(help="CSV, TSV, JSONL or Parquet of reports.")] = None,
     text: Text = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from xemplar.cli.options import Calibration, IndexFolder, Json
+from xemplar.cli.options import Calibration, CorpusElsewhere, IndexFolder, Json, ModelElsewhere
 
 classify_app = typer.Typer(rich_markup_mode=None)
 
@@ -16,6 +16,8 @@ classify_app = typer.Typer(rich_markup_mode=None)
 def classify(
     index: IndexFolder,
     images: Annotated[list[Path], typer.Argument(help="The views of one study.")],
+    corpus: CorpusElsewhere = None,
+    model: ModelElsewhere = None,
     calibration: Calibration = None,
     as_json: Json = False,
 ) -> None:
@@ -25,7 +27,7 @@ def classify(
     from xemplar.archive import open_archive
     from xemplar.terminal import say_json, show_classification
 
-    archive = open_archive(index, calibration=calibration)
+    archive = open_archive(index, corpus=corpus, model=model, calibration=calibration)
     made = archive.classify([archive.load_film(image) for image in images])
     if as_json:
         say_json(asdict(made))

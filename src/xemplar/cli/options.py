@@ -21,6 +21,12 @@ ImagesElsewhere = Annotated[Path | None, typer.Option("--images", help="Where th
 TextsOnly = Annotated[bool, typer.Option("--texts-only", help="Take the reports alone.")]
 IndexFolder = Annotated[Path, typer.Argument(help="An index folder.")]
 CorpusFolder = Annotated[Path, typer.Argument(help="A corpus folder.")]
+CorpusElsewhere = Annotated[
+    Path | None, typer.Option("--corpus", help="Its corpus, if elsewhere than the index says.")
+]
+ModelElsewhere = Annotated[
+    Path | None, typer.Option("--model", help="Its model, if elsewhere than the index says.")
+]
 Calibration = Annotated[Path | None, typer.Option(help="A calibration folder (default: beside the index).")]
 
 PARTS: tuple[Literal["train", "val", "test"], ...] = ("train", "val", "test")

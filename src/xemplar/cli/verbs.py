@@ -16,9 +16,11 @@ from xemplar.cli.ingest import ingest_app, ingest_phantom
 from xemplar.cli.models import model_app
 from xemplar.cli.options import (
     Calibration,
+    CorpusElsewhere,
     CorpusFolder,
     IndexFolder,
     Json,
+    ModelElsewhere,
     Out,
     one_of,
     parts_of,
@@ -158,6 +160,8 @@ def calibrate(
     denied: Annotated[float, typer.Option(help="Share of a study's findings that may be denied.")] = 0.05,
     confidence: Annotated[float, typer.Option(help="How surely the share of wrong lines is kept.")] = 0.90,
     promise: Annotated[bool, typer.Option(help="Keep these risks, or draft nothing.")] = True,
+    corpus: CorpusElsewhere = None,
+    model: ModelElsewhere = None,
     as_json: Json = False,
 ) -> None:
     """Fit when to state, deny or be silent, and a classifier, on the validation part."""
@@ -171,7 +175,8 @@ def calibrate(
             "--wrong-stated with --no-promise", wanted="one of the two: what isn't promised keeps no share"
         )
     asked = asked_for(wrong_lines, denied, confidence, wrong_stated=wrong_stated) if promise else None
-    folder, archive = out or index.parent / "calibration", open_archive(index, calibrated=False)
+    folder = out or index.parent / "calibration"
+    archive = open_archive(index, corpus=corpus, model=model, calibrated=False)
     fitted = run(archive, folder, promise=asked)
     tell_thin(fitted)
     if archive.classifier is None:
@@ -227,6 +232,8 @@ def draft(
     prior: Annotated[
         list[Path] | None, typer.Option(help="A view of an earlier study of the same patient.")
     ] = None,
+    corpus: CorpusElsewhere = None,
+    model: ModelElsewhere = None,
     calibration: Calibration = None,
     heatmaps: Annotated[Path | None, typer.Option(help="Folder for PNGs of what each line rests on.")] = None,
     out: Annotated[
@@ -241,7 +248,7 @@ def draft(
     from xemplar.folders import write_atomic
     from xemplar.terminal import say, show_draft
 
-    archive = open_archive(index, calibration=calibration)
+    archive = open_archive(index, corpus=corpus, model=model, calibration=calibration)
     asked = Asked.load(archive, images, prior or ())
     made = asked.drafted(archive)
     if heatmaps is not None:
@@ -262,6 +269,8 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Which part to score: test or val.")] = "test",
     replicates: Annotated[int, typer.Option(help="Bootstrap replicates.", min=100)] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap and the floor's inner split.")] = 0,
+    corpus: CorpusElsewhere = None,
+    model: ModelElsewhere = None,
     calibration: Calibration = None,
     as_json: Json = False,
 ) -> None:
@@ -273,7 +282,7 @@ def evaluate(
     from xemplar.evaluation.texts.page import write_texts_page
     from xemplar.terminal import say, say_json, show_scores, tell
 
-    archive = open_archive(index, calibration=calibration)
+    archive = open_archive(index, corpus=corpus, model=model, calibration=calibration)
     chosen: Any = one_of(split, ("test", "val"), "--split")
     result = run(
         archive, split=chosen, replicates=replicates, seed=seed, on_stage=lambda stage: tell(f"  {stage} ...")
