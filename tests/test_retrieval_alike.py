@@ -11,9 +11,9 @@ from handmade import HashEncoder, Pattern, arrival, corpus_of
 from xemplar.archive import Archive
 from xemplar.errors import XemplarError
 from xemplar.images import PreviewSpec, preview_from_array
-from xemplar.index import build_index, tokens_of
+from xemplar.index import Items, build_index, tokens_of
 from xemplar.records import Film, View
-from xemplar.retrieval import retriever as retrieving
+from xemplar.retrieval import Finder, filtered
 from xemplar.retrieval.by_words import word_scores
 from xemplar.retrieval.measured import measured
 from xemplar.retrieval.worth import shipped
@@ -137,7 +137,7 @@ def test_words_alone_count_whom_each_filter_leaves_out_of_the_index(tmp_path):
 
 def test_what_studies_say_of_themselves_is_put_together_once(archive, monkeypatch):
     archive.ask("zebra", facets={"sex": "F"})
-    monkeypatch.setattr(retrieving, "Facets", None)
+    monkeypatch.setattr(filtered, "Facets", None)
     archive.ask("zebra", facets={"sex": "F"})
     archive.search("zebra", facets={"sex": "M"})
 
@@ -175,3 +175,24 @@ def test_a_long_texts_words_are_each_looked_up_once_and_count_as_often_as_they_a
     monkeypatch.setattr(archive.index.words, "get_scores", lambda words: asked.extend(words) or once(words))
     assert word_scores(archive.index, text) == pytest.approx(whole, rel=1e-4)
     assert whole.max() > 0 and len(asked) == len(set(asked))
+
+
+def test_stale_weights_rank_and_tell_no_probability(tmp_path):
+    own = [arrival(n, findings="Left pleural effusion.", domain="clinical") for n in range(3)]
+    archive = archive_of(own, tmp_path, domain="clinical")
+    stale = replace(shipped(), stale="fitted to another engine")
+    answer = Finder(archive.retriever, worth=stale).find("left effusion")
+    assert {one.probability for one in answer.found} == {None} and answer.above is None
+    assert "without a probability: fitted to another engine" in str(answer.reading)
+
+
+@pytest.mark.parametrize("many", [4, 60])
+@pytest.mark.parametrize("depth", [1, 3, 60])
+def test_of_few_that_are_kept_the_nearest_are_found_without_asking_the_engine(many, depth):
+    rng = np.random.default_rng(many)
+    vectors = rng.standard_normal((64, 8)).astype(np.float32).round()
+    items = Items("report", tuple(map(str, range(64))), (), vectors, None)
+    vector, kept = vectors[5], np.sort(rng.permutation(64)[:many])
+    rows, scores = filtered.nearest(items, kept, vector, depth=min(depth, many))
+    wanted = sorted(kept.tolist(), key=lambda row: (-float(vectors[row] @ vector), row))[:depth]
+    assert rows.tolist() == wanted and scores == pytest.approx([vectors[row] @ vector for row in wanted])

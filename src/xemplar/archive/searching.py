@@ -78,6 +78,6 @@ class Searched:
 
     def check_facets(self, facets: Mapping[str, str], *, kind: Kind | None = None) -> None:
         """Refuse a facet, or a value of one, that no study of the index has (with items of a kind)."""
-        known = self.finder.facets if kind is None else self.retriever.facets_of(kind)
+        known = self.finder.facets if kind is None else self.retriever.filtered(kind).facets
         for one in named(facets):
             known.check(one, str(self.corpus.folder))

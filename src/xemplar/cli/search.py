@@ -107,7 +107,7 @@ def _plainly(archive: Archive, wanted: Wanted, *, as_json: bool) -> None:
 
     query, region = wanted.query or "", wanted.region
     hits = archive.search(query, wanted.k, kind=wanted.kind, facets=wanted.facets, region=region)
-    lacking = archive.retriever.lacking(named(wanted.facets), wanted.kind)
+    lacking = archive.retriever.filtered(wanted.kind).lacking(named(wanted.facets))
     excluded = {why: len(studies) for why, studies in lacking.items() if studies}
     left_out = archive.retriever.left_out(query)
     tell_left_out(left_out, archive.retriever.leave_of(query).study_id)

@@ -20,6 +20,7 @@ from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
 from xemplar.retrieval.by_words import word_scores
+from xemplar.retrieval.filtered import cosines
 from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.measured import Measured, measured
 from xemplar.retrieval.region import Region
@@ -161,7 +162,13 @@ class Finder:
             notes.append("no report of this archive is read: by words and vectors")
         if asked.how == "claims" and asked.unwanted and not asked.has_probability:
             notes.append(ONLY_EXCLUDES)
+        if asked.how == "claims" and asked.has_probability and self.worth.stale is not None:
+            notes.append(f"without a probability: {self.worth.stale}")
         return replace(asked, filters=tuple(filters), notes=tuple(dict.fromkeys(notes)))
+
+    def tells_probability(self, asked: Asked) -> bool:
+        """Whether a hit's probability may be told: the weights were fitted to such searches, so read."""
+        return asked.has_probability and self.worth.stale is None
 
     def judge(self, asked: Asked) -> Judged:
         """Every report of the index against a reading."""
@@ -196,7 +203,7 @@ class Finder:
     @property
     def facets(self) -> Facets:
         """What the studies behind the reports (without reports: the images) say of themselves."""
-        return self.retriever.facets_of(self._rows_are)
+        return self.retriever.filtered(self._rows_are).facets
 
     @cached_property
     def study_ids(self) -> tuple[str, ...]:
@@ -263,19 +270,17 @@ class Finder:
         """Cosines of the rows' items to a vector, and where they lie; of a study's views the nearest."""
         if not len(rows):
             return np.zeros(0, np.float32), rows
-        vectors = self.retriever.items(kind).vectors
+        items = self.retriever.items(kind)
         if kind == "report":
-            return np.asarray(vectors[rows] @ vector, np.float32), rows
+            return cosines(items, rows, vector), rows
         asked = np.zeros(self.table.count, np.bool_)
         asked[rows] = True
         owners = self._owners
         held = np.flatnonzero((owners >= 0) & asked[owners])
-        # Of many it is cheaper to compare all than to copy them.
-        many = 4 * len(held) > len(owners)
-        cosines = (vectors @ vector)[held] if many else vectors[held] @ vector
+        of_view = cosines(items, held, vector)
         near, places = np.zeros(self.table.count, np.float32), np.zeros(self.table.count, np.intp)
-        rising = np.lexsort((-held, cosines))  # what is written last stays: the nearest
-        near[owners[held][rising]] = cosines[rising]
+        rising = np.lexsort((-held, of_view))  # what is written last stays: the nearest
+        near[owners[held][rising]] = of_view[rising]
         places[owners[held][rising]] = held[rising]
         return near[rows], places[rows]
 
@@ -309,14 +314,14 @@ class Finder:
         worth, held = self.worth, measured()
         if held is None or held.domain != self.retriever.corpus.settings.domain:
             return answer
-        if worth != shipped() or worth.cut_off is None or not judged.reading.has_probability:
+        if worth != shipped() or worth.cut_off is None or not self.tells_probability(judged.reading):
             return answer
         above = int(((judged.reason < 0) & (judged.probability >= worth.cut_off)).sum())
         return replace(answer, cut_off=worth.cut_off, precision=worth.precision, above=above, measured=held)
 
     def _found(self, judged: Judged, place: _Place, *, kind: Kind, like: Views | None) -> Found:
         study, row, near = self.facets.studies[place.row], place.row, place.near
-        chance = float(judged.probability[row]) if judged.reading.has_probability else None
+        chance = float(judged.probability[row]) if self.tells_probability(judged.reading) else None
         scores = {"vectors": near, "words": float(judged.weighed.parts[row, PARTS.index("likeness")])}
         item = self.retriever.items(kind).ids[place.item]
         hit = Hit(
@@ -338,8 +343,8 @@ class Finder:
                 wanted='a finding to filter by, such as "without effusion"',
                 remedy="ask with the image alone",
             )
-        gone = self.retriever.lacking(asked.filters, kind)
-        leave = Leave(others=frozenset[str]().union(*gone.values()))
+        filtered = self.retriever.filtered(kind)
+        gone, leave = filtered.lacking(asked.filters), Leave(others=filtered.gone(asked.filters))
         query: Any = " ".join(asked.words) if asked.how == "words" and asked.words else asked.text
         alone = asked.language != "en" or (asked.how == "words" and len(asked.text) > A_SENTENCE)
         stages = ("words",) if alone else STAGES

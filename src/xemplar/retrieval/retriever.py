@@ -20,7 +20,8 @@ from xemplar.index import Index, Items
 from xemplar.records import Film, Hit, Kind, Study, Vectors
 from xemplar.retrieval.by_claims import ClaimIndex, claims_in
 from xemplar.retrieval.by_words import word_scores
-from xemplar.retrieval.filters import Facets, Filter, named
+from xemplar.retrieval.filtered import Filtered, nearest
+from xemplar.retrieval.filters import Facets, named
 from xemplar.retrieval.region import Region, region_vector
 
 Query = str | Film | Sequence[Film]
@@ -95,7 +96,7 @@ class Retriever:
 
     def __init__(self, corpus: Corpus, index: Index, encoder: Encoder) -> None:
         self.corpus, self.index, self.encoder = corpus, index, encoder
-        self._facets: dict[Kind, Facets] = {}
+        self._filtered: dict[Kind, Filtered] = {}
 
     def vectors_of(self, queries: Sequence[Query]) -> Vectors:
         """(queries, dim): a text's vector, or the mean of a study's views that show anything, of length 1."""
@@ -215,30 +216,18 @@ class Retriever:
                     found[view.sha256] = (*found.get(view.sha256, ()), study)
         return found
 
-    def facets_of(self, kind: Kind) -> Facets:
-        """What the studies behind the index's items of a kind say of themselves; its rows are theirs."""
-        if kind not in self._facets:
-            behind = dict.fromkeys(one for ids in self.items(kind).study_ids for one in ids)
-            self._facets[kind] = Facets([self.corpus.by_id[study_id] for study_id in behind])
-        return self._facets[kind]
-
-    def lacking(self, filters: Sequence[Filter], kind: Kind) -> dict[str, frozenset[str]]:
-        """Of each filter the studies of the index that it leaves out, and that none before it does."""
-        facets, found = self.facets_of(kind), dict[str, frozenset[str]]()
-        inside = np.ones(len(facets.studies), np.bool_)
-        for one in filters:
-            kept = facets.kept(one)
-            gone = np.flatnonzero(inside & ~kept).tolist()
-            found[f"not {one}"] = frozenset(facets.studies[row].study_id for row in gone)
-            inside &= kept
-        return found
+    def filtered(self, kind: Kind) -> Filtered:
+        """The index's items of a kind by what the studies behind them say of themselves."""
+        if kind not in self._filtered:
+            self._filtered[kind] = Filtered(self.items(kind), self.corpus.by_id)
+        return self._filtered[kind]
 
     def _named(self, leave: Leave, kind: Kind) -> Leave:
         """The same with its facets looked up once: who lacks them, by name."""
         if not leave.facets:
             return leave
-        gone = self.lacking(named(leave.facets), kind).values()
-        return replace(leave, facets={}, others=leave.others.union(*gone))
+        gone = self.filtered(kind).gone(named(leave.facets))
+        return replace(leave, facets={}, others=leave.others | gone if leave.others else gone)
 
     def items(self, kind: Kind) -> Items:
         """The items of a kind; a corpus of texts alone has no images, one of films alone no texts."""
@@ -254,15 +243,22 @@ class Retriever:
         a part of one would be owed to the order of rows.
         """
         items, leave, depth = asked.items, asked.leave, asked.deep
-        while True:
-            rows, scores = items.engine.search(vector, min(depth, len(items)))
-            pairs = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+        kept = self._rows_of(items.kind, leave)
+        most = len(items) if kept is None else len(kept)
+        while most:
+            rows, scores = nearest(items, kept, vector[0], depth=min(depth, most))
+            pairs = zip(rows.tolist(), scores.tolist(), strict=True)
             found = self._folded([(r, s) for r, s in pairs if r >= 0 and self._kept(items, r, leave)], items)
-            if whole_ties and depth < len(items):
-                found = [(row, score) for row, score in found if score > scores[0, -1]]
-            if len(found) >= asked.k or depth >= len(items):
+            if whole_ties and depth < most:
+                found = [(row, score) for row, score in found if score > scores[-1]]
+            if len(found) >= asked.k or depth >= most:
                 return found
             depth *= 4
+        return []
+
+    def _rows_of(self, kind: Kind, leave: Leave) -> NDArray[np.intp] | None:
+        """The rows that so many `others` leave that they alone are looked at; None of few."""
+        return self.filtered(kind).rows(leave.others) if leave.others else None
 
     def _by_words(self, query: str, asked: _Asked) -> list[tuple[int, float]]:
         """Rows of items whose study's report shares words with the query, by BM25."""
@@ -290,8 +286,8 @@ class Retriever:
 
         One that reaches beyond `widest` rows is left out, and so is whatever comes after it.
         """
-        reports = self.items("report")
-        above = np.flatnonzero(scores > 0)
+        reports, kept = self.items("report"), self._rows_of("report", asked.leave)
+        above = np.flatnonzero(scores > 0) if kept is None else kept[scores[kept] > 0]
         found: list[tuple[int, float]] = []
         for row in above[np.argsort(-scores[above], kind="stable")].tolist():
             if len(found) >= asked.deep and scores[row] < found[-1][1]:
