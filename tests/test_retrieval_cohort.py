@@ -195,6 +195,9 @@ HELD = [
     ("nodule", [6]),
     ("no chest tube", [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]),
     ("right effusion, no chest tube", [0, 1, 2]),
+    ("chest tube or pacemaker", [4, 5]),
+    ("scarring or left effusion", [2, 8]),
+    ("clavicle fracture or lung mass", [6, 9]),
     ("no scarring, no left effusion", [0, 1, 3, 4, 5, 6, 7, 9, 10]),
 ]
 

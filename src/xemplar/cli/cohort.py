@@ -67,7 +67,6 @@ def _show(made: Cohort, out: Path) -> None:
     say(NOTICE)
     header = made.header
     say(f"read as: {asked_from(header['reading'])}")
-    say(f"held to: {'; '.join(header['held_to']) or 'facets alone'}")
     for note in header["notes"]:
         say(f"  {note}")
     say(f"{out}: {header['included']} of {header['reports']} reports, {header['patients']} patients")

@@ -14,7 +14,7 @@ from xemplar.records import Study
 from xemplar.report import language_within, split_sentences
 from xemplar.retrieval.asked import NORMAL, Asked, Term
 from xemplar.retrieval.by_sentences import tokens
-from xemplar.retrieval.kinds import HELD, Named, each, kinds_asked, named_by, relation, told
+from xemplar.retrieval.kinds import HELD, Named, kinds_asked, named_by, relation, told
 from xemplar.retrieval.verdicts import Key, Verdict, both_of, key_of, sides_of, unlike, verdict
 
 SAYS = {
@@ -60,7 +60,7 @@ def evidence(study: Study, asked: Asked) -> tuple[Evidence, ...]:
     """For each term, then for the words left over: what the report says of it, and where."""
     spans = tuple(_sentences(study))
     terms = (*asked.wanted, *asked.unwanted)
-    said = list(_claims(study, spans, {one.finding for term in terms for one in each(term)}))
+    said = list(_claims(study, spans, {one.finding for term in terms for one in term.each}))
     found = [
         _of_term(study, term, (told(asked, term), place < len(asked.wanted)), said=said, asked=asked)
         for place, term in enumerate(terms)
@@ -94,11 +94,11 @@ def _claims(study: Study, spans: tuple[tuple[int, int], ...], findings: set[str]
 def _of_term(
     study: Study, term: Term, shown: tuple[str, bool], *, said: list[_Said], asked: Asked
 ) -> Evidence:
-    if each(term) != (term,):
-        several = [_of_term(study, one, shown, said=said, asked=asked) for one in each(term)]
+    if term.any_of:
+        several = [_of_term(study, one, shown, said=said, asked=asked) for one in term.each]
         return max(several, key=lambda one: _RANK.get(one.says, Verdict.LOOSE))
     if term.finding == NORMAL:
-        others = {one.finding for whole in asked.wanted for one in each(whole) if shown[1]}
+        others = {one.finding for whole in asked.wanted for one in whole.each if shown[1]}
         abnormal = [one for one in said if one.key[0] != "absent" and one.finding not in others]
         return _quoted(study, shown, SAYS[Verdict.DENIED if abnormal else Verdict.STATED], said=abnormal[:1])
     kinds = kinds_asked(asked, term)

@@ -68,12 +68,6 @@ def named_by(text: str, claims: Sequence[Claim], finding: str) -> list[Named]:
     return [frozenset(found.get(id(one), ())) for one in claims]
 
 
-def each(term: Term) -> tuple[Term, ...]:
-    """The term itself, or those of which any will do."""
-    several: tuple[Term, ...] = getattr(term, "any_of", ())
-    return several or (term,)
-
-
 def kinds_asked(asked: Asked, term: Term) -> Named:
     """The kinds that a term asks for: those its words name, and the words about it in the query.
 
@@ -85,7 +79,7 @@ def kinds_asked(asked: Asked, term: Term) -> Named:
     said = " ".join(term.words)
     start, end = term.span
     if start < end and _TOKEN.findall(asked.text[start:end].lower()) == _TOKEN.findall(said.lower()):
-        every_one = [one for whole in (*asked.wanted, *asked.unwanted) for one in each(whole)]
+        every_one = [one for whole in (*asked.wanted, *asked.unwanted) for one in whole.each]
         others = [one.span for one in every_one if one.span != term.span]
         first = max((stop for _, stop in others if stop <= start), default=0)
         last = min((begin for begin, _ in others if begin >= end), default=len(asked.text))
@@ -96,8 +90,8 @@ def kinds_asked(asked: Asked, term: Term) -> Named:
 
 def told(asked: Asked, term: Term) -> str:
     """A term as it is shown, with the kinds it asks for: "Support Devices [chest tube]"."""
-    if each(term) != (term,):
-        return " or ".join(told(asked, one) for one in each(term))
+    if term.any_of:
+        return " or ".join(told(asked, one) for one in term.each)
     kinds = kinds_asked(asked, term)
     return f"{term} [{' or '.join(sorted(kinds))}]" if kinds else str(term)
 

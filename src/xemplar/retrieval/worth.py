@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from xemplar.findings import lexicon_version
 from xemplar.retrieval.asked import NORMAL, Asked, Term
 from xemplar.retrieval.by_sentences import DENIED, DOUBTED, STATED, UNSAID, Said, SentenceTable, best_of
-from xemplar.retrieval.kinds import each, kinds_asked
+from xemplar.retrieval.kinds import kinds_asked
 
 PARTS = (
     "stated", "uncertain", "unmentioned", "terms stated", "details", "named", "words", "likeness",
@@ -99,7 +99,7 @@ def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> 
     """What each report says of what is asked for; `likeness` (n,) are BM25's scores of the wanted words."""
     said = [_said(table, asked, term) for term in asked.wanted]
     unwanted = tuple(
-        np.maximum.reduce([table.excluded(one, kinds_asked(asked, one)) for one in each(term)])
+        np.maximum.reduce([table.excluded(one, kinds_asked(asked, one)) for one in term.each])
         for term in asked.unwanted
     )
     count = table.count
@@ -107,7 +107,7 @@ def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> 
     detailed = [
         one.details
         for one, term in zip(said, asked.wanted, strict=True)
-        if any(another.side or another.place or another.degree for another in each(term))
+        if any(another.side or another.place or another.degree for another in term.each)
     ]
     most = float(likeness.max(initial=0.0))
     columns = {
@@ -123,14 +123,14 @@ def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> 
         "doubted": _mean([status == DOUBTED for status in unwanted], count, none=0.0),
     }
     parts = np.stack([np.asarray(columns[name], np.float32) for name in PARTS], axis=1)
-    agreed = (np.logical_or.reduce([_met(table, asked, one) for one in each(term)]) for term in asked.wanted)
+    agreed = (np.logical_or.reduce([_met(table, asked, one) for one in term.each]) for term in asked.wanted)
     return Weighed(parts, tuple(one.status for one in said), unwanted, tuple(agreed))
 
 
 def _said(table: SentenceTable, asked: Asked, term: Term) -> Said:
     """Of one wanted term; a report says that all else is normal where it states nothing besides."""
-    if each(term) != (term,):
-        return best_of([_said(table, asked, one) for one in each(term)])
+    if term.any_of:
+        return best_of([_said(table, asked, one) for one in term.each])
     if term.finding != NORMAL:
         return table.says(term)
     clean = table.positive(_others(asked)) == 0
@@ -146,7 +146,7 @@ def _met(table: SentenceTable, asked: Asked, term: Term) -> NDArray[np.bool_]:
 
 
 def _others(asked: Asked) -> list[str]:
-    return [one.finding for term in asked.wanted for one in each(term) if one.finding != NORMAL]
+    return [one.finding for term in asked.wanted for one in term.each if one.finding != NORMAL]
 
 
 def _mean(columns: Sequence[NDArray[np.generic]], count: int, *, none: float = 1.0) -> NDArray[np.float32]:
