@@ -90,6 +90,8 @@ OPEN = [
     ("left effusion or right pneumothorax", f"with {E} (left) or {X} (right)"),
     ("possible effusion", f"with possible {E}"),
     ("left or right effusion", f"with {E} (left or right)"),
+    ("effusion without zebra stripes or edema", f"with {E}; without Edema"),
+    ("enlarged heart or cardiomegaly and edema", "with Cardiomegaly; with Edema; words: cardiomegaly"),
     ("without pneumothorax, left or right effusion", f"with {E} (left or right); without {X}"),
     ("no edema, either effusion or pneumothorax", f"with {E} or {X}; without Edema"),
     ("right upper or lower lobe pneumonia", "with Pneumonia (right, upper lobe or lower lobe)"),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from xemplar.errors import XemplarError
+from xemplar.retrieval.denials import DENIES
 from xemplar.retrieval.details import without_open
 from xemplar.retrieval.terms import Term, one_of
 
@@ -23,6 +24,8 @@ def joined(terms: list[Term], text: str, at: int) -> tuple[list[Term], bool]:
     links: list[str] = []
     for one, two in pairwise(terms):
         gap = told[max(one.span[1] - at, 0) : max(two.span[0] - at, 0)]
+        if one.presence != "absent" and (denial := DENIES.search(gap)) is not None:
+            gap = gap[: denial.start()]
         link = "" if one.span == two.span or not _OR.search(gap) else "or"
         link = link or ("and" if one.span != two.span and _AND.search(gap) else "")
         if link == "or" and "absent" in (one.presence, two.presence):
@@ -38,16 +41,16 @@ def joined(terms: list[Term], text: str, at: int) -> tuple[list[Term], bool]:
             groups[-1].append(two)
         else:
             groups.append([two])
-    if any(len(group) > 1 for group in groups) and "and" in links and _mixes(groups, links):
+    if _mixes(groups, links):
         raise XemplarError(
             f'"and" beside "or": "{" ".join(text.split())}"', wanted="brackets or a comma",
             remedy='brackets show what belongs together: "effusion (edema or pneumonia)"',
         )  # fmt: skip
     made = [one_of(group) if len(group) > 1 else group[0] for group in groups]
-    return made, bool(groups) and len(groups[0]) > 1
+    return made, bool(made and made[0].any_of)
 
 
 def _mixes(groups: Sequence[Sequence[Term]], links: Sequence[str]) -> bool:
     """Whether "and" joins a term to those that "or" joins, all of them wanted."""
-    wanted = [group for group in groups if group[0].presence != "absent"]
-    return len(wanted) > 1 and "and" in links
+    wanted = [one_of(group) for group in groups if group[0].presence != "absent"]
+    return len(wanted) > 1 and any(one.any_of for one in wanted) and "and" in links

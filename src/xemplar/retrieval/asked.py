@@ -28,6 +28,7 @@ from xemplar.retrieval.terms import (
     NORMAL,
     Term,
     blanked,
+    distinct,
     one_of,
     points_at_something,
     words_of,
@@ -175,13 +176,10 @@ def _longest(text: str) -> int:
 
 def _of_parts(text: str, bare: str, filters: tuple[Filter, ...]) -> Asked:
     parts = _read(_opened(re.sub(r"\?\s*\Z", "", bare)))
-    terms: dict[object, Term] = {}
-    for part in parts:
-        for term in part.terms:
-            terms.setdefault(term.meaning, term)
+    terms = distinct([term for part in parts for term in part.terms])
     notes = [note for part in parts for note in part.notes]
-    wanted, doubled = _once([term for term in terms.values() if term.presence != "absent"])
-    unwanted = tuple(term for term in terms.values() if term.presence == "absent")
+    wanted, doubled = _once([term for term in terms if term.presence != "absent"])
+    unwanted = tuple(term for term in terms if term.presence == "absent")
     left = tuple(dict.fromkeys(word for part in parts for word in part.over))
     ranked = " ".join(word for part in parts for word in part.ranked)
     if not terms and left:

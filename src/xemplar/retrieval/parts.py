@@ -19,7 +19,7 @@ from xemplar.records import Claim
 from xemplar.retrieval.alternatives import joined
 from xemplar.retrieval.denials import DENIES, FOREIGN, TURNS, segments, unclear
 from xemplar.retrieval.details import Detailed, detailed, only_details, will_do, without_open
-from xemplar.retrieval.terms import DETAILS, NORMAL, Term, blanked, excluded, words_of
+from xemplar.retrieval.terms import DETAILS, NORMAL, Term, blanked, distinct, excluded, words_of
 
 Span = tuple[int, int]
 
@@ -85,7 +85,7 @@ def _deny(of: Detailed, cue: Span, span: Span, *, at: int, made: PartRead) -> No
     if not words_of(inside):
         raise unclear(_told(text, span) + " ...")
     scene = read(inside, lexicon("default"))
-    terms = _terms(replace(of, text=inside), scene, at)
+    terms = distinct(_terms(replace(of, text=inside), scene, at))
     details = only_details(inside)
     before = [term for term in made.terms if term.presence != "absent" and term.span[1] <= at + span[0]]
     if details and not terms and before and not FOREIGN.match(name):
@@ -165,7 +165,7 @@ class _Plain:
             kept = _excluded_all(kept, text)
         self.made.denies |= bool(lost or denied or after)
         kept, self.made.is_either = joined(kept, text, self.at)
-        self.made.terms += kept
+        self.made.terms += distinct(kept)
         self.made.notes += [
             f'"{_told(text, span)}" is not understood and left out'
             for span in lost
@@ -176,7 +176,7 @@ class _Plain:
             if kind in ("no_change", "pseudo") and DENIES.search(said):
                 self.made.notes.append(f'"{said}" is asked of no report, and left out')
         denials = [*self._denials(text, scene), *denied, *(at.span() for at in _FREE.finditer(text))]
-        took = [*_taken(scene, terms, self.at), *denials]
+        took = [*_taken(scene, distinct(terms), self.at), *denials]
         self.made.over += dict.fromkeys([*words_of(blanked(without_open(text), took)), *back])
         self.made.ranked += dict.fromkeys([*words_of(blanked(text, denials)), *back])
 
@@ -241,8 +241,8 @@ def _excluded_all(terms: list[Term], text: str) -> list[Term]:
 
 
 def _terms(of: Detailed, scene: Scene | None, at: int) -> list[Term]:
-    """The terms of a scene, in order, no meaning twice."""
-    terms: dict[object, Term] = {}
+    """The terms of a scene, in order."""
+    terms = list[Term]()
     if scene is None:
         return []
     mentions = scene.mentions
@@ -254,8 +254,8 @@ def _terms(of: Detailed, scene: Scene | None, at: int) -> list[Term]:
         stated = mentions[place].rule == "alternatives" and not _hedged(scene)
         for claim in claims_of(scene, place):
             term = _term(of, replace(claim, presence="present") if stated else claim, window, at=at)
-            terms.setdefault(term.meaning, term)
-    return list(terms.values())
+            terms.append(term)
+    return terms
 
 
 def _hedged(scene: Scene) -> bool:

@@ -6,7 +6,7 @@ Knows what a term can say and how it reads in a line. Knows nothing of how queri
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -86,12 +86,20 @@ class Term:
 
 def one_of(terms: Sequence[Term]) -> Term:
     """The term that any of these is."""
-    own = tuple({one.meaning: one for term in terms for one in term.each}.values())
+    own = distinct([one for term in terms for one in term.each])
     if len(own) == 1:
         return own[0]
     words = tuple(dict.fromkeys(word for term in own for word in term.words))
     span = (min(term.span[0] for term in own), max(term.span[1] for term in own))
-    return Term(own[0].finding, own[0].presence, words=words, span=span, any_of=own)
+    return Term(own[0].finding, own[0].presence, words=words, span=span, any_of=tuple(own))
+
+
+def distinct(terms: Iterable[Term]) -> list[Term]:
+    """The first term of each meaning."""
+    first: dict[object, Term] = {}
+    for term in terms:
+        first.setdefault(term.meaning, term)
+    return list(first.values())
 
 
 def excluded(term: Term) -> Term:
