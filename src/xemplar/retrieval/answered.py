@@ -14,7 +14,7 @@ from xemplar.records import Study
 from xemplar.report import language_within, split_sentences
 from xemplar.retrieval.asked import NORMAL, Asked, Term
 from xemplar.retrieval.by_sentences import tokens
-from xemplar.retrieval.kinds import HELD, Named, kinds_asked, named_by, relation, told
+from xemplar.retrieval.kinds import HELD, Named, kinds_held, named_by, relation, told
 from xemplar.retrieval.verdicts import Key, Verdict, both_of, key_of, sides_of, unlike, verdict
 
 SAYS = {
@@ -101,17 +101,25 @@ def _of_term(
         others = {one.finding for whole in asked.wanted for one in whole.each if shown[1]}
         abnormal = [one for one in said if one.key[0] != "absent" and one.finding not in others]
         return _quoted(study, shown, SAYS[Verdict.DENIED if abnormal else Verdict.STATED], said=abnormal[:1])
-    kinds = kinds_asked(asked, term)
     own = [one for one in said if one.finding == term.finding]
-    found, best = _best(term, own, kinds=kinds)
-    if term.side == ("bilateral",):
-        (left, of_left), (right, of_right) = (_best(one, own, kinds=kinds) for one in sides_of(term))
-        if (both := Verdict(int(both_of(found, left, right)))) > found:
-            found, best = both, of_left if left <= right else of_right
+    found, best, kinds = min(
+        ((*_best_of_sides(term, own, kinds=kinds), kinds) for kinds in kinds_held(asked, term)),
+        key=lambda one: one[0],
+    )
     if best is None:
         return _quoted(study, shown, SAYS[Verdict.UNSAID], said=[])
     says = SAYS[found] if found in SAYS else _unlike(term, best, kinds)
     return _quoted(study, shown, says, said=[best])
+
+
+def _best_of_sides(term: Term, own: list[_Said], *, kinds: Named) -> tuple[Verdict, _Said | None]:
+    """The highest verdict, and who gives it; of a term of both sides each may be told apart."""
+    found, best = _best(term, own, kinds=kinds)
+    if term.side == ("bilateral",):
+        (left, of_left), (right, of_right) = (_best(one, own, kinds=kinds) for one in sides_of(term))
+        if (both := Verdict(int(both_of(found, left, right)))) > found:
+            return both, of_left if left <= right else of_right
+    return found, best
 
 
 def _best(term: Term, own: list[_Said], *, kinds: Named) -> tuple[Verdict, _Said | None]:

@@ -26,9 +26,9 @@ from xemplar.folders import fingerprint
 from xemplar.records import Study
 from xemplar.retrieval.answered import evidence
 from xemplar.retrieval.asked import Asked, asked_from
-from xemplar.retrieval.by_sentences import DOUBTED, UNSAID
+from xemplar.retrieval.by_sentences import DOUBTED, UNSAID, tokens
 from xemplar.retrieval.finder import NOTICE, Finder, Judged
-from xemplar.retrieval.kinds import told
+from xemplar.retrieval.kinds import told, words_held
 
 VERSION = 2
 MANY = 30
@@ -100,7 +100,10 @@ def gather(
 
 def _defined_by(finder: Finder, asked: Asked, at_least: float | None) -> Json:
     """What was asked, and what no report is held to."""
-    notes = [f'no report is held to "{" ".join(asked.words)}": words only rank'] if asked.words else []
+    ranking = [
+        word for word in asked.words if not set(tokens(word)) <= set(tokens(" ".join(words_held(asked))))
+    ]
+    notes = [f'no report is held to "{" ".join(ranking)}": words only rank'] if ranking else []
     if finder.worth.stale is not None:
         notes.append(f"no probability: {finder.worth.stale}")
     return {

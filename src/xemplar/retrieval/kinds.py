@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from xemplar.records import Claim
+from xemplar.retrieval.denials import DENIES, EXCEPTS, TURNS
 
 if TYPE_CHECKING:
     from xemplar.retrieval.asked import Asked, Term
@@ -27,6 +28,7 @@ OTHER, GENERAL, HELD = 0, 1, 2
 """What is named to the kinds asked for: none of them, nothing that tells, one of them."""
 
 _TOKEN = re.compile(r"[^\W_]+")
+_ANY = re.compile(r"\b(?:or|either)\b|/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +78,52 @@ def kinds_asked(asked: Asked, term: Term) -> Named:
     kinds = every().get(term.finding)
     if kinds is None or not term.words:
         return NONE
-    said = " ".join(term.words)
-    start, end = term.span
-    if start < end and _TOKEN.findall(asked.text[start:end].lower()) == _TOKEN.findall(said.lower()):
-        every_one = [one for whole in (*asked.wanted, *asked.unwanted) for one in whole.each]
-        others = [one.span for one in every_one if one.span != term.span]
-        first = max((stop for _, stop in others if stop <= start), default=0)
-        last = min((begin for begin, _ in others if begin >= end), default=len(asked.text))
-        said = asked.text[first:last]
-    named = frozenset(kind for kind, _, _ in kinds.found(said))
+    named = frozenset(kind for kind, _, _ in kinds.found(_said_of(asked, term)))
     return named - kinds.broad or named
+
+
+def kinds_held(asked: Asked, term: Term) -> tuple[Named, ...]:
+    """Sets of kinds, of each of which a report must say one: of a wanted "chest tube and pacemaker" two.
+
+    Of what isn't to be there, and of what "or" joins, there is one set.
+    """
+    named, said = kinds_asked(asked, term), _said_of(asked, term)
+    if len(named) < 2 or _ANY.search(said) or not any(term in whole.each for whole in asked.wanted):
+        return (named,)
+    return tuple(frozenset((kind,)) for kind in sorted(named))
+
+
+def words_held(asked: Asked) -> frozenset[str]:
+    """The words of a query by which a report is held to a term or to its kinds."""
+    held: set[str] = set()
+    for term in (one for whole in (*asked.wanted, *asked.unwanted) for one in whole.each):
+        kinds, said = every().get(term.finding), _said_of(asked, term)
+        for _, start, end in kinds.found(said) if kinds else ():
+            held |= set(_TOKEN.findall(said[start:end].lower()))
+        held |= {word.lower() for word in term.words}
+    return frozenset(held)
 
 
 def told(asked: Asked, term: Term) -> str:
     """A term as it is shown, with the kinds it asks for: "Support Devices [chest tube]"."""
     if term.any_of:
         return " or ".join(told(asked, one) for one in term.each)
-    kinds = kinds_asked(asked, term)
-    return f"{term} [{' or '.join(sorted(kinds))}]" if kinds else str(term)
+    sets = [" or ".join(sorted(kinds)) for kinds in kinds_held(asked, term) if kinds]
+    return f"{term} [{' and '.join(sets)}]" if sets else str(term)
+
+
+def _said_of(asked: Asked, term: Term) -> str:
+    """A term's words with those about them in the query: as far as another term, a denial or a turn."""
+    start, end = term.span
+    said = " ".join(term.words)
+    if start >= end or _TOKEN.findall(asked.text[start:end].lower()) != _TOKEN.findall(said.lower()):
+        return said
+    others = [one.span for whole in (*asked.wanted, *asked.unwanted) for one in whole.each]
+    others = [span for span in others if span != term.span]
+    others += [match.span() for cue in (DENIES, EXCEPTS, TURNS) for match in cue.finditer(asked.text)]
+    first = max((stop for _, stop in others if stop <= start), default=0)
+    last = min((begin for begin, _ in others if begin >= end), default=len(asked.text))
+    return asked.text[first:last]
 
 
 @cache

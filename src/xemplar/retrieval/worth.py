@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from xemplar.findings import lexicon_version
 from xemplar.retrieval.asked import NORMAL, Asked, Term
 from xemplar.retrieval.by_sentences import DENIED, DOUBTED, STATED, UNSAID, Said, SentenceTable, best_of
-from xemplar.retrieval.kinds import kinds_asked
+from xemplar.retrieval.kinds import kinds_asked, kinds_held
 
 PARTS = (
     "stated", "uncertain", "unmentioned", "terms stated", "details", "named", "words", "likeness",
@@ -142,7 +142,8 @@ def _met(table: SentenceTable, asked: Asked, term: Term) -> NDArray[np.bool_]:
     """(n,) whether a term is as it is wanted."""
     if term.finding == NORMAL:
         return np.asarray(table.positive(_others(asked)) == 0, np.bool_)
-    return table.met(term, kinds_asked(asked, term))
+    held = [table.met(term, kinds) for kinds in kinds_held(asked, term)]
+    return np.asarray(np.logical_and.reduce(held), np.bool_)
 
 
 def _others(asked: Asked) -> list[str]:
