@@ -131,6 +131,7 @@ def test_readings(text, reading):
         ("effusion, pneumothorax or edema", 'unclear what "or" joins'),
         ("(effusion and edema) or pneumonia", '"or" beside brackets'),
         ("effusion more than large", "no degree"),
+        ("normal except for an enlarged heart", "unclear what .* excludes"),
         ("left upper or right lower lobe opacity", "a side to each place"),
         ("left effusion not on the left", "no report can do both"),
     ],
@@ -138,6 +139,38 @@ def test_readings(text, reading):
 def test_what_is_unclear_is_refused(text, why):
     with pytest.raises(XemplarError, match=why):
         read_query(text)
+
+
+DENIALS = """
+not {0}|no {0}|without {0}|excluding {0}|except for {0}|minus {0}|lacking {0}|-{0}|
+other than {0}|and not {0}|but no {0}|apart from {0}|never {0}|free of {0}|devoid of {0}|
+negative for {0}|who don't have {0}|which does not have {0}|not showing {0}|isn't {0}|ohne {0}|
+save for {0}|excluding those with {0}|not in patients with {0}|regardless of {0}|
+with or without {0}|neither {0} nor edema|in the absence of {0}|unless {0}|NOT {0}|!{0}|
+zero {0}|rather than {0}|nothing like {0}|anything but {0}|ignoring {0}|skip {0}|remove {0}|
+no longer {0}|w/out {0}|w/o {0}|less {0}|{0} excluded|{0} absent|{0} negative|{0} not seen|
+{0} not present|{0}: no|{0} ruled out|{0} not wanted|{0} not there|{0} isn't there|{0} free|
+no edema or {0}|not edema or {0}|excluding edema and {0}|don't want {0}
+""".replace("\n", "").split("|")
+DENIED = (
+    "pneumothorax",
+    "chest tube",
+    "left effusion",
+    "enlarged heart",
+    "pleural thickening",
+    "normal chest",
+)
+
+
+@pytest.mark.parametrize("denial", DENIALS)
+def test_what_is_denied_is_never_wanted(denial):
+    for finding in DENIED:
+        for text in ("atelectasis {}", "atelectasis, {}", "{}, atelectasis"):
+            try:
+                wanted = read_query(text.format(denial.format(finding).strip())).wanted
+            except XemplarError:
+                continue
+            assert {one.finding for term in wanted for one in term.each} <= {"Atelectasis"}, text
 
 
 @pytest.mark.parametrize("text", ["resolved pneumothorax", "chest tube removed", "effusion no longer seen"])

@@ -22,12 +22,25 @@ DENIES = re.compile(
 """Denials that reports have, too; the engine knows most of them."""
 EXCEPTS = re.compile(
     r"\b(?:except(?:ing)?(?:\s+for)?|exclud(?:es?|ing)|excl|other\s+than|apart\s+from|aside\s+from|minus|lacking"
-    r"|lacks?(?!\s+of)|save\s+for|leaving\s+out|omit(?:ting)?|instead\s+of|unless|nil|zero|sans"
-    r"|(?:all|any|every)(?:one|body|thing)?\s+but)\b|\bbut(?=\s+(?:[\w-]+\s+)?ones?\b)|(?<!\S)[-\u2013!](?=[a-z\"])(?!-?sided)",
+    r"|lacks?(?!\s+of)|devoid\s+of|save\s+for|leav(?:e|ing)\s+out|omit(?:ting)?|skip(?:ping)?|avoid(?:ing)?"
+    r"|hid(?:e|ing)|remove|instead\s+of|unless|nil|zero|sans|w/out|wo(?=\s)"
+    r"|do(?:n['\u2019]?t|\s+not)\s+(?:want|include)|(?:all|any|every)(?:one|body|thing)?\s+but)\b"
+    r"|\bbut(?=\s+(?:[\w-]+\s+)?ones?\b)|(?<!\S)[-\u2013!](?=[a-z\"])(?!-?sided)",
     re.I,
 )
 """Denials that only searches have."""
-FOREIGN = re.compile(r"\b(?:ohne|kein\w{0,2}|nicht|sin|senza|zonder|geen|sem|utan|ingen|uden)\b", re.I)
+FOREIGN = re.compile(
+    r"\b(?:unlike|nothing\s+like|less(?!\s+than)"
+    r"|ohne|kein\w{0,2}|nicht|sin|senza|zonder|geen|sem|utan|ingen|uden)\b",
+    re.I,
+)
+"""Denials whose reach isn't known: what they stand before is left out."""
+AFTER = re.compile(
+    r"(?:(?<!not )\b(?:excluded|omitted|left\s+out|unwanted|none|negative|free|nil|zero)|=\s*0"
+    r"|\bnot\s+(?:wanted|desired|included|needed|there|of\s+interest))\s*\Z",
+    re.I,
+)
+"""What denies, at the end of a part, what stands before it."""
 _NOT = re.compile(r"\bnot(?:\s+(?:only|necessarily|without))?\b", re.I)
 TURNS = re.compile(r"\b(?:but|with|however|although|though|only)\b", re.I)
 """Where what a denial reaches ends."""
@@ -41,7 +54,10 @@ def segments(text: str) -> list[tuple[Span, Span]]:
     """Each denial that the engine doesn't know, and all that it reaches, the denial included."""
     cues = [match for pattern in (EXCEPTS, FOREIGN) for match in pattern.finditer(text)]
     cues = [match for match in cues if not _UNABLE.search(text[: match.start()])]
-    cues += [match for match in _NOT.finditer(text) if not _is_known(text, match, cues)]
+    after = AFTER.search(text.rstrip())
+    end = len(text) if after is None else after.start()
+    cues = [match for match in cues if match.start() < end]
+    cues += [match for match in _NOT.finditer(text, 0, end) if not _is_known(text, match, cues)]
     cues.sort(key=lambda match: match.start())
     found: list[tuple[Span, Span]] = []
     for place, match in enumerate(cues):

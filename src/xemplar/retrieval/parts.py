@@ -17,7 +17,7 @@ from xemplar.findings.engine import Scene, read
 from xemplar.findings.lexicon import lexicon
 from xemplar.records import Claim
 from xemplar.retrieval.alternatives import joined
-from xemplar.retrieval.denials import DENIES, FOREIGN, TURNS, segments, unclear
+from xemplar.retrieval.denials import AFTER, DENIES, FOREIGN, TURNS, segments, unclear
 from xemplar.retrieval.details import Detailed, detailed, only_details, will_do, without_open
 from xemplar.retrieval.terms import DETAILS, NORMAL, Term, blanked, distinct, excluded, words_of
 
@@ -25,15 +25,14 @@ Span = tuple[int, int]
 
 _ANYHOW = re.compile(
     r"\b(?:with\s+or\s+without|with/without|w/?\s+or\s+w/?o|without\s+or\s+with"
-    r"|(?:regardless|irrespective|independent(?:ly)?)\s+of|whether\s+or\s+not|no\s+matter\s+(?:if|whether))\b"
+    r"|(?:regardless|irrespective|independent(?:ly)?)\s+of|ignor(?:e|ing)|disregard(?:ing)?|whether\s+or\s+not|no\s+matter\s+(?:if|whether))\b"
     r"|\u00b1|\+\s?/\s?-",
     re.I,
 )
+_ILL = re.compile(r"abnormal|disease|process|finding|patholog|problem|disorder|acute|of\s+note", re.I)
+_RATHER = re.compile(r"\b(?:rather\s+than|free\s+(?:from|of)|clear\s+of|ruled\s+out|less)\b|-free\b", re.I)
+_NEGATIVE = re.compile(r"\s*(?:[\w-]+\s+)?(?:is\s+)?negative\s*", re.I)
 _GONE = re.compile(r"resol|cleared|clearing|remov|disappear|\bgone\b|no longer")
-_DENIED_AFTER = re.compile(
-    r"(?:(?<!not )\b(?:excluded|omitted|left\s+out)|\bnot\s+(?:wanted|desired|included|of\s+interest))\s*\Z",
-    re.I,
-)
 _FREE = re.compile(r"-free\b", re.I)
 _HEALTHY = re.compile(r"\b(?:normal|unremarkable|clear|negative|healthy)\b", re.I)
 _CONTRACTED = re.compile(r"\b(is|are|was|were)n['\u2019]t\b", re.I)
@@ -143,13 +142,13 @@ class _Plain:
 
     def read(self) -> None:
         text = blanked(self.of.text, self.gone)
-        after = _DENIED_AFTER.search(text.rstrip())
+        after = AFTER.search(text.rstrip())
         if after is not None:
             text = blanked(text, [after.span()])
         of = replace(self.of, text=text)
         scene = read(text, lexicon("default"))
         if scene is None or not scene.mentions:
-            self._of_nothing(text)
+            self._of_nothing(blanked(self.of.text, self.gone))
             return
         denied = [scene.typed(one.start, one.reach) for one in scene.mentions if one.presence == "absent"]
         behind = [
@@ -185,13 +184,17 @@ class _Plain:
         denials = [span for span in self._denials(text, None)]
         self.made.denies |= bool(denials)
         if label_report(text).presences.get(NORMAL) == "present":
-            sick = [span for span in denials if _HEALTHY.search(text, *span)]
-            if not sick:
+            sick = [span for span in denials if _HEALTHY.search(text, *span) or not _ILL.search(text, *span)]
+            sick += [at.span() for at in (AFTER.search(text.rstrip()), _RATHER.search(text)) if at]
+            if self.gone:  # "normal except for an enlarged heart" wants that heart
+                raise unclear(self.of.text)
+            if not sick or _NEGATIVE.fullmatch(text):
                 words = tuple(words_of(text))
                 start = len(text) - len(text.lstrip())
                 span = (self.at + start, self.at + len(text.rstrip()))
                 self.made.terms.append(Term(NORMAL, words=words, span=span))
                 return
+            denials = [(0, len(text))]
         self.made.notes += [f'"{_told(text, span)}" is not understood and left out' for span in denials]
         rest = words_of(blanked(text, denials))
         self.made.over += rest
