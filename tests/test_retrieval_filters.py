@@ -5,7 +5,7 @@ import pytest
 from xemplar.errors import XemplarError
 from xemplar.records import Study, View
 from xemplar.retrieval.filters import Facets, Filter, named
-from xemplar.retrieval.spoken import filters_in
+from xemplar.retrieval.spoken import filters_in, said_in
 
 
 def study(n, *, views=(), **facets):
@@ -68,6 +68,7 @@ AGES = [
     ("aged 60-70", "age 60 to 70"),
     ("effusion 60-70", "age 60 to 70"),
     ("age > 60", "age from 61"),
+    ("age>=60", "age from 60"),
     ("age 60 and effusion", "age 60"),
     ("60 or older", "age from 60"),
     ("65+", "age from 65"),
@@ -114,6 +115,10 @@ def test_an_age_and_a_sex_are_said_in_one_word_and_a_catheter_has_neither():
 def test_filters_that_nobody_can_meet_or_understand_are_refused(text, why):
     with pytest.raises(XemplarError, match=why):
         filters_in(text)
+
+
+def test_what_is_said_is_found_though_nobody_can_meet_it():
+    assert [str(one.filter) for one in said_in("not men with women")] == ["sex M", "sex F"]
 
 
 LENGTHS_OF_TIME = [

@@ -22,7 +22,7 @@ from xemplar.folders import check_new, write_atomic
 from xemplar.records import Study
 from xemplar.retrieval.cohort import Cohort, csv_of
 from xemplar.retrieval.filters import years_of
-from xemplar.retrieval.spoken import filters_in
+from xemplar.retrieval.spoken import said_in
 
 TABLE, PREVIEWS = "cohort.csv", "previews"
 OLDEST = 90
@@ -94,7 +94,7 @@ def _reason(why: str, secret: Iterable[Mapping[str, Any]]) -> str:
 
 def _without(text: str, values: Iterable[str]) -> str:
     """A text without filters that may not go along, and without their values where these stand as words."""
-    for part in reversed(filters_in(text)):
+    for part in reversed(said_in(text)):
         one = {"name": part.filter.name, "values": part.filter.values, "low": part.filter.low}
         if not _is_told(one | {"high": part.filter.high}):
             start, end = part.span

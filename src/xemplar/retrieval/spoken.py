@@ -124,18 +124,23 @@ def filters_in(text: str) -> tuple[Part, ...]:
     a way that can't be told are refused.
     """
     low = _lowered(text)
-    found: list[Part] = []
-    for parts in _every(text, low):
-        first = parts[0].span
-        if all(first[1] <= one.span[0] or one.span[1] <= first[0] for one in found):
-            found.extend(parts)
-    found.sort(key=lambda part: part.span)
+    found = said_in(text)
     for part in found:
         _check_age(part.filter)
     told = _merged(low, [_denied(low, part, found) for part in found])
     _refuse_joined(low, told)
     check_filters([part.filter for part in told])
     return tuple(told)
+
+
+def said_in(text: str) -> tuple[Part, ...]:
+    """Each filter as it is said, in order, whatever denies or joins it; refuses nothing."""
+    found: list[Part] = []
+    for parts in _every(text, _lowered(text)):
+        first = parts[0].span
+        if all(first[1] <= one.span[0] or one.span[1] <= first[0] for one in found):
+            found.extend(parts)
+    return tuple(sorted(found, key=lambda part: part.span))
 
 
 def check_filters(filters: Sequence[Filter]) -> None:
