@@ -201,8 +201,7 @@ def _sorted_out(judged: Judged, at_least: float | None) -> tuple[dict[str, int],
     """Reports by the first reason that leaves them out, and who is left (n,)."""
     asked, weighed = judged.reading, judged.weighed
     inside = judged.reason < 0
-    kinds = {f"states {term}": f"states {told(asked, term)}" for term in asked.unwanted}
-    excluded = {kinds.get(why, why): count for why, count in judged.excluded.items()}
+    excluded = judged.excluded
     unwanted = list(zip(asked.unwanted, weighed.unwanted, strict=True))
     wanted = list(zip(asked.wanted, weighed.wanted, strict=True))
     sure = [(term, status) for term, status in wanted if term.presence == "present"]

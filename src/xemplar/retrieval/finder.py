@@ -22,6 +22,7 @@ from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
 from xemplar.retrieval.by_words import word_scores
 from xemplar.retrieval.filtered import cosines
 from xemplar.retrieval.filters import Facets, Filter, named
+from xemplar.retrieval.kinds import told as told_of
 from xemplar.retrieval.measured import Measured, measured
 from xemplar.retrieval.region import Region
 from xemplar.retrieval.retriever import STAGES, Leave, Query, Retriever
@@ -182,7 +183,7 @@ class Finder:
         for one in asked.filters:
             leave_out(f"not {one}", ~self.facets.kept(one))
         for term, status in zip(asked.unwanted, weighed.unwanted, strict=True):
-            leave_out(f"states {term}", status == STATED)
+            leave_out(f"states {told_of(asked, term)}", status == STATED)
         for term, status in zip(asked.wanted, weighed.wanted, strict=True):
             told = "states a finding" if term.finding == NORMAL else f"denies {term}"
             leave_out(told, status == DENIED)
