@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 from xemplar.errors import XemplarError
+from xemplar.retrieval.denials import DENIES, EXCEPTS, FOREIGN
 from xemplar.retrieval.filters import Filter, ranged
 
 OLDEST = 130
@@ -82,28 +83,30 @@ _VIEW = re.compile(
 )
 _NAMED = re.compile(r"(?P<name>[^\W\d]\w*)\s*(?P<is>!?=)\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^\s,;]+))")
 
-DENIAL = (
-    r"(?:\b(?:no|not|non|nor|neither|never|without|w/o|none|nobody|except(?:ing|ed)?|exclud(?:e|es|ing)|lacking"
-    r"|minus|unless|(?:other|rather)\s+than|apart\s+from|aside\s+from|save\s+for|instead\s+of"
-    r"|leaving\s+out|omit(?:ting)?|(?:all|any|every)(?:one|body|thing)?\s+but)\b"
-    r"|n['\u2019]t\b|(?<!\S)[-\u2013!](?=[a-z\"(]))"
+_DENIAL = re.compile(
+    rf"{DENIES.pattern}|{EXCEPTS.pattern}|{FOREIGN.pattern}"
+    r"|\b(?:non|none|nobody|rather\s+than|lack\s+of|free\s+(?:of|from)|clear\s+of)\b|(?<!\S)[-\u2013!](?=[\d(])"
 )
-"""What denies what comes after it."""
-_DENIAL = re.compile(DENIAL)
 _LIGHT = re.compile(
     r"(?:[\s:'\"-]|\b(?:for|in|of|on|at|from|an?|the|any|all|one|who|that|are|is|be|was|were|patients?|people|persons?"
-    r"|anyone|anybody|cases?|stud(?:y|ies)|those|adults?|aged?|being|either|films?)\b)*\Z"
+    r"|anyone|anybody|have|having|has|show(?:s|n|ing)?|evidence|signs?|more|longer|need|seen|cases?|stud(?:y|ies)|those|adults?|aged?|being|either|films?)\b)*\Z"
 )
+_LEAD = re.compile(r"\s*(?:in|of|for)\s+")
+_AND_END = re.compile(r"(?:\band\b|&)\s*\Z")
 _FOCUS = re.compile(r"\b(?:only|just|merely|solely|necessarily|always|all|limited|restricted|confined)\b")
 _STOPS = re.compile(r"[,;\n]|\b(?:but|however|although|though|with)\b")
 _DENIED_AFTER = re.compile(
     r"\s*(?:\b(?:patients?|is|are|were|was|being|to\s+be|should\s+be)\s+)*"
-    r"\b(?:excluded|exempted|omitted|left\s+out|not\s+(?:wanted|included|needed))\b"
+    r"\b(?:excluded|exempted|omitted|unwanted|ruled\s+out|left\s+out|not\s+(?:wanted|included|needed))\b"
+)
+_LOOSE_AFTER = re.compile(
+    r"\s*(?:[:=-]\s*)?(?:(?:is|are)(?:\s+not|n['\u2019]t)?\s+)?"
+    r"(?:not\s+\w+|absent|negative|none|free|there|no|0)\s*(?=[,;.]|\Z)"
 )
 _JOINED = re.compile(r"[\s,]*(?:\bor\b|\band/or\b|/)\s*(?:\b(?:in|from|aged?|the|of)\b\s*)*\Z")
 _BOTH = re.compile(r"[\s,]*(?:\band\b|&|\bas\s+well\s+as\b)\s*(?:\b(?:in|of|the)\b\s*)*\Z")
 _ANYHOW = re.compile(
-    r"(?:\bwith\s+or\s+without|\bwith/without|\b(?:regardless|irrespective|independent(?:ly)?)\s+of|\bwhether\s+or\s+not"
+    r"(?:\bwith\s+or\s+without|\bwith/without|\b(?:regardless|irrespective|independent(?:ly)?)\s+of|\bignor(?:e|ing)|\bwhether\s+or\s+not"
     r"|\+/-|\u00b1)\s*(?:an?|any|the|in|on)?\s*\Z"
 )
 _EITHER_WAY = re.compile(r"\b(?:or|and/or)\s*(?:in\s+|of\s+)?\Z")
@@ -245,26 +248,35 @@ def _denied(low: str, part: Part, parts: Sequence[Part]) -> Part:
     start, end = part.span
     begin = max((at.end() for at in _STOPS.finditer(low, 0, start)), default=0)
     begin = min((at.start() for at in _DENIAL.finditer(low) if at.start() < begin <= at.end()), default=begin)
-    cues = [at for at in _DENIAL.finditer(low, begin, end) if at.end() <= start]
+    lead = _LEAD.match(low, start, end)
+    said = start if lead is None else lead.end()
+    cues = [at for at in _DENIAL.finditer(low, begin, end) if at.end() <= said]
     after = _DENIED_AFTER.match(low, end)
-    if _ANYHOW.search(low[:start]):
+    if _ANYHOW.search(low[:said]):
         raise _unclear(low[begin:end])
+    if after is None and (loose := _LOOSE_AFTER.match(low, end)) is not None:
+        raise _unclear(low[begin : loose.end()])
     if cues and (first := _listed(low, part, parts, begin=cues[-1].end())) is not None:
         if after is not None or len(cues) > 1:
             raise _unclear(low[begin : after.end() if after else end])
         return Part(_complement(part.filter), (cues[-1].start() if first else start, end))
-    if cues and _FOCUS.search(low, cues[-1].end(), start):
+    if cues and (_FOCUS.search(low, cues[-1].end(), start) or _is_listed_with(low, cues[-1], start)):
         raise _unclear(low[cues[-1].start() : end])
     if after is not None:
         return Part(_complement(part.filter), (start, after.end()))
     return part
 
 
+def _is_listed_with(low: str, cue: re.Match[str], start: int) -> bool:
+    """Whether a search's own denial reaches something else and, by "and", the filter that follows."""
+    return EXCEPTS.fullmatch(cue[0]) is not None and _AND_END.search(low, cue.end(), start) is not None
+
+
 def _listed(low: str, part: Part, parts: Sequence[Part], *, begin: int) -> bool | None:
     """Whether a denial that ends at `begin` reaches a filter as the first of a list; None if it doesn't."""
     between = [one for one in parts if begin <= one.span[0] < part.span[0]]
     if not between:
-        return True if _LIGHT.match(low, begin, part.span[0]) else None
+        return True if begin >= part.span[0] or _LIGHT.match(low, begin, part.span[0]) else None
     if not _LIGHT.match(low, begin, between[0].span[0]):
         return None
     for one, two in pairwise([*between, part]):
