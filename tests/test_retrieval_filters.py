@@ -74,6 +74,8 @@ AGES = [
     ("age 60 and effusion", "age 60"),
     ("60 or older", "age from 60"),
     ("65+", "age from 65"),
+    ("smokers over 50", "age from 51"),
+    ("children under 5", "age up to 4"),
     ("65 years and younger", "age up to 65"),
     ("in their 60s", "age 60 to 69"),
     ("children over 2 years old", "age from 3"),

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from xemplar.errors import XemplarError
 from xemplar.report import language_within, split_sentences
 from xemplar.retrieval.denials import DENIES, EXCEPTS
-from xemplar.retrieval.details import without_open
+from xemplar.retrieval.details import detailed, only_details, without_open
 from xemplar.retrieval.filters import Filter
 from xemplar.retrieval.handmade import checked
 from xemplar.retrieval.kinds import HELD, kinds_asked, relation, told
@@ -234,6 +234,8 @@ def _read(text: str) -> list[PartRead]:
     for start, end, comma in _parts(text):
         said = text[start:end].rstrip(" ,;\n")
         leads, either = (bool(at.match(said)) for at in (_LEADS, _EITHER))
+        if comma and items and _completes(items[-1].part, said):
+            continue
         item = _Item(read_part(said, start), leads, either, comma)
         chain = _chain(items) if comma else []
         joins = (leads or item.part.is_either) and not either and bool(chain)
@@ -254,6 +256,26 @@ def _read(text: str) -> list[PartRead]:
                 mine.extend(theirs)
         del items[len(items) - len(joined) + 2 :]
     return [item.part for item in items]
+
+
+def _completes(part: PartRead, said: str) -> bool:
+    """Whether a side or a degree alone was the finding's of the part before it: "effusion, small, left"."""
+    of = detailed(said)
+    details = only_details(of.text)
+    term = part.terms[0] if len(part.terms) == 1 else None
+    if not details or "place" in details or of.bounds or term is None or term.finding == NORMAL:
+        return False
+    if (
+        part.denies
+        or term.any_of
+        or term.presence == "absent"
+        or any(getattr(term, name) for name in details)
+    ):
+        return False
+    part.terms = [replace(term, **details)]
+    part.ranked += words_of(said)
+    part.notes += of.notes
+    return True
 
 
 def _chain(items: list[_Item]) -> list[_Item]:

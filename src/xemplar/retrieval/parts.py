@@ -29,6 +29,7 @@ _ANYHOW = re.compile(
     r"|\u00b1|\+\s?/\s?-",
     re.I,
 )
+_NONE_OR = re.compile(r"\b(?:no|without|not)\s+or\b|\bor\s+(?:no|without|with)\b", re.I)
 _ILL = re.compile(r"abnormal|disease|process|finding|patholog|problem|disorder|acute|of\s+note", re.I)
 _RATHER = re.compile(r"\b(?:rather\s+than|free\s+(?:from|of)|clear\s+of|ruled\s+out|less)\b|-free\b", re.I)
 _NEGATIVE = re.compile(r"\s*(?:[\w-]+\s+)?(?:is\s+)?negative\s*", re.I)
@@ -62,6 +63,8 @@ def read_part(part: str, at: int) -> PartRead:
         made.notes.append(f'"{_told(part, reach)}" filters nothing and is left out')
         shown = blanked(shown, [reach])
         break
+    if (either := _NONE_OR.search(shown)) is not None:
+        raise unclear(shown[: either.end()] + " ...")
     shown = _CONTRACTED.sub(lambda match: "not".rjust(len(match[0])), shown)
     of = detailed(shown)
     made.notes += of.notes
