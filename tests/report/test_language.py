@@ -22,6 +22,9 @@ from xemplar.report.language import _classifier
         "Panoramic radiograph",
         "Inguinal ligament (IL).",
         "Drug eluting stents (DES) in series",
+        "A pacemaker is in place.",
+        "Port in place.",
+        "Nodules in that area.",
     ],
 )
 def test_english(text):
