@@ -168,7 +168,7 @@ def calibrate(
     from xemplar.archive import asked_for, open_archive
     from xemplar.archive import calibrate as run
     from xemplar.errors import XemplarError
-    from xemplar.terminal import say, say_json, tell, tell_thin
+    from xemplar.terminal import say_json, tell, tell_thin
 
     if wrong_stated is not None and not promise:
         raise XemplarError(
@@ -186,6 +186,13 @@ def calibrate(
         told = None if archive.classifier is None else archive.classifier.fitted.facts
         say_json({"calibration": str(folder), **fitted.model_dump(), "thin": fitted.thin, "classifier": told})
         return
+    _show_calibration(fitted, folder)
+
+
+def _show_calibration(fitted: Any, folder: Path) -> None:  # noqa: ANN401
+    """What was fitted, finding by finding."""
+    from xemplar.terminal import say, tell
+
     say(f"{folder}: fitted on {fitted.title}; {fitted.near_duplicates} near-duplicates left out")
     if fitted.promise is not None:
         say(f"  {fitted.promise.sentence}")
