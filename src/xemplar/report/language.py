@@ -124,7 +124,10 @@ def _scores(text: str) -> tuple[dict[str, float], int, int]:
     for letter, code in _LETTERS.items():
         if letter in text:
             scores[code] += 2.0
-    for token in _TOKEN.findall(without_accents(text)):
+    for match in _TOKEN.finditer(plain := without_accents(text)):
+        if plain[match.end() : match.end() + 1].isdigit():
+            continue  # "L1" is a vertebra, and no French article
+        token = match[0]
         word = token.lower()
         if not word.strip("x"):
             continue

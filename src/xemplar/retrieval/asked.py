@@ -22,6 +22,7 @@ from xemplar.retrieval.filters import Filter
 from xemplar.retrieval.handmade import checked
 from xemplar.retrieval.kinds import HELD, kinds_asked, relation, told
 from xemplar.retrieval.parts import PartRead, read_part
+from xemplar.retrieval.shorthand import spelled_out
 from xemplar.retrieval.spoken import check_filters, filters_in
 from xemplar.retrieval.terms import (
     DETAILS,
@@ -136,8 +137,9 @@ def read_query(text: str) -> Asked:
     if len(text) > A_SENTENCE and _longest(text) > A_SENTENCE:
         every, note = tuple(words_of(text)), "too long to be read: by its words alone"
         return Asked(text, words=every, ranked=" ".join(every), how="words", notes=(note,))
-    filters = filters_in(text)
-    bare = blanked(text, [part.span for part in filters])
+    whole, shorthand = spelled_out(text)
+    filters = filters_in(whole)
+    bare = blanked(whole, [part.span for part in filters])
     own = tuple(dict.fromkeys(part.filter for part in filters))
     language = language_within(bare, "en") if bare.strip() else "en"
     if language != "en":
@@ -146,7 +148,7 @@ def read_query(text: str) -> Asked:
         return Asked(text, (), (), own, words, " ".join(words), "words", language or "unknown", (note,))
     asked = _of_parts(text, bare, own)
     check_sense(asked)
-    return asked
+    return replace(asked, notes=(*shorthand, *asked.notes))
 
 
 def check_sense(asked: Asked) -> None:
