@@ -1,9 +1,10 @@
 """Frozen searches over the Indiana collection's reports, by human labels: what reading a query adds.
 
-Two lists of sixty, with what answers each. The first (tests/search_queries.toml) was fixed before any of it
-was read by a program. Weights and cut-off are fitted (`--fit`) on its searches of odd places and the tuning
-half of the reports (`labeler_halves.py`) alone; every score is of the other half. The second
-(tests/search_queries_second.toml) was written by somebody who hadn't seen how a search is read.
+Three lists of sixty, with what answers each. The first (tests/search_queries.toml) was fixed before any of it
+was read by a program; the second and the third (search_queries_second.toml, search_queries_third.toml) were
+each written by somebody who hadn't seen how a search is read. Weights and cut-off are fitted (`--fit`) on the
+first's searches of odd places and the second, over the tuning half of the reports (`labeler_halves.py`)
+alone; every score is of the other half, and what is held back are the first's even places and the third.
 
 Beside it BM25 of the whole query (bm25s, words as the index has them), the cosine of LSA (TF-IDF and a
 truncated SVD of 200 dimensions of the very reports that are searched: "vectors alone", as no text encoder of
@@ -44,18 +45,21 @@ from xemplar.retrieval.by_sentences import SentenceTable
 
 QUERIES = Path(__file__).parents[1] / "tests" / "search_queries.toml"
 SECOND = QUERIES.with_name("search_queries_second.toml")
+THIRD = QUERIES.with_name("search_queries_third.toml")
 WORTH = Path(weighing.__file__).with_name("worth.toml")
 KINDS = ("plain", "negated", "compound")
 OURS, BM25, LSA, TFIDF = "query read", "BM25", "vectors alone (LSA)", "TF-IDF cosine"
 MEASURES = ("precision@20", "recall@R", "recall@100")
-PRECISION, CONFIDENCE, FEWEST = 0.9, 0.9, 50
+PRECISION, CONFIDENCE, FEWEST, LEAST = 0.9, 0.9, 100, 5
 DENIED_AT_LEAST = 0.5
 """A plain denial is to rank above silence, though the labels, which know no silence, hardly tell."""
 REPLICATES, LARGE, BAR_MS = 1000, 100_000, 100
+CUT_OFFS = ("third list", "first list, held back", "first list, fitted on", "second list, fitted on")
 TABLES = (
-    ("second", "kinds", "Another hand's sixty"),
+    ("third", "kinds", "The third sixty, held back"),
+    ("tables", "held_back", "The thirty of the first list that are held back"),
     ("tables", "kinds", "The first sixty"),
-    ("tables", "held_back", "The thirty of them that no weight was fitted on"),
+    ("second", "kinds", "The second sixty, fitted on with other reports"),
 )
 
 
@@ -117,11 +121,11 @@ class Reports:
 
 
 def queries(place: Path = QUERIES) -> list[dict]:
-    """The searches of a list; `fit` says which may be fitted on: odd places of the first, none of another."""
+    """The searches of a list; `fit` says which may be fitted on: odd places of the first, and the second."""
     asked = tomllib.loads(place.read_text(encoding="utf-8"))["query"]
     for kind in KINDS:
         for number, one in enumerate(query for query in asked if query["kind"] == kind):
-            one["fit"] = place == QUERIES and number % 2 == 0
+            one["fit"] = place == SECOND or (place == QUERIES and number % 2 == 0)
     return asked
 
 
@@ -223,7 +227,7 @@ def finder_of(studies: list[Study], held: list[Sentence], vectors: np.ndarray, e
 
 def fit(reports: Reports) -> None:
     """Write the weights, and the cut-off that keeps the promise, into the package."""
-    asked = [query for query in queries() if query["fit"]]
+    asked = [query for query in (*queries(), *queries(SECOND)) if query["fit"]]
     found = [
         (query, one) for query, one in zip(asked, weighed(reports, asked), strict=True) if one is not None
     ]
@@ -236,10 +240,10 @@ def fit(reports: Reports) -> None:
     for row in every:
         one = logistic(parts, right, ~out, every[every != row])
         crossed[row] = np.where(out[row], 0.0, 1 / (1 + np.exp(-one[0] - parts[row] @ one[1])))
-    cut_off, steps = promised(crossed, right)
+    cut_off, bound, steps = promised(crossed, right)
     lines = [
         "# Written by benchmarks/clinical_search.py --fit: numbers alone, of no report a word.",
-        f'fitted_on = "{len(found)} searches of odd places, {len(reports.uids)} reports of the tuning half '
+        f'fitted_on = "{len(found)} searches, {len(reports.uids)} reports of the tuning half '
         'of the Indiana collection, human labels and codes"',
         f'lexicon = "{lexicon_version()}"',
         f"intercept = {intercept:.4f}",
@@ -250,7 +254,7 @@ def fit(reports: Reports) -> None:
         "[promise]",
         f"precision = {PRECISION}",
         f"confidence = {CONFIDENCE}",
-        *([] if cut_off is None else [f"cut_off = {cut_off:.2f}"]),
+        *([] if cut_off is None else [f"cut_off = {cut_off:.2f}", f"bound = {bound:.3f}"]),
         "",
     ]
     WORTH.write_text("\n".join(lines), encoding="utf-8")
@@ -262,43 +266,43 @@ def fit(reports: Reports) -> None:
 def logistic(
     parts: np.ndarray, right: np.ndarray, kept: np.ndarray, rows: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Intercept and weights over the searches `rows`; a plain denial adds a little, at least."""
+    """Intercept and weights over the searches `rows`; a plain denial adds a little, at least.
+
+    A search counts as much as another however many reports answer it; of fewer than LEAST it counts less.
+    """
     from sklearn.linear_model import LogisticRegression
 
     x, y, keep = parts[rows].reshape(-1, parts.shape[2]), right[rows].ravel(), kept[rows].ravel()
-    model = LogisticRegression(C=10, max_iter=5000).fit(x[keep], y[keep])
-    intercept, weights, denied = (
-        float(model.intercept_[0]),
-        model.coef_[0].copy(),
-        weighing.PARTS.index("denied"),
-    )
+    each = np.repeat(1 / np.maximum(right[rows].sum(axis=1), LEAST), right.shape[1])[keep]
+    model = LogisticRegression(C=10, max_iter=5000).fit(x[keep], y[keep], sample_weight=each / each.mean())
+    intercept, weights = float(model.intercept_[0]), model.coef_[0].astype(float)
+    denied = weighing.PARTS.index("denied")
     less = min(0.0, float(weights[denied]) - DENIED_AT_LEAST)
     weights[denied] -= less
     return intercept + less, weights
 
 
-def promised(chances: np.ndarray, right: np.ndarray) -> tuple[float | None, list[str]]:
-    """The lowest cut-off before the first that fails, from strict to loose (Learn then Test, fixed sequence).
+def promised(chances: np.ndarray, right: np.ndarray) -> tuple[float | None, float, list[str]]:
+    """The cut-off that keeps PRECISION most surely, of those that keep it in the mean; and how surely.
 
-    One holds where the lower bound of its precision is PRECISION at least by Clopper and Pearson, pairs of
-    a search and a report taken as independent, and by the bootstrap of searches and reports together.
+    How surely is the lower bound of the precision, by the bootstrap of searches and reports together, or by
+    Clopper and Pearson, pairs of a search and a report taken as independent, whichever is lower.
     """
-    kept, steps = None, []
+    kept, most, steps = None, 0.0, []
     draws = Draws(right.shape, np.zeros(len(right), int))
     for cut in np.round(np.arange(0.97, 0.49, -0.01), 2):
         found = chances >= cut
         count, good = int(found.sum()), int((found & right).sum())
         if count < FEWEST:
             continue
-        low = [
+        low = min(
             float(beta.ppf(1 - CONFIDENCE, good, count - good + 1)),
             draws.precision(found, right).low_at(CONFIDENCE),
-        ]
-        steps.append(f"{cut:.2f}: {good} of {count}, at least {low[0]:.3f} (pairs), {low[1]:.3f} (bootstrap)")
-        if min(low) < PRECISION:
-            break
-        kept = float(cut)
-    return kept, steps
+        )
+        steps.append(f"{cut:.2f}: {good} of {count}, {good / count:.3f}, at least {low:.3f}")
+        if good >= PRECISION * count and low > most:
+            kept, most = float(cut), low
+    return kept, most, steps
 
 
 # --- intervals over searches and reports ---
@@ -392,9 +396,8 @@ def tables(reports: Reports, asked: list[dict]) -> dict:
         "held_back": {
             kind: table_of(values, drawn, draws, rows=(kinds == place) & held)
             for place, kind in enumerate(KINDS)
-        }
-        if not held.all()
-        else {},
+            if held.any()
+        },
         "cut_off": cut_offs(chances, right, held, kinds),
         "queries": [
             {
@@ -546,7 +549,14 @@ def page(result: dict) -> str:
                 rows.append([f"{kind}, {table['searches']}", measure, *cells])
         head = ["searches", "measure", OURS, BM25, LSA, TFIDF, "above BM25", "above vectors"]
         lines += rows_of(head, rows)
-    cut = {**result["tables"]["cut_off"], "another hand": result["second"]["cut_off"].get("held back")}
+    cut = {
+        **result["tables"]["cut_off"],
+        "third list": result["third"]["cut_off"]["held back"],
+        "first list, held back": result["tables"]["cut_off"]["held back"],
+        "first list, fitted on": result["tables"]["cut_off"]["fitted on"],
+        "second list, fitted on": result["second"]["cut_off"]["fitted on"],
+        "reliability": result["third"]["cut_off"]["reliability"],
+    }
     return "\n".join([*lines, *page_of_cut_off(cut), *page_of_time(result)])
 
 
@@ -554,20 +564,19 @@ def page_of_cut_off(cut: dict) -> list[str]:
     if cut["cut_off"] is None:
         return ["No cut-off keeps the promise.", ""]
     lines = [
-        f"**The cut-off** at probability {cut['cut_off']:.2f}, chosen to keep a precision of "
-        f"{cut['promised']:.0%} at {cut['confidence']:.0%} confidence:",
+        f"**The cut-off** at probability {cut['cut_off']:.2f}, for a precision of {cut['promised']:.0%}:",
         "",
     ]
     rows = [
         [f"{name}, {one['searches']}", str(one["answering"]), str(one["pairs"]), spread(one["precision"]),
          f"{one['mean_over_searches']:.3f}", str(one["searches_below_promise"]), f"{one['recall']:.3f}"]
-        for name in ("another hand", "held back", "fitted on")
+        for name in CUT_OFFS
         if (one := cut[name])
     ]  # fmt: skip
     head = ["searches", "answering", "pairs found", "precision [95 %]", "mean over searches",
             f"searches below {cut['promised']:.0%}", "recall"]  # fmt: skip
     lines += rows_of(head, rows)
-    lines += ["Reliability on the searches held back, by tenths of the probability:", ""]
+    lines += ["Reliability on the third list, by tenths of the probability:", ""]
     told = [[str(one["pairs"]), f"{one['said']:.3f}", f"{one['right']:.3f}"] for one in cut["reliability"]]
     return [*lines, *rows_of(["pairs", "said", "right"], told)]
 
@@ -629,6 +638,7 @@ def measured_all(reports: Reports) -> dict:
         "replicates": REPLICATES,
         "tables": tables(reports, queries()),
         "second": tables(reports, queries(SECOND)),
+        "third": tables(reports, queries(THIRD)),
         "latency": latency(reports),
     }
 

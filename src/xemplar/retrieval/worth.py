@@ -22,12 +22,13 @@ from xemplar.retrieval.kinds import kinds_asked, kinds_held
 
 PARTS = (
     "stated", "uncertain", "unmentioned", "terms stated", "details", "named", "words", "likeness",
-    "denied", "doubted",
+    "denied", "doubted", "met", "met in its words",
 )  # fmt: skip
 """What is weighed, each in 0..1: whether the least met term is stated, uncertain or unmentioned (else it is
 denied); the share of terms stated; agreement of side, place and degree; the words that name the terms, in
 the sentences that answer; the other words, in the report; BM25 over its best; of what is not to be there
-the share that is denied, and that is doubted."""
+the share that is denied, and that is doubted; whether every term is met, as it is wanted and of its kind, and
+that times the shares of words that name it and of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,13 @@ def weigh(table: SentenceTable, asked: Asked, likeness: NDArray[np.float32]) -> 
         "denied": _mean([status == DENIED for status in unwanted], count),
         "doubted": _mean([status == DOUBTED for status in unwanted], count, none=0.0),
     }
+    agreed = tuple(
+        np.logical_or.reduce([_met(table, asked, one) for one in term.each]) for term in asked.wanted
+    )
+    columns["met"] = np.logical_and.reduce([np.ones(count, np.bool_), *agreed])
+    columns["met in its words"] = columns["met"] * columns["named"] * columns["words"]
     parts = np.stack([np.asarray(columns[name], np.float32) for name in PARTS], axis=1)
-    agreed = (np.logical_or.reduce([_met(table, asked, one) for one in term.each]) for term in asked.wanted)
-    return Weighed(parts, tuple(one.status for one in said), unwanted, tuple(agreed))
+    return Weighed(parts, tuple(one.status for one in said), unwanted, agreed)
 
 
 def _said(table: SentenceTable, asked: Asked, term: Term) -> Said:
