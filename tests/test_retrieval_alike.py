@@ -149,8 +149,8 @@ def test_a_cohort_is_gathered_as_by_its_own_function(archive):
 
 def test_the_figures_told_are_those_that_were_measured():
     told, held = measured(), json.loads(MEASURED.read_text())
-    of = held["tables"]["cut_off"]["held back"]
-    assert told.domain == held["domain"] and held["tables"]["cut_off"]["cut_off"] == shipped().cut_off
+    of = held["third"]["cut_off"]["held back"]
+    assert told.domain == held["domain"] and held["third"]["cut_off"]["cut_off"] == shipped().cut_off
     assert (told.precision, told.low, told.high) == tuple(
         of["precision"][n] for n in ("value", "low", "high")
     )

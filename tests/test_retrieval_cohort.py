@@ -124,6 +124,14 @@ def test_what_is_handed_on_has_no_id_and_no_word(finder, tmp_path):
     assert json.loads(text.splitlines()[0].removeprefix("# "))["deidentified"] is True
 
 
+def test_what_is_handed_on_tells_probabilities_in_tenths(tmp_path):
+    finder = finder_of(tmp_path, [("Left pleural effusion.", "40")], wards=("a",))
+    write_deidentified(cohort := gather(finder, "left effusion"), finder.retriever.corpus, tmp_path / "out")
+    exact = cohort.rows[0]["probability"]
+    text = (tmp_path / "out" / "cohort.csv").read_text()
+    assert len(exact) == 6 and exact not in text and f",{exact[:3]}," in text
+
+
 @pytest.mark.parametrize(
     ("query", "facets", "secret"),
     [

@@ -48,7 +48,11 @@ def write_deidentified(cohort: Cohort, corpus: Corpus, folder: Path) -> int:
     for number, (study, row) in enumerate(pairs, start=1):
         case = f"case-{number:05d}"
         count = _write_previews(study, corpus, folder / PREVIEWS / case)
-        kept = {name: row.get(name, "") for name in ("probability", *said, *told)}
+        kept = {name: row.get(name, "") for name in (*said, *told)}
+        likely = row.get("probability", "")
+        kept["probability"] = likely[
+            :3
+        ]  # tenths: to four places it would find the row of the cohort's own file
         rows.append({"case": case, "age": _band(row), "previews": str(count), **kept})
         previews += count
     columns = ("case", "age", *told, "previews", "probability", *said)
