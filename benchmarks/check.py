@@ -546,7 +546,11 @@ def page(result):
         ]
         lines += rows_of(["planted in one place", "errors", "found", "at random"], rows)
     if "speed" in result:
-        timed = ", ".join(f"{result['speed'][name]['cpu_seconds']} s {name}" for name in TIMED)
+        timed = ", ".join(
+            f"{one['cpu_seconds']} s {name} ({one['wall_seconds']} s by the clock)"
+            for name in TIMED
+            if (one := result["speed"][name])
+        )
         lines.append(
             f"{result['speed']['reports']:,} reports, words alone, processor time on one core: {timed}."
         )
