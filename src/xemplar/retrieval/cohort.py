@@ -9,6 +9,7 @@ that it isn't the same.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from collections import Counter
@@ -87,6 +88,8 @@ def gather(
     header = {
         **_made_with(finder),
         **_defined_by(finder, asked, at_least),
+        "parts": list(finder.retriever.index.manifest["parts"]),
+        "studies": len(finder.retriever.corpus.studies),
         "reports": finder.table.count,
         "included": len(studies),
         "patients": len({study.patient_id for study in studies if study.patient_id}),
@@ -103,9 +106,9 @@ def _defined_by(finder: Finder, asked: Asked, at_least: float | None) -> Json:
     ranking = [
         word for word in asked.words if not set(tokens(word)) <= set(tokens(" ".join(words_held(asked))))
     ]
-    notes = [f'no report is held to "{" ".join(ranking)}": words only rank'] if ranking else []
-    if finder.worth.stale is not None:
-        notes.append(f"no probability: {finder.worth.stale}")
+    notes = list(asked.notes)
+    if ranking:
+        notes.append(f'no report is held to "{" ".join(ranking)}": words only rank')
     return {
         "status": NOTICE,
         "query": asked.text,
@@ -157,19 +160,41 @@ def gather_again(finder: Finder, path: Path) -> Cohort:
 
 def read_header(path: Path) -> Json:
     """The first line of a cohort's file."""
+    wanted = "the file of a cohort, as `xemplar cohort --out FILE` writes it"
     try:
         with path.open(encoding="utf-8") as file:
-            line = file.readline()
-        header = json.loads(line.removeprefix(_MARK))
-    except (OSError, ValueError) as error:
+            header = json.loads(file.readline().removeprefix(_MARK))
+    except OSError as error:
+        found = {errno.ENOENT: "no such file", errno.EISDIR: "a folder"}.get(error.errno or 0)
         raise XemplarError(
-            f"no cohort ({type(error).__name__})",
-            wanted="a file that `xemplar cohort` wrote",
-            where=str(path),
+            found or f"can't be read: {error.strerror}", wanted=wanted, where=str(path)
         ) from None
-    if not isinstance(header, dict) or (header.get("kind"), header.get("version")) != ("cohort", VERSION):
-        raise XemplarError("no cohort's header", wanted=f"a cohort of version {VERSION}", where=str(path))
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or header.get("kind") != "cohort":
+        found = "no cohort: its first line isn't a cohort's header"
+        raise XemplarError(found, wanted=wanted, where=str(path))
+    if header.get("version") != VERSION:
+        raise XemplarError(
+            f"a cohort of version {header.get('version')}", wanted=f"version {VERSION}", where=str(path),
+            remedy="gather it anew from its query",
+        )  # fmt: skip
+    if header.get("deidentified"):
+        raise XemplarError(
+            "a cohort that was handed on, without ids and without what makes it again",
+            wanted="the file it was made of", where=str(path),
+        )  # fmt: skip
+    if not _is_whole(header):
+        found = "a cohort's header that is damaged or cut short"
+        raise XemplarError(found, wanted=wanted, where=str(path), remedy="gather it anew from its query")
     return header
+
+
+def _is_whole(header: Json) -> bool:
+    """Whether a header holds what the cohort is made again from, each as it should be."""
+    likely, included = header.get("at_least", ""), header.get("included")
+    number = likely is None or (isinstance(likely, int | float) and not isinstance(likely, bool))
+    return number and isinstance(header.get("reading"), dict) and isinstance(included, int)
 
 
 def csv_of(header: Json, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> str:
