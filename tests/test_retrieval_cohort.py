@@ -240,6 +240,44 @@ def test_what_a_cohort_is_held_to_and_what_only_ranks_is_told(several):
     assert header["excluded"]["states Support Devices [chest tube]"] == 2
 
 
+def test_what_is_left_out_of_a_reading_is_told_in_the_header(several):
+    header = gather(several, "right effusion, worsening, no azygos lobe").header
+    assert header["notes"] == [
+        '"no azygos lobe" is not understood and left out',
+        'no report is held to "worsening": words only rank',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("elderly with effusion", '"elderly" looks like an age'),
+        ("effusion in children", '"children" looks like an age'),
+        ("effusion in 2020", '"2020" looks like a date'),
+        ("effusion, 3/14/2019", '"2019" looks like a date'),
+        ("effusion, ICU patients", '"icu" looks like where a patient is'),
+        ("effusion, portable", '"portable" looks like how a film is taken'),
+        ("effusion, RLL", '"right lower lobe" is no finding\'s'),
+        ("effusion in women, apex", '"apex" is no finding\'s'),
+    ],
+)
+def test_what_looks_like_a_filter_and_is_none_is_refused(several, query, told):
+    with pytest.raises(XemplarError, match=told):
+        gather(several, query)
+
+
+def test_a_reading_by_hand_says_itself_which_words_rank(several):
+    made = gather(several, Asked("", wanted=(Term("Pleural Effusion"),), words=("elderly",)))
+    assert made.rows and 'no report is held to "elderly": words only rank' in made.header["notes"]
+
+
+def test_an_age_is_refused_where_no_study_tells_one(tmp_path):
+    corpus = corpus_of([arrival(0, patient="p", findings="Left pleural effusion.")], tmp_path / "corpus")
+    index = build_index(corpus, HashEncoder(), tmp_path / "index", parts=SPLITS)
+    with pytest.raises(XemplarError, match="no study here says its age: age from 61 would filter nothing"):
+        gather(Finder(Retriever(corpus, index, HashEncoder())), "effusion, over 60")
+
+
 def test_no_two_columns_have_one_name(several):
     reading = Asked("", wanted=(Term("Pleural Effusion"), Term("Pleural Effusion")))
     columns = gather(several, reading).columns

@@ -26,10 +26,11 @@ from xemplar.findings import lexicon_version, summarise
 from xemplar.folders import fingerprint
 from xemplar.records import Study
 from xemplar.retrieval.answered import evidence
-from xemplar.retrieval.asked import Asked, asked_from
+from xemplar.retrieval.asked import Asked, asked_from, read_query
 from xemplar.retrieval.by_sentences import DOUBTED, UNSAID, tokens
 from xemplar.retrieval.finder import NOTICE, Finder, Judged
 from xemplar.retrieval.kinds import told, words_held
+from xemplar.retrieval.unheld import check_typed
 
 VERSION = 2
 MANY = 30
@@ -63,20 +64,19 @@ def gather(
 ) -> Cohort:
     """Every study of an index that answers a query; with `at_least`, of that probability or a higher one.
 
-    A query that names neither a finding nor a facet, and an archive whose reports aren't read, are refused.
+    A query that names neither a finding nor a facet, and an archive whose reports aren't read, are refused;
+    so is a typed one with what looks like a filter and is none here ("elderly", "in 2020").
     """
     asked = finder.reading(query, facets)
     likely = asked.has_probability and finder.worth.stale is None
     _refuse_undefined(finder, asked, at_least)
+    if isinstance(query, str):  # a reading made by hand says itself which words only rank
+        check_typed(read_query(query).filters, asked, ranking=_ranking(asked))
     asked_for = _asked_for(asked)
     judged = finder.judge(asked)
     excluded, inside = _sorted_out(judged, at_least)
-    by_id = finder.retriever.corpus.by_id
-    found = [
-        (float(judged.probability[row]), finder.study_ids[row]) for row in np.flatnonzero(inside).tolist()
-    ]
-    found.sort(key=lambda one: (-one[0], one[1]))
-    studies = tuple(by_id[study_id] for _, study_id in found)
+    found = _best_first(finder, judged, inside)
+    studies = tuple(finder.retriever.corpus.by_id[study_id] for _, study_id in found)
     names = tuple(name for name in finder.facets.names if name not in _UNTOLD)
     rows = tuple(
         {**_ids(study), "probability": f"{chance:.4f}" if likely else ""}
@@ -101,12 +101,16 @@ def gather(
     return Cohort(header, studies, columns, rows)
 
 
+def _best_first(finder: Finder, judged: Judged, inside: np.ndarray) -> list[tuple[float, str]]:
+    """Probability and study of each row inside (n,), equal ones by the study's id."""
+    rows = np.flatnonzero(inside).tolist()
+    found = [(float(judged.probability[row]), finder.study_ids[row]) for row in rows]
+    return sorted(found, key=lambda one: (-one[0], one[1]))
+
+
 def _defined_by(finder: Finder, asked: Asked, at_least: float | None) -> Json:
     """What was asked, and what no report is held to."""
-    ranking = [
-        word for word in asked.words if not set(tokens(word)) <= set(tokens(" ".join(words_held(asked))))
-    ]
-    notes = list(asked.notes)
+    ranking, notes = _ranking(asked), list(asked.notes)
     if ranking:
         notes.append(f'no report is held to "{" ".join(ranking)}": words only rank')
     return {
@@ -117,6 +121,12 @@ def _defined_by(finder: Finder, asked: Asked, at_least: float | None) -> Json:
         "notes": notes,
         "at_least": at_least,
     }
+
+
+def _ranking(asked: Asked) -> list[str]:
+    """The words that no report is held to."""
+    held = set(tokens(" ".join(words_held(asked))))
+    return [word for word in asked.words if not set(tokens(word)) <= held]
 
 
 def _refuse_undefined(finder: Finder, asked: Asked, at_least: float | None) -> None:
