@@ -37,7 +37,7 @@ def film_of(archive):
 def test_the_measured_figure_is_told_with_where_it_was_measured(clinical, capsys):
     verb._show(clinical, clinical.ask("left effusion"), alike=False)
     said = capsys.readouterr().out
-    assert "of 758 such 93% were right [89%, 96%] (87% in the mean of 28 searches), on the half of" in said
+    assert "of 82 such 91% were right [77%, 100%] (93% in the mean of 28 searches), on the half of" in said
     assert "no promise elsewhere" in said and "probably relevant 0." in said and "90%" not in said
 
 

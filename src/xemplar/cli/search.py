@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xemplar.cli.options import IndexFolder, Json, one_of, pairs_of, refuse
+from xemplar.cli.options import (
+    CorpusElsewhere,
+    IndexFolder,
+    Json,
+    ModelElsewhere,
+    one_of,
+    pairs_of,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from xemplar.archive import Archive
+    from xemplar.archive.searching import Reach
     from xemplar.records import Film, Kind
     from xemplar.retrieval import Answer, Asked, Found, Region
 
@@ -41,6 +50,8 @@ def search(
     facet: Facet = None,
     reading: Reading = None,
     plain: Annotated[bool, typer.Option("--plain", help="Don't read the query: by likeness alone.")] = False,
+    corpus: CorpusElsewhere = None,
+    model: ModelElsewhere = None,
     as_json: Json = False,
 ) -> None:
     """Find images, sentences or reports for words, for an image, or for an image that words filter.
@@ -59,7 +70,7 @@ def search(
     part = None if region is None else read_region(region)
     alone = "report" if region is None or asked is not None else "image"
     chosen = one_of(kind or alone, ("image", "sentence", "report"), "--kind")
-    archive = open_archive(index)
+    archive = open_archive(index, corpus=corpus, model=model)
     film = None if image is None else archive.load_film(image)
     facets = pairs_of(facet or [], "--facet")
     if asked is None or plain or chosen == "sentence":
@@ -102,27 +113,37 @@ class Wanted:
 
 
 def _plainly(archive: Archive, wanted: Wanted, *, as_json: bool) -> None:
-    from xemplar.retrieval import NOTICE, named
+    from xemplar.retrieval import NOTICE
     from xemplar.terminal import say, say_json, show_hits, tell_left_out
 
     query, region = wanted.query or "", wanted.region
-    hits = archive.search(query, wanted.k, kind=wanted.kind, facets=wanted.facets, region=region)
-    lacking = archive.retriever.filtered(wanted.kind).lacking(named(wanted.facets))
-    excluded = {why: len(studies) for why, studies in lacking.items() if studies}
+    answer = archive.alike(query, wanted.k, kind=wanted.kind, facets=wanted.facets, region=region)
     left_out = archive.retriever.left_out(query)
     tell_left_out(left_out, archive.retriever.leave_of(query).study_id)
     if as_json:
         shown = None if region is None else asdict(region)
-        told = {"reading": None, "region": shown, "excluded": excluded, "left_out": left_out}
-        found = [asdict(hit) for hit in hits]
-        say_json({"archive": archive.describe(), "status": NOTICE, **told, "hits": found})
+        told = {"reading": None, "region": shown, "excluded": answer.excluded, "left_out": left_out}
+        more = {"notes": answer.notes, "searched": asdict(answer.reach)}
+        found = [asdict(hit) for hit in answer.hits]
+        say_json({"archive": archive.describe(), "status": NOTICE, **told, **more, "hits": found})
         return
     say(NOTICE)
+    for note in answer.notes:
+        say(f"  {note}")
     if region is not None:
         say(told_of_region(region))
-    for why, count in excluded.items():
+    for why, count in answer.excluded.items():
         say(f"  left out, {why}: {count}")
-    show_hits(hits, archive.corpus)
+    show_hits(answer.hits, archive.corpus)
+    _close(len(answer.hits), answer.reach)
+
+
+def _close(hits: int, reach: Reach) -> None:
+    from xemplar.terminal import say
+
+    if not hits:
+        say("nothing found")
+    say(f"searched: {reach}")
 
 
 def told_of_region(region: Region) -> str:
@@ -153,12 +174,13 @@ def _tell(archive: Archive, answer: Answer, film: Film | None, *, as_json: bool)
             "status": NOTICE,
             **{name: told[name] for name in _TOLD},
             "left_out": left_out,
+            "searched": asdict(archive.reach(answer.studies)),
             "hits": hits,
         }
     )
 
 
-_TOLD = ("reading", "region", "excluded", "cut_off", "precision", "above", "measured")
+_TOLD = ("reading", "region", "excluded", "cut_off", "precision", "above", "measured", "notes")
 
 
 def _show(archive: Archive, answer: Answer, *, alike: bool) -> None:
@@ -168,6 +190,8 @@ def _show(archive: Archive, answer: Answer, *, alike: bool) -> None:
     say(NOTICE)
     say(f"[{archive.corpus.title}]")
     say(f"read as: {answer.reading}")
+    for note in answer.notes:
+        say(f"  {note}")
     if answer.region is not None:
         say(told_of_region(answer.region))
     if answer.above is not None:
@@ -175,7 +199,10 @@ def _show(archive: Archive, answer: Answer, *, alike: bool) -> None:
         say(f"{many} of probability {answer.cut_off:.2f} or more; {answer.measured}")
     for why, count in answer.excluded.items():
         say(f"  left out, {why}: {count}")
+    below = _first_below(answer)
     for rank, one in enumerate(answer.found, start=1):
+        if rank == below:
+            say(f"     --- below the cut-off of {answer.cut_off:.2f} ---")
         near = f"alike {one.hit.score:.2f}, " if alike else ""
         chance = near + _chance(archive, one)
         views = archive.corpus.by_id[one.hit.study_ids[0]].views
@@ -186,6 +213,15 @@ def _show(archive: Archive, answer: Answer, *, alike: bool) -> None:
             say(textwrap.indent(textwrap.fill(" ".join(said.split()), 96, subsequent_indent="  "), "       "))
         if not one.why and one.hit.text:
             say(textwrap.indent(textwrap.fill(" ".join(one.hit.text.split()), 96), "       "))
+    _close(len(answer.found), archive.reach(answer.studies))
+
+
+def _first_below(answer: Answer) -> int | None:
+    """The rank of the first hit below the cut-off, where there is one and hits above it."""
+    if answer.cut_off is None:
+        return None
+    above = sum(one.probability is not None and one.probability >= answer.cut_off for one in answer.found)
+    return above + 1 if 0 < above < len(answer.found) else None
 
 
 def _chance(archive: Archive, one: Found) -> str:

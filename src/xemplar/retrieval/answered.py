@@ -33,9 +33,10 @@ class Evidence:
     """What a report says of one thing that was asked.
 
     "stated" (as it was asked), "uncertain", "denied" or "unmentioned"; "another side" (place, degree, kind)
-    where it is of another one alone, "side not said" where that is left open. `asked` names the thing,
-    `wanted` is whether it was to be there; `span` [start, end) of `Study.text` is the sentence, `text` its
-    words; both are None where nothing is said.
+    where it is of another one alone, "side not said" where that is left open; "words" of words that no
+    finding takes. `asked` names the thing (of such words those that the sentence holds), `wanted` is whether
+    it was to be there; `span` [start, end) of `Study.text` is the sentence, `text` its words; both are None
+    where nothing is said.
     """
 
     asked: str
@@ -155,4 +156,6 @@ def _of_words(study: Study, words: tuple[str, ...], spans: tuple[tuple[int, int]
     if not most:
         return []
     span = next(span for count, span in held if count == most)
-    return [Evidence(" ".join(words), True, "words", span, study.text[slice(*span)])]
+    said = set(tokens(study.text[slice(*span)]))
+    names = [word for word in words if said & set(tokens(word))]
+    return [Evidence(" ".join(names), True, "words", span, study.text[slice(*span)])]

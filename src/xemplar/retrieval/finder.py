@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xemplar.errors import XemplarError
-from xemplar.records import RESEARCH_USE, Film, Hit, Kind
+from xemplar.records import RESEARCH_USE, Film, Hit, Kind, Vectors
 from xemplar.retrieval.answered import Evidence, evidence
 from xemplar.retrieval.asked import A_SENTENCE, NORMAL, Asked, check_sense, read_query
 from xemplar.retrieval.by_sentences import DENIED, STATED, SentenceTable
@@ -25,7 +25,7 @@ from xemplar.retrieval.filters import Facets, Filter, named
 from xemplar.retrieval.kinds import told as told_of
 from xemplar.retrieval.measured import Measured, measured
 from xemplar.retrieval.region import Region
-from xemplar.retrieval.retriever import STAGES, Leave, Query, Retriever
+from xemplar.retrieval.retriever import NOBODY, STAGES, Leave, Query, Retriever
 from xemplar.retrieval.worth import PARTS, Weighed, Worth, shipped, weigh
 
 Views = Film | Sequence[Film]
@@ -41,6 +41,19 @@ ONLY_EXCLUDES = (
 
 
 NO_IMAGES = "no image in this archive to be like: by how near its reports are to the image"
+
+ITS_OWN = "of the image's own study, patient or group"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """An image, or the views of one study, that was encoded already."""
+
+    films: Views
+    vector: NDArray[np.float32]
+    """(dim,) of them all."""
+    views: Vectors
+    """(shown, dim) of those that show anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,10 @@ class Answer:
     measured: Measured | None = None
     region: Region | None = None
     """Of the image that was asked with; None where the whole of it was."""
+    studies: int = 0
+    """How many were held against the query, those that are left out with them."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of the image that was asked with; of the words the reading says it."""
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -116,7 +133,7 @@ class Finder:
         k: int = 10,
         *,
         kind: Kind = "report",
-        like: Views | None = None,
+        like: Views | Seen | None = None,
         facets: Mapping[str, str] | None = None,
         region: Region | None = None,
     ) -> Answer:
@@ -138,13 +155,14 @@ class Finder:
         if region is not None and like is None:
             raise XemplarError("a region without an image", wanted="the image that it is a region of")
         asked = self.reading(query, facets)
+        films = like.films if isinstance(like, Seen) else like
         if asked.how != "claims" or not self.reads:
-            return self._plain(asked, k, kind=kind, like=like)
-        judged = self._narrowed(self.judge(asked), kind=kind, like=like)
+            return self._plain(asked, k, kind=kind, like=films)
+        judged = self._narrowed(self.judge(asked), kind=kind, like=films)
         to = None if like is None else self._vector(like, region)
-        places = self._ordered(judged, k, kind=kind, like=like, to=to)
-        found = tuple(self._found(judged, place, kind=kind, like=like) for place in places)
-        answer = Answer(judged.reading, found, judged.excluded, region=region)
+        places = self._ordered(judged, k, kind=kind, to=to)
+        found = tuple(self._found(judged, place, kind=kind, like=films) for place in places)
+        answer = Answer(judged.reading, found, judged.excluded, region=region, studies=self.table.count)
         return answer if like is not None else self._promised(answer, judged)
 
     def reading(self, query: str | Asked, facets: Mapping[str, str] | None = None) -> Asked:
@@ -223,13 +241,11 @@ class Finder:
 
     # --- order -----
 
-    def _ordered(
-        self, judged: Judged, k: int, *, kind: Kind, like: Views | None, to: NDArray[np.float32] | None
-    ) -> list[_Place]:
+    def _ordered(self, judged: Judged, k: int, *, kind: Kind, to: NDArray[np.float32] | None) -> list[_Place]:
         """The best places and how near their vectors are to the query's (an image's is `to`)."""
         may = judged.reason < 0
-        if like is not None and to is not None:
-            return self._alike(np.flatnonzero(may), k, kind=kind, like=like, to=to)
+        if to is not None:
+            return self._alike(np.flatnonzero(may), k, kind=kind, to=to)
         parts = judged.weighed.parts
         speaks = judged.weighed.met
         for name in ("terms stated", "likeness"):
@@ -243,27 +259,20 @@ class Finder:
         order = np.lexsort((-near, -scores))[:k].tolist()
         return [_Place(int(rows[one]), int(places[one]), float(near[one])) for one in order]
 
-    def _alike(
-        self, rows: NDArray[np.intp], k: int, *, kind: Kind, like: Views, to: NDArray[np.float32]
-    ) -> list[_Place]:
+    def _alike(self, rows: NDArray[np.intp], k: int, *, kind: Kind, to: NDArray[np.float32]) -> list[_Place]:
         """The k rows whose nearest image is nearest to `to`; where no study has one, whose report is."""
         by_image: Kind = "image" if "image" in self.retriever.index.items else kind
         near, places = self._near(rows, by_image, to)
-        leave, studies = self.retriever.leave_of(like), self.facets.studies
-        found: list[_Place] = []
-        for one in np.argsort(-near, kind="stable").tolist():
-            if len(found) == k:
-                break
-            row = int(rows[one])
-            if not leave.drops(studies[row]):
-                found.append(_Place(row, row if kind == "report" else int(places[one]), float(near[one])))
-        return found
+        order = np.argsort(-near, kind="stable")[:k].tolist()
+        at = rows if kind == "report" else places
+        return [_Place(int(rows[one]), int(at[one]), float(near[one])) for one in order]
 
-    def _vector(self, query: Query, region: Region | None = None) -> NDArray[np.float32]:
+    def _vector(self, query: Query | Seen, region: Region | None = None) -> NDArray[np.float32]:
         """(dim,) of a text, of an image, or of a region of one."""
-        if region is None or isinstance(query, str):
-            return np.asarray(self.retriever.vectors_of([query])[0], np.float32)
-        return self.retriever.vector_of_region(query, region)
+        films = query.films if isinstance(query, Seen) else query
+        if region is not None and not isinstance(films, str):
+            return self.retriever.vector_of_region(films, region)
+        return query.vector if isinstance(query, Seen) else self.retriever.vectors_of([films])[0]
 
     def _near(
         self, rows: NDArray[np.intp], kind: Kind, vector: NDArray[np.float32]
@@ -303,10 +312,21 @@ class Finder:
         if like is not None:
             reason[~judged.weighed.met & (reason < 0)] = len(reasons)
             reasons.append("doesn't state all that is wanted, as it is wanted")
+            reason[self._own(like, np.flatnonzero(reason < 0))] = len(reasons)
+            reasons.append(ITS_OWN)
         told = judged.reading
+        if like is not None:
+            notes = tuple(note for note in told.notes if note != ONLY_EXCLUDES)  # the image ranks
+            told = replace(told, notes=notes)
         if like is not None and "image" not in self.retriever.index.items:
             told = replace(told, notes=(*told.notes, NO_IMAGES))
         return replace(judged, reading=told, reason=reason, reasons=tuple(reasons))
+
+    def _own(self, like: Views, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Those of the rows that are of an image's own study, or of its patient or group."""
+        leave, studies = self.retriever.leave_of(like), self.facets.studies
+        own = [] if leave == NOBODY else [row for row in rows.tolist() if leave.drops(studies[row])]
+        return np.array(own, np.intp)
 
     # --- answers -----
 
@@ -352,4 +372,5 @@ class Finder:
         hits = self.retriever.search(query, kind, k, leave=leave, stages=stages)
         by_id = self.retriever.corpus.by_id
         found = (Found(hit, None, evidence(by_id[hit.study_ids[0]], asked)) for hit in hits)
-        return Answer(asked, tuple(found), {why: len(ids) for why, ids in gone.items() if ids})
+        out = {why: len(ids) for why, ids in gone.items() if ids}
+        return Answer(asked, tuple(found), out, studies=len(filtered.facets.studies))
