@@ -66,7 +66,7 @@ def stages() -> Iterator[Callable[[str], Advance]]:
             def show(done: int, whole: int | None, note: str) -> None:
                 if not advance:  # its bar is shown once it begins; those before it are closed
                     open_bars.close()
-                    advance.append(open_bars.enter_context(progress(stage)))
+                    advance.append(open_bars.enter_context(progress(stage, whole)))
                 advance[0](done, whole, note)
 
             return show

@@ -188,6 +188,55 @@ def test_a_cell_may_name_several_views_of_a_study(tmp_path: Path, cell: str, nam
     assert seen == [*names, "lateral.png"]
 
 
+UNSEEN = [
+    *["the film is in the archive already, in study aaa", "the film is in the archive already, in study bbb"],
+    *["the film can't be read: a file of 9 bytes", "the film can't be read: a file of 12 bytes"],
+    *["the image is blank", "the film looks lateral", "the film looks lateral", "the film looks lateral"],
+]
+
+
+@pytest.fixture
+def unseen(tmp_path: Path) -> Path:
+    """A table of a film for each reason why it can't be judged."""
+    rows = "".join(f"{n},Clear lungs.,{n}.png\n" for n in range(len(UNSEEN)))
+    (tmp_path / "r.csv").write_text("id,text,film\n" + rows)
+    return tmp_path / "r.csv"
+
+
+def blind(report: str | Study, films: tuple[Path, ...]) -> Checked:
+    words = check_text(report)
+    return Checked(words.alerts, words.unread, UNSEEN[int(films[0].stem)], words.notes)
+
+
+def test_why_films_were_not_judged_is_counted(unseen: Path) -> None:
+    columns, out = Columns("id", ("text",), ("film",)), unseen.with_name("o.jsonl")
+    for _ in range(2):  # the second time, of what is written already
+        counted = check_table(unseen, out, columns=columns, judge=blind, by={})
+        assert counted.commonest == [
+            ("the film looks lateral", 3),
+            ("the film can't be read: a file of 9 bytes", 2),
+            ("the film is in the archive already", 2),
+        ]
+        assert sum(counted.reasons.values()) == counted.unseen == 8
+
+
+def test_a_warning_where_not_one_film_was_judged_names_the_remedy(unseen: Path) -> None:
+    columns, out = Columns("id", ("text",), ("film",)), unseen.with_name("o.jsonl")
+    counted = check_table(unseen, out, columns=columns, judge=blind, by={})
+    assert "not one film could be judged" in (counted.blind or "")
+    assert "relative to the table" in (Counted(unseen=1, reasons={"x: no such file": 1}).blind or "")
+    assert Counted(unseen=1, seen=1, reasons={"x": 1}).blind is None and Counted().blind is None
+
+
+def test_progress_tells_of_how_many_from_the_first(table: Path) -> None:
+    told: list[tuple[int, int]] = []
+    check_table(
+        table, table.with_name("o"), columns=COLUMNS, judge=judge, by={},
+        on_progress=lambda done, whole: told.append((done, whole)),
+    )  # fmt: skip
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
 @pytest.mark.parametrize(
     ("alarmed", "seen", "told"),
     [(12, 40, True), (8, 40, False), (4, 40, False), (12, 29, False), (130, 1000, True), (110, 1000, False)],

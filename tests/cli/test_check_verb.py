@@ -24,6 +24,17 @@ def test_a_folder_is_checked(reports, tmp_path):
     assert "2 checked before" in again
 
 
+def test_why_no_film_was_judged_is_told_with_a_remedy(walk, tmp_path):
+    (tmp_path / "t.csv").write_text("id,text,film\n1,Clear lungs.,a.png\n2,Clear lungs.,b.png\n")
+    asked = ("check", "--table", tmp_path / "t.csv", "--image", "film", "--index", walk / "index")
+    said = xemplar(*asked, "--out", tmp_path / "o.jsonl").stdout
+    assert "2 without a film that could be judged: the film can't be read: no such file (2)\n" in said
+    last = said.splitlines()[-1]
+    assert last.startswith("warning: not one film") and "relative to the table's own folder" in last
+    told = json.loads(xemplar(*asked, "--out", tmp_path / "o.jsonl", "--json").stdout)
+    assert told["warning"] == last and told["reasons"] == {"the film can't be read: no such file": 2}
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_report_and_its_film_come_in_any_order(reports, tmp_path, turned):
     names = [reports / "a.txt", tmp_path / "film.png"]
@@ -38,7 +49,7 @@ def test_a_report_and_its_film_come_in_any_order(reports, tmp_path, turned):
         (("reports",), "needs --out FILE"),
         (("reports/a.txt", "reports/b.txt"), "2 reports (.txt) among 2 files"),
         (("reports", "reports/b.txt", "--out", "o"), "takes nothing beside it"),
-        (("reports/a.txt", "--table", "t.csv"), "wanted one of the three"),
+        (("reports/a.txt", "--table", "t.csv"), "reports/a.txt and --table t.csv were both given"),
         (("reports/a.txt", "--out", "o"), "--out and --text are for many"),
         (("reports/a.txt", "--corpus", "c"), "a film without an archive"),
     ],

@@ -12,7 +12,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
@@ -29,10 +30,17 @@ from xemplar.records import Study
 
 FEWEST = 30
 SURELY = 0.01
+COMMONEST = 3
+NO_FILE = "no such file"
+_LOOK = "name films by files that are there: those of a table are relative to the table's own folder"
+_TRY = "mend the commonest reason, or check one report beside its film alone to see it judged"
 _WHY = (
     "either these reports have more errors than those of the archive, or the films are from elsewhere; "
     "calibrate there"
 )
+
+_OF_STUDY = re.compile(r",? in study \S+$")
+_NUMBER = re.compile(r"\d+")
 
 Report = str | Study
 Judge = Callable[[Report, tuple[Path, ...]], Checked]
@@ -69,6 +77,22 @@ class Counted:
     spare: int = 0
     """Films that are no report's."""
     alerts: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Why films were not judged -> of how many reports; what differs in numbers alone is one reason."""
+
+    @property
+    def commonest(self) -> list[tuple[str, int]]:
+        """The three commonest of the reasons, and of how many reports, the most first."""
+        return sorted(self.reasons.items(), key=lambda one: (-one[1], one[0]))[:COMMONEST]
+
+    @property
+    def blind(self) -> str | None:
+        """What follows where films were asked for, and not one could be judged."""
+        if not self.unseen or self.seen:
+            return None
+        missing = NO_FILE in self.commonest[0][0]
+        remedy = _LOOK if missing else _TRY
+        return f"warning: not one film could be judged, so that words alone were checked; {remedy}"
 
     def beyond(self, budget: float) -> str | None:
         """What follows where more reports alarm beside their films than limits of `budget` let clean ones.
@@ -108,6 +132,8 @@ def check_batch(
     counted = Counted(spare=batch.spare)
     with refusals_told(out), _held(part) as stream:
         done = _resumed(stream, part, header)
+        if on_progress is not None:
+            on_progress(0, whole)
         for name, report, films in batch.reports():
             if name in done:
                 told = _unchanged(done[name], films, out)
@@ -253,12 +279,21 @@ def _count(counted: Counted, told: Json, *, asked: bool) -> None:
     counted.reports += 1
     counted.alarmed += bool(told["alerts"])
     counted.unread += told["unread"] is not None
-    counted.unseen += asked and told["unseen"] is not None
+    if asked and told["unseen"] is not None:
+        counted.unseen += 1
+        why = _reason_of(told["unseen"], counted.reasons)
+        counted.reasons[why] = counted.reasons.get(why, 0) + 1
     if asked and told["unread"] is None and told["unseen"] is None:
         counted.seen += 1
         counted.seen_alarmed += bool(told["alerts"])
     for one in told["alerts"]:
         counted.alerts[one["kind"]] = counted.alerts.get(one["kind"], 0) + 1
+
+
+def _reason_of(why: str, known: Iterable[str]) -> str:
+    """A reason without the study that it names; one that is known and differs in numbers alone is that."""
+    why = _OF_STUDY.sub("", why)
+    return next((one for one in known if _NUMBER.sub("", one) == _NUMBER.sub("", why)), why)
 
 
 def _tail(hits: int, among: int, share: float) -> float:

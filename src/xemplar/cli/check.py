@@ -74,8 +74,10 @@ def check(
 
 
 def _refuse(files: list[Path], table: Path | None, *, folder: Path | None, images: int, text: bool) -> None:
-    if bool(files) == (table is not None):
+    if not files and table is None:
         refuse("a check needs a report, a folder of them, or --table FILE; wanted one of the three")
+    if files and table is not None:
+        refuse(f"{files[0]} and --table {table} were both given; wanted one of them, the other in its turn")
     if folder is not None and (len(files) > 1 or images > 1 or text):
         refuse("a folder of reports takes nothing beside it but one --image FOLDER")
 
@@ -135,7 +137,7 @@ def _many(batch: Callable[..., Counted], out: Path, archive: Archive | None, *, 
         "archive": None if archive is None else archive.fingerprint,
         "limits": None if limits is None else fingerprint(limits.model_dump(mode="json")),
     }
-    with stages() as named:  # whose bar begins with the first report: a mistake has none
+    with stages() as named:  # whose bar begins once all can be checked: a mistake has none
         advance = named("checking")
         counted = batch(
             out=out,
@@ -145,7 +147,8 @@ def _many(batch: Callable[..., Counted], out: Path, archive: Archive | None, *, 
         )
     beyond = None if limits is None else counted.beyond(limits.budget)
     if as_json:
-        say_json({"alerts_in": str(out), **asdict(counted), "beyond": beyond, "status": NOTICE})
+        told = {**asdict(counted), "beyond": beyond, "warning": counted.blind}
+        say_json({"alerts_in": str(out), **told, "status": NOTICE})
         return
     _tell(counted, out)
     if beyond is not None:
@@ -171,17 +174,26 @@ def _tell(counted: Counted, out: Path) -> None:
     from xemplar.terminal import say
 
     say(NOTICE)
-    say(f"{out}: {counted.reports} reports, {counted.alarmed} with something to look at again")
+    say(f"{out}: {counted.reports:,} reports, {counted.alarmed:,} with something to look at again")
     for count, what in (
         (counted.before, "checked before, by the run this one goes on with"),
         (counted.unread, "whose words could not be checked"),
-        (counted.unseen, "without a film that could be judged"),
+        (counted.unseen, f"without a film that could be judged{_why(counted)}"),
         (counted.spare, "films beside them that no report is called as"),
     ):
         if count:
-            say(f"  {count} {what}")
+            say(f"  {count:,} {what}")
     for kind, count in sorted(counted.alerts.items(), key=lambda one: -one[1]):
-        say(f"  {count:>6}  {kind}")
+        say(f"  {count:>6,}  {kind}")
+    if counted.blind is not None:
+        say(counted.blind)
+
+
+def _why(counted: Counted) -> str:
+    """The commonest reasons why films were not judged, and how many reports have another."""
+    told = [f"{why} ({count:,})" for why, count in counted.commonest]
+    others = counted.unseen - sum(count for _, count in counted.commonest)
+    return ": " + "; ".join([*told, *([f"other reasons ({others:,})"] if others else [])])
 
 
 def _show(checked: Checked) -> None:
