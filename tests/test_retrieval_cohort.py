@@ -240,6 +240,17 @@ def test_what_a_cohort_is_held_to_and_what_only_ranks_is_told(several):
     assert header["excluded"]["states Support Devices [chest tube]"] == 2
 
 
+@pytest.mark.parametrize("sign", "=+@")
+def test_a_sentence_that_looks_like_a_formula_is_quoted_as_it_stands(tmp_path, sign):
+    said = f"{sign} Left pleural effusion."
+    finder = finder_of(tmp_path, [(said, "70")], wards=["=1+1"])
+    made = gather(finder, "left effusion")
+    (tmp_path / "one.csv").write_text(made.text())
+    row = rows_of(made.text())[0]
+    assert row["with Pleural Effusion (left): text"] == said and row["ward"] == "=1+1"
+    assert gather_again(finder, tmp_path / "one.csv").text() == made.text()
+
+
 def test_what_is_left_out_of_a_reading_is_told_in_the_header(several):
     header = gather(several, "right effusion, worsening, no azygos lobe").header
     assert header["notes"] == [
