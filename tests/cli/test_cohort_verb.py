@@ -33,6 +33,10 @@ def test_no_file_that_is_there_is_written_over(walk, made, tmp_path):
     assert "there already" in line and "choose another name with --out" in line
 
 
+def test_a_file_is_no_folder_to_write_into(made):
+    assert "a folder to write into" in refused("cohort", "i", QUERY, "--out", made[0] / "c.csv")
+
+
 def test_the_very_cohort_may_be_made_again_in_its_place(walk, made):
     before = made[0].read_bytes()
     xemplar("cohort", walk / "index", "--again", made[0], "--out", made[0])

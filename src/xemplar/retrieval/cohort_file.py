@@ -19,6 +19,8 @@ def check_free(out: Path, *, again: Path | None = None, handed_on: Path | None =
 
     `out` may be the file that is gathered `again`; `handed_on`, the folder without ids, is to be new.
     """
+    if below := next((one for one in out.parents if one.exists() and not one.is_dir()), None):
+        raise XemplarError("a file", wanted="a folder to write into", where=str(below))
     if out.is_dir():
         raise XemplarError("a folder", wanted="a file to write", where=str(out))
     if out.exists() and not _same(out, again):
