@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from xemplar.archive import Archive, calibrate
-from xemplar.archive.checking import limits_of
-from xemplar.check import KINDS, Checked, limits, open_limits
+from xemplar.archive.checking import _opposes, limits_of
+from xemplar.check import KINDS, Checked, Kind, Suspicion, limits, open_limits, read_report
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import open_parts
 from xemplar.errors import XemplarError
@@ -91,3 +91,20 @@ def test_another_film_is_told_with_what_does_not_fit_and_who_says_so(
     assert (worst.probability or 0.0) > 0.5 and worst.message in another.message
     assert set(worst.quotes) <= set(another.quotes)
     assert set(worst.sources[:1]) <= set(another.sources)
+
+
+@pytest.mark.parametrize(
+    ("kind", "report", "other", "speaks"),
+    [
+        ("other degree seen", "Small pleural effusion.", "Large pleural effusion.", True),
+        ("other degree seen", "Small pleural effusion.", "Moderate pleural effusion.", False),
+        ("other side seen", "Left pleural effusion.", "Right pleural effusion.", True),
+        ("other side seen", "Left pleural effusion.", "Bilateral pleural effusions.", False),
+        ("stated, not seen", "Left pleural effusion.", "No pleural effusion.", True),
+    ],
+)
+def test_who_speaks_for_an_alert_says_the_very_opposite(
+    kind: Kind, report: str, other: str, speaks: bool
+) -> None:
+    (said,), (theirs,) = (read_report(f"FINDINGS: {text}").said for text in (report, other))
+    assert _opposes(theirs.claim, Suspicion(kind, "Pleural Effusion", 0.9, said)) is speaks

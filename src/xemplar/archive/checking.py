@@ -168,8 +168,7 @@ def _opposes(claim: Claim, one: Suspicion) -> bool:
     if one.said is None or one.kind == "denied, but seen":
         return True
     kind = "side" if one.kind == "other side seen" else "degree"
-    other, mine = getattr(claim, kind), getattr(one.said.claim, kind)
-    return other is not None and other != mine
+    return bool(getattr(claim, kind) == _OPPOSITE.get(getattr(one.said.claim, kind)))
 
 
 def _another(suspected: Sequence[Suspicion], near: _Near, chance: float) -> Alert:
@@ -200,9 +199,8 @@ def _message(one: Suspicion) -> str:
     if one.kind == "denied, but seen" or claim is None:
         return f"{one.finding}: the report denies it; by this film it is there with {chance}"
     said = claim.side if one.kind == "other side seen" else claim.degree
-    return (
-        f"{one.finding}: the report says {said}; by this film it is rather {_OPPOSITE[said or '']} ({chance})"
-    )
+    opposite = _OPPOSITE[said or ""]
+    return f"{one.finding}: the report says {said}; by this film it is rather {opposite}, with {chance}"
 
 
 # --- what is fitted ---
