@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from xemplar.archive import Archive
+from xemplar.archive import Archive, leaning
 from xemplar.archive.leaning import leanings
 from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.records import Film
@@ -48,3 +48,12 @@ def test_it_is_the_same_whatever_is_asked_together(drawn: Archive, queries: list
     some = queries[:4]
     for together, (alone,) in zip(lean(drawn, *some), (lean(drawn, one) for one in some), strict=True):
         assert together == pytest.approx(alone, abs=1e-6)
+
+
+def test_it_is_the_same_in_parts(
+    drawn: Archive, queries: list[list[Film]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = lean(drawn, *queries[:3])
+    monkeypatch.setattr(leaning, "_AT_ONCE", 2)
+    for one, other in zip(whole, lean(drawn, *queries[:3]), strict=True):
+        assert other == pytest.approx(one, abs=1e-6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -19,28 +20,28 @@ from xemplar.records import Film
 from xemplar.retrieval import Retriever
 
 _LEAST = 1e-3
+_AT_ONCE = 32
+"""Cases whose halves are in memory together."""
 
 
 def leanings(retriever: Retriever, drafter: ByEvidence, cases: Sequence[Case]) -> list[Mapping[str, float]]:
     """For each case finding -> log odds by the patient's left half less the right's; {} without frontals."""
-    halves: list[tuple[list[Film], list[Film]]] = [_halves(case.films) for case in cases]
-    asked = [place for place, (left, _) in enumerate(halves) if left]
-    if not asked:
-        return [{} for _ in cases]
-    vectors = retriever.vectors_of([films for place in asked for films in halves[place]])
-    sides = [(cases[place], films) for place in asked for films in halves[place]]
-    held = drafter.held(
-        [
-            replace(case, films=films, vector=row, prior=None)
-            for (case, films), row in zip(sides, vectors, strict=True)
-        ]
-    )
     found: list[Mapping[str, float]] = [{} for _ in cases]
-    for place, left, right in zip(asked, held[::2], held[1::2], strict=True):
-        found[place] = {
-            name: _log_odds(one.presence) - _log_odds(right.beliefs[name].presence)
-            for name, one in left.beliefs.items()
-        }
+    halves = ((place, _halves(case.films)) for place, case in enumerate(cases))
+    seen = ((place, both) for place, both in halves if both[0])
+    while some := list(islice(seen, _AT_ONCE)):
+        vectors = iter(retriever.vectors_of([films for _, both in some for films in both]))
+        sides = [
+            replace(cases[place], films=films, vector=next(vectors), prior=None)
+            for place, both in some
+            for films in both
+        ]
+        held = drafter.held(sides)
+        for (place, _), left, right in zip(some, held[::2], held[1::2], strict=True):
+            found[place] = {
+                name: _log_odds(one.presence) - _log_odds(right.beliefs[name].presence)
+                for name, one in left.beliefs.items()
+            }
     return found
 
 
