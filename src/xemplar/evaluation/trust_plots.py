@@ -58,7 +58,10 @@ def _draw(what: str, title: str, theme: Theme, *, curve: Json, asked: float | No
     words = f"share of {what} kept, the surest first; above the curve, the least confidence kept"
     axes.set_xlabel(words, fontsize=8.5, color=theme.faint)
     axes.set_ylabel("share that is wrong", fontsize=8.5, color=theme.faint)
-    axes.legend(frameon=False, fontsize=8.5, labelcolor=theme.ink, loc="upper left", handlelength=2.6)
+    axes.legend(
+        frameon=False, fontsize=8.5, labelcolor=theme.ink, handlelength=2.6, ncols=2,
+        loc="lower right", bbox_to_anchor=(1.0, 0.99),
+    )  # fmt: skip
     return figure
 
 
