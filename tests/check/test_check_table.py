@@ -6,6 +6,7 @@ import fcntl
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from xemplar.check import Checked, batch, check_text
@@ -239,14 +240,29 @@ def test_progress_tells_of_how_many_from_the_first(table: Path) -> None:
 
 @pytest.mark.parametrize(
     ("alarmed", "seen", "told"),
-    [(12, 40, True), (8, 40, False), (4, 40, False), (12, 29, False), (130, 1000, True), (110, 1000, False)],
+    [(14, 40, True), (8, 40, False), (4, 40, False), (14, 29, False), (170, 1000, True), (130, 1000, False)],
 )
 def test_more_alarms_than_the_limits_allow_are_told(alarmed: int, seen: int, told: bool) -> None:
     scipy = pytest.importorskip("scipy.stats")
-    beyond = Counted(seen=seen, seen_alarmed=alarmed).beyond(0.1)
+    beyond = Counted(seen=seen, seen_alarmed=alarmed).beyond(0.1, 199)
     assert told == (beyond is not None)
-    assert told == (seen >= 30 and scipy.binom.sf(alarmed - 1, seen, 0.1) < 0.01)
-    assert beyond is None or "calibrate there" in beyond
+    assert told == (seen >= 30 and scipy.betabinom.sf(alarmed - 1, seen, 20.0, 180.0) < 0.01)
+    assert beyond is None or ("fitted on few reports (199)" in beyond and "calibrate there" in beyond)
+
+
+@pytest.mark.parametrize(("fitted_on", "seen"), [(49, 200), (199, 200), (399, 1000)])
+def test_a_sound_archive_is_hardly_ever_warned_of(fitted_on: int, seen: int) -> None:
+    """Each has limits above which a tenth of its own clean reports are, and new ones of the same kind."""
+    rng = np.random.default_rng(7)
+    fitted = np.sort(rng.random((2000, fitted_on)), axis=1)
+    above = fitted[:, -round(0.1 * (fitted_on + 1))]
+    alarmed, times = np.unique(rng.binomial(seen, 1.0 - above), return_counts=True)
+    counted = [Counted(seen=seen, seen_alarmed=int(one)) for one in alarmed]
+    warned = [one.beyond(0.1, fitted_on) is not None for one in counted]
+    sure_of_the_share = [one.beyond(0.1, 10**7) is not None for one in counted]
+    assert times[warned].sum() <= 0.02 * 2000
+    assert times[sure_of_the_share].sum() > 0.03 * 2000
+    assert Counted(seen=seen, seen_alarmed=seen // 3).beyond(0.1, fitted_on) is not None
 
 
 def test_a_missing_column_is_refused(table: Path) -> None:

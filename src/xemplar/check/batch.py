@@ -35,8 +35,8 @@ NO_FILE = "no such file"
 _LOOK = "name films by files that are there: those of a table are relative to the table's own folder"
 _TRY = "mend the commonest reason, or check one report beside its film alone to see it judged"
 _WHY = (
-    "either these reports have more errors than those of the archive, or the films are from elsewhere; "
-    "calibrate there"
+    "either these reports have more errors than those of the archive, or the films are from elsewhere, "
+    "or the limits were fitted on few reports ({:,}); calibrate there"
 )
 
 _OF_STUDY = re.compile(r",? in study \S+$")
@@ -94,17 +94,19 @@ class Counted:
         remedy = _LOOK if missing else _TRY
         return f"warning: not one film could be judged, so that words alone were checked; {remedy}"
 
-    def beyond(self, budget: float) -> str | None:
+    def beyond(self, budget: float, fitted_on: int) -> str | None:
         """What follows where more reports alarm beside their films than limits of `budget` let clean ones.
 
-        Told of FEWEST reports or more, by a one-sided binomial test at SURELY.
+        Told of FEWEST reports or more, where clean ones would alarm as often with a probability below SURELY.
+        Limits fitted on n = `fitted_on` reports keep the budget b only on average over calibrations: the
+        share of clean ones above them is Beta(b (n + 1), (1 - b) (n + 1)) (Vovk 2012, conditional validity).
         """
-        if self.seen < FEWEST or _tail(self.seen_alarmed, self.seen, budget) >= SURELY:
+        if self.seen < FEWEST or _tail(self.seen_alarmed, self.seen, (budget, fitted_on)) >= SURELY:
             return None
         share = (
             f"{self.seen_alarmed} of {self.seen} reports alarm beside their films, where {budget:.0%} was the"
         )
-        return f"{share} limit for clean ones: {_WHY}"
+        return f"{share} limit for clean ones: {_WHY.format(fitted_on)}"
 
 
 def check_batch(
@@ -296,20 +298,20 @@ def _reason_of(why: str, known: Iterable[str]) -> str:
     return next((one for one in known if _NUMBER.sub("", one) == _NUMBER.sub("", why)), why)
 
 
-def _tail(hits: int, among: int, share: float) -> float:
-    """Probability of as many hits or more, of independent ones of that share."""
+def _tail(hits: int, among: int, fitted: tuple[float, int]) -> float:
+    """Beta-binomial probability of as many hits or more, where (share, n) were fitted."""
+    share, n = fitted
     if not 0.0 < share < 1.0:
         return 1.0
-    odds, rest = math.log(share), math.log1p(-share)
+    one, two = share * (n + 1), (1 - share) * (n + 1)
+
+    def log_beta(a: float, b: float) -> float:
+        return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+    whole = log_beta(one, two) + math.log(among + 1)  # choose(m, k) = 1 / ((m + 1) B(k + 1, m - k + 1))
     return math.fsum(
-        math.exp(
-            math.lgamma(among + 1)
-            - math.lgamma(n + 1)
-            - math.lgamma(among - n + 1)
-            + n * odds
-            + (among - n) * rest
-        )
-        for n in range(hits, among + 1)
+        math.exp(log_beta(k + one, among - k + two) - log_beta(k + 1, among - k + 1) - whole)
+        for k in range(hits, among + 1)
     )
 
 

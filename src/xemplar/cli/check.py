@@ -145,7 +145,8 @@ def _many(batch: Callable[..., Counted], out: Path, archive: Archive | None, *, 
             by=by,
             on_progress=lambda done, whole: advance(done, whole, ""),
         )
-    beyond = None if limits is None else counted.beyond(limits.budget)
+    fitted = limits is not None and limits.why is None
+    beyond = counted.beyond(limits.budget, limits.reports) if limits is not None and fitted else None
     if as_json:
         told = {**asdict(counted), "beyond": beyond, "warning": counted.blind}
         say_json({"alerts_in": str(out), **told, "status": NOTICE})
