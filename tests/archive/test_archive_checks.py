@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from xemplar.archive import Archive, calibrate
-from xemplar.archive.checking import _opposes, limits_of
+from xemplar.archive.checking import NOT_FITTED, _opposes, limits_of
+from xemplar.archive.opening import _calibrate_from
 from xemplar.check import KINDS, Checked, Kind, Suspicion, limits, open_limits, read_report
 from xemplar.drafting import calibration as fits
-from xemplar.drafting import open_parts
+from xemplar.drafting import open_parts, save_calibration
 from xemplar.errors import XemplarError
 from xemplar.index import fitted_to
 
@@ -68,6 +70,21 @@ def test_without_limits_words_alone_are_checked_and_why_is_said(drawn: Archive) 
     assert drawn.check(films, REPORT).unseen == "nothing is fitted for checks; run `xemplar calibrate` again"
     with pytest.raises(XemplarError, match="nothing is fitted for checks"):
         limits_of(drawn)
+
+
+def test_drafts_go_on_beside_limits_that_were_fitted_too_loosely(drawn: Archive, tmp_path: Path) -> None:
+    assert drawn.calibration is not None
+    place, old = tmp_path / "calibration", json.dumps({"kind": "check", "version": 1, "above": {}})
+
+    def parts(folder: Path) -> None:
+        (folder / "check.json").write_text(old)
+
+    save_calibration(place, drawn.calibration, parts=parts)
+    opened = Archive(drawn.corpus, drawn.encoder, drawn.index)
+    _calibrate_from(opened, place, place)
+    assert opened.calibration == drawn.calibration
+    films = opened.films_of(opened.corpus.part("test")[0])
+    assert opened.check(films, REPORT).unseen == NOT_FITTED
 
 
 def test_limits_are_those_of_the_opening_whatever_is_fitted_since(

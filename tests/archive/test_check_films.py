@@ -21,6 +21,7 @@ def archive(drawn, monkeypatch):
     limits = CheckLimits.model_construct(
         above=dict.fromkeys(KINDS[1], 0.0),
         why=None,
+        swaps={},
         usual=dict.fromkeys(FINDINGS, 0.3),
         index=fitted_to(drawn.index),
     )

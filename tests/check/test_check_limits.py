@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,24 @@ def test_limits_come_back_from_their_folder(tmp_path: Path) -> None:
     limits = fit_limits(clean(60), {EFFUSION: 0.5}, INDEX)
     save_limits(tmp_path, limits)
     assert open_limits(tmp_path, index=INDEX) == limits
+
+
+OLD = """{"kind": "check", "version": 1, "generation": 1,
+ "index": {"fingerprint": "i", "generation": 1, "corpus": "c", "model": "m", "reports": 100},
+ "above": {"stated, not seen": 0.9, "denied, but seen": 0.7, "seen, not said": 0.8, "another film": 0.6},
+ "usual": {"Pleural Effusion": 0.3}, "weights": [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0],
+ "budget": 0.1, "reports": 97, "alarmed": 0.09, "why": null}"""
+
+
+def test_limits_that_were_fitted_too_loosely_count_as_none(tmp_path: Path) -> None:
+    (tmp_path / "check.json").write_text(OLD)
+    assert open_limits(tmp_path, index=INDEX) is None
+
+
+def test_limits_of_a_version_to_come_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "check.json").write_text(json.dumps({**json.loads(OLD), "version": 3}))
+    with pytest.raises(MismatchError, match="version 3"):
+        open_limits(tmp_path, index=INDEX)
 
 
 def test_limits_of_another_index_are_refused(tmp_path: Path) -> None:

@@ -14,14 +14,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from xemplar.check.against import FIT, Suspicion
 from xemplar.check.alerts import KINDS, Kind
 from xemplar.check.swaps import Swap, chance, weights_of
-from xemplar.parts import FittedTo, Learnt, Place, open_part, save_part
+from xemplar.errors import MismatchError
+from xemplar.parts import FittedTo, Learnt, Place, open_part, read_part, save_part
 
-VERSION = 1
+VERSION = 2
+_UNHELD = 1
+"""The version whose limits don't count the report that is yet to come: too loose to alarm by."""
 BUDGET = 0.1
 FEWEST = 30
 """Clean reports below which no share of them is told from none."""
@@ -43,7 +45,7 @@ class CheckLimits(Learnt):
     """Finding -> its mean belief over the films."""
     weights: list[float]
     """Of FIT; then the intercept. Of the log odds that a report is another film's, at even odds."""
-    swaps: dict[str, list[float]] = Field(default_factory=dict)
+    swaps: dict[str, list[float]]
     """Kind of alert -> weights of a side's or a degree's evidence; one that isn't in it is never told."""
     budget: float
     reports: int
@@ -89,8 +91,8 @@ def fit_limits(
 ) -> CheckLimits:
     """Weights and limits from clean reports; from too few of them none, and the reason."""
     none = CheckLimits(
-        index=index, above={}, usual=dict(usual), weights=[0.0] * (len(FIT) + 1), budget=budget,
-        reports=len(clean), alarmed=0.0,
+        index=index, above={}, usual=dict(usual), weights=[0.0] * (len(FIT) + 1), swaps={},
+        budget=budget, reports=len(clean), alarmed=0.0,
     )  # fmt: skip
     if len(clean) < FEWEST or not all(one.others for one in clean):
         return none.model_copy(update={"why": f"fitted on {len(clean)} clean reports, wanted {FEWEST}"})
@@ -162,6 +164,12 @@ def save_limits(folder: Path, limits: CheckLimits) -> None:
 def open_limits(place: Place, *, index: FittedTo) -> CheckLimits | None:
     """Open the file, out of a calibration's parts or the folder it lies in; None where there is none.
 
-    One that doesn't serve the index is refused.
+    One of version 1 counts as none. One that doesn't serve the index is refused.
     """
+    try:
+        read_part(place, f"{CheckLimits.kind}.json", kind=CheckLimits.kind, version=_UNHELD)
+    except MismatchError:  # of another version; what else is wrong with it is found below
+        pass
+    else:
+        return None
     return open_part(place, CheckLimits, index=index)
