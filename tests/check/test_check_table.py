@@ -111,6 +111,38 @@ def test_the_same_command_leaves_what_is_finished(table: Path) -> None:
     assert (again.before, again.reports, again.alarmed) == (3, first.reports, first.alarmed)
 
 
+GOOD = '{"id": "2", "alerts": [], "unread": null, "unseen": null}'
+DAMAGE = [
+    *["", "{", "\xff", "[" * 100_000, "[]", "null", "{}", '{"id": "2"}', GOOD.replace("[]", "3")],
+    *[GOOD.replace("[]", "[3]"), GOOD.replace('"2"', "[2]"), GOOD.replace('"2"', '"1"')],
+    *[GOOD.replace('"2"', '"4"'), GOOD.replace('"unseen": null', '"unseen": 3')],
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "name"), [*((one, "alerts.jsonl") for one in DAMAGE), (DAMAGE[-2], "alerts.jsonl.part")]
+)
+def test_damaged_lines_are_told_with_a_remedy(table: Path, line: str, name: str) -> None:
+    out = table.with_name("alerts.jsonl")
+    check_table(table, out, columns=COLUMNS, judge=judge, by={})
+    lines = out.read_bytes().split(b"\n")
+    lines[2] = line.encode("latin-1")
+    out.unlink()
+    out.with_name(name).write_bytes(b"\n".join(lines))
+    with pytest.raises(XemplarError, match=r"damaged: line 3 is .*remove it, and check again"):
+        check_table(table, out, columns=COLUMNS, judge=judge, by={})
+    assert out.with_name(name).read_bytes() == b"\n".join(lines)
+
+
+@pytest.mark.parametrize("cut", [1, 40])
+def test_a_finished_file_that_was_cut_short_is_damaged(table: Path, cut: int) -> None:
+    out = table.with_name("alerts.jsonl")
+    check_table(table, out, columns=COLUMNS, judge=judge, by={})
+    out.write_bytes(out.read_bytes()[:-cut])
+    with pytest.raises(XemplarError, match="damaged: 2 whole lines for 3 reports"):
+        check_table(table, out, columns=COLUMNS, judge=judge, by={})
+
+
 def test_a_table_without_rows_is_checked_twice_alike(table: Path) -> None:
     table.write_text(ROWS.splitlines(keepends=True)[0])
     out = table.with_name("alerts.jsonl")

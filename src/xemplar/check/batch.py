@@ -123,19 +123,19 @@ def check_batch(
     alerts, why its words or its films weren't checked, and the SHA-256 of each film. A film that can't be
     read leaves the words. The same command again goes on with what was interrupted, and leaves what is
     finished. Raises XemplarError for an id that is empty or stands twice, before anything is checked; where
-    `out` is there and not this; where another process writes it.
+    `out` is there and not this, or damaged; where another process writes it.
     """
     _refuse(batch, out)
     header = json.loads(json.dumps({**batch.told, "by": {**dict(by), **program()}}))
-    whole = _check_ids(batch)
+    ids = _checked_ids(batch)
     if out.exists():
-        return _counted(batch, _finished(out, header, whole), out)
+        return _counted(batch, _finished(out, header, ids), out)
     part = out.with_name(f"{out.name}.part")
     counted = Counted(spare=batch.spare)
     with refusals_told(out), _held(part) as stream:
-        done = _resumed(stream, part, header)
+        done = _resumed(stream, part, header, ids)
         if on_progress is not None:
-            on_progress(0, whole)
+            on_progress(0, len(ids))
         for name, report, films in batch.reports():
             if name in done:
                 told = _unchanged(done[name], films, out)
@@ -146,7 +146,7 @@ def check_batch(
                 stream.flush()
             _count(counted, told, asked=bool(films))
             if on_progress is not None:
-                on_progress(counted.reports, whole)
+                on_progress(counted.reports, len(ids))
         os.fsync(stream.fileno())
         part.replace(out)
     return counted
@@ -185,30 +185,55 @@ def _refuse(batch: Batch, out: Path) -> None:
         raise XemplarError("a folder", wanted="a file to write", where=str(out))
 
 
-def _check_ids(batch: Batch) -> int:
-    """How many reports there are, each with an id of its own."""
+def _checked_ids(batch: Batch) -> set[str]:
+    """The ids of the reports, each of which has its own."""
     seen: set[str] = set()
     for number, (name, *_) in enumerate(batch.reports(), start=1):
         if not name or name in seen:
             raise XemplarError("an id that is empty or stands twice", where=f"report {number}")
         seen.add(name)
-    return len(seen)
+    return seen
 
 
-def _finished(out: Path, header: Json, whole: int) -> list[Json]:
-    """The lines of a file that the same command has written; any other is left as it is, and refused."""
-    with out.open("rb") as stream:
-        told = [json.loads(line) for line in stream] if stream.readline() == _line(header) else None
-    if told is None or len(told) != whole:
+def _finished(out: Path, header: Json, ids: set[str]) -> dict[str, Json]:
+    """By id, the lines of a file that the same command has written; any other is left, and refused."""
+    first, *lines = out.read_bytes().split(b"\n")
+    if first + b"\n" != _line(header):
         raise XemplarError(
             "there already, and not by this command", wanted="a file to write", where=str(out),
             remedy="remove it, or write elsewhere",
         )  # fmt: skip
+    told = _told_in(lines[:-1], out, ids)
+    if lines[-1] or len(told) < len(ids):
+        raise _damaged(out, f"{len(told):,} whole lines for {len(ids):,} reports")
     return told
 
 
-def _counted(batch: Batch, lines: list[Json], out: Path) -> Counted:
-    counted, told = Counted(before=len(lines), spare=batch.spare), {one["id"]: one for one in lines}
+def _told_in(lines: Iterable[bytes], where: Path, ids: set[str]) -> dict[str, Json]:
+    """By id, lines that were written before, each of another of the reports."""
+    told: dict[str, Json] = {}
+    for number, line in enumerate(lines, start=2):
+        try:
+            one = json.loads(line)
+            _count(Counted(), one, asked=True)  # as it will be
+            name = one["id"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise _damaged(where, f"line {number} is no answer") from None
+        if not isinstance(name, str) or name not in ids or name in told:
+            raise _damaged(where, f"line {number} is of no report, or of one that has its line")
+        told[name] = one
+    return told
+
+
+def _damaged(where: Path, what: str) -> XemplarError:
+    return XemplarError(
+        f"damaged: {what}", wanted="a line of JSON for each report, as a check writes it", where=str(where),
+        remedy="remove it, and check again",
+    )  # fmt: skip
+
+
+def _counted(batch: Batch, told: Mapping[str, Json], out: Path) -> Counted:
+    counted = Counted(before=len(told), spare=batch.spare)
     for name, _, films in batch.reports():
         _count(counted, _unchanged(told[name], films, out), asked=bool(films))
     return counted
@@ -233,7 +258,7 @@ def _held(part: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _resumed(stream: BinaryIO, part: Path, header: Json) -> dict[str, Json]:
+def _resumed(stream: BinaryIO, part: Path, header: Json, ids: set[str]) -> dict[str, Json]:
     """By id, the lines that an interrupted run has written; the last, if it is cut short, is cut off."""
     stream.seek(0)
     *lines, torn = stream.read().split(b"\n")
@@ -248,10 +273,7 @@ def _resumed(stream: BinaryIO, part: Path, header: Json) -> dict[str, Json]:
             "begun with another table, other columns or another archive or program", where=str(part),
             remedy="remove it, or write elsewhere",
         )  # fmt: skip
-    try:
-        return {told["id"]: told for told in map(json.loads, lines[1:])}
-    except (ValueError, KeyError, TypeError):
-        raise XemplarError("damaged", wanted="lines of JSON", where=str(part), remedy="remove it") from None
+    return _told_in(lines[1:], part, ids)
 
 
 def _unchanged(told: Json, films: tuple[Path, ...], out: Path) -> Json:
