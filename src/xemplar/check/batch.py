@@ -133,7 +133,7 @@ def check_batch(
     part = out.with_name(f"{out.name}.part")
     counted = Counted(spare=batch.spare)
     with refusals_told(out), _held(part) as stream:
-        done = _resumed(stream, part, header, ids)
+        done = _resumed(stream, part, header=header, ids=ids)
         if on_progress is not None:
             on_progress(0, len(ids))
         for name, report, films in batch.reports():
@@ -258,7 +258,7 @@ def _held(part: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def _resumed(stream: BinaryIO, part: Path, header: Json, ids: set[str]) -> dict[str, Json]:
+def _resumed(stream: BinaryIO, part: Path, *, header: Json, ids: set[str]) -> dict[str, Json]:
     """By id, the lines that an interrupted run has written; the last, if it is cut short, is cut off."""
     stream.seek(0)
     *lines, torn = stream.read().split(b"\n")
