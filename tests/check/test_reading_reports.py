@@ -66,3 +66,21 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 def test_a_text_too_long_for_a_report_is_not_read() -> None:
     read = read_report("FINDINGS: " + "No pleural effusion. " * 5_000)
     assert read.said == () and read.unread == "104,999 characters, more than the 100,000 that are read"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("", ""), ("FINDINGS: ", ""), ("FINDINGS: Clear.\nIMPRESSION: ", ""), ("", "\nINDICATION: cough.")],
+)
+def test_a_word_that_is_none_leaves_the_report_unread(before: str, after: str) -> None:
+    found = check_text(f"{before}No pneumothorax. Left pneumothorax. {'a' * 90_000}.{after}")
+    assert (found.alerts, found.unread) == ((), "a word of 90,000 letters; no report")
+
+
+def test_the_longest_word_is_read() -> None:
+    assert check_text(f"Left pleural effusion. {'a' * 200} is clear.").unread is None
+    assert check_text(f"Left pleural effusion. {'a' * 201} is clear.").unread is not None
+
+
+def test_a_word_that_is_none_outside_of_what_is_read_is_nothing() -> None:
+    assert check_text(f"INDICATION: {'a' * 500}\n\nFINDINGS: The lungs are clear.").unread is None

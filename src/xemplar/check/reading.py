@@ -18,12 +18,15 @@ from xemplar.report import compares_with_prior, language_of, split_sections, spl
 
 READ = ("findings", "impression", "addendum")
 WHOLE = "report"
+"""Section of a text without headings, which is read as one."""
 LONGEST = 100_000
 """Characters of a report above which it is none: of some texts each takes longer the more there are."""
-"""Section of a text without headings, which is read as one."""
+LONGEST_WORD = 200
+"""Letters of a word above which what it stands in is no report, for the same reason."""
 _NONE_NAMED, _BEFORE = "unnamed", {"indication", "comparison", "technique"}
 
 _WORDS = re.compile(r"[A-Za-z]{2,}")
+_LONG_WORD = re.compile(rf"[^\W\d_]{{{LONGEST_WORD + 1},}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +87,16 @@ class Read:
 def read_report(report: str | Study) -> Read:
     """Read a report's text, or a study's sections, of which findings and impression are checked.
 
-    A text without headings is one section, WHOLE. What is empty, has no such section, or isn't English is
-    read no further, and says so.
+    A text without headings is one section, WHOLE. What is empty, has no such section, is too long, or isn't
+    English is read no further, and says so.
     """
     parts = list(_parts(report))
     comparison = "\n".join(part.text for part in parts if part.section == "comparison") or None
+    if (why := _too_long(parts)) is not None:
+        return Read((), (), comparison, why)
     read = [part for part in parts if part.section in READ] or _headless(parts)
     if not read:
         return Read((), (), comparison, "no findings and no impression in it" if parts else "no text")
-    if (length := sum(len(part.text) for part in read)) > LONGEST:
-        return Read((), (), comparison, f"{length:,} characters, more than the {LONGEST:,} that are read")
     language = language_of(" ".join(part.text for part in read))
     if language not in ("en", None):
         return Read((), (), comparison, f"in another language than English ({language}): not read")
@@ -107,6 +110,17 @@ def read_report(report: str | Study) -> Read:
                 said.append(Said(claim, _quote(part, span, (start, end)), len(sentences)))
             sentences.append(whole)
     return Read(tuple(said), tuple(sentences), comparison)
+
+
+def _too_long(parts: list[Part]) -> str | None:
+    """Why what may be read would take too long."""
+    texts = [part.text for part in parts if part.section in READ]
+    texts = texts or [part.text for part in parts if part.section == _NONE_NAMED]
+    if (length := sum(map(len, texts))) > LONGEST:
+        return f"{length:,} characters, more than the {LONGEST:,} that are read"
+    if letters := max((len(word) for text in texts for word in _LONG_WORD.findall(text)), default=0):
+        return f"a word of {letters:,} letters; no report"
+    return None
 
 
 def _parts(report: str | Study) -> Iterator[Part]:
