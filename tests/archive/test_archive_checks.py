@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from xemplar.archive import Archive, calibrate
+from xemplar.archive import Archive, calibrate, checking
 from xemplar.archive.checking import NOT_FITTED, _opposes, limits_of
 from xemplar.archive.opening import _calibrate_from
-from xemplar.check import KINDS, Checked, Kind, Suspicion, limits, open_limits, read_report
+from xemplar.check import KINDS, Checked, Clean, Kind, Suspicion, limits, open_limits, read_report
 from xemplar.drafting import calibration as fits
 from xemplar.drafting import open_parts, save_calibration
+from xemplar.drafting.limits import patient_of
 from xemplar.errors import XemplarError
 from xemplar.index import fitted_to
 
@@ -85,6 +88,32 @@ def test_drafts_go_on_beside_limits_that_were_fitted_too_loosely(drawn: Archive,
     assert opened.calibration == drawn.calibration
     films = opened.films_of(opened.corpus.part("test")[0])
     assert opened.check(films, REPORT).unseen == NOT_FITTED
+
+
+def test_a_report_that_says_nothing_is_no_other_films(checked: tuple[Archive, Checked, str]) -> None:
+    archive, _, _ = checked
+    films = archive.films_of(archive.corpus.part("test")[0])
+    found = archive.check(films, "FINDINGS: See separate report.")
+    assert found.unseen is None and "no finding is read in it" in found.notes
+    assert "another film" not in {one.kind for one in found.alerts}
+
+
+def test_limits_are_fitted_on_reports_that_say_something_by_patient(
+    drawn: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Clean] = []
+
+    def spied(clean: Sequence[Clean], *_: object) -> None:
+        seen.extend(clean)
+
+    monkeypatch.setattr(checking, "fit_limits", spied)
+    studies = [one for one in drawn.corpus.part("val") if one.views and read_report(one).said]
+    films = [drawn.films_of(one) for one in studies]
+    cases = drawn.cases(films, drawn.retriever.vectors_of(films))
+    silent = replace(studies[0], findings="See separate report.", impression=None)
+    assert drawn.calibration is not None
+    checking.fit_checks(drawn, drawn.calibration, cases=cases, studies=[silent, *studies[1:]])
+    assert [one.patient for one in seen] == [patient_of(one) for one in studies[1:]]
 
 
 def test_limits_are_those_of_the_opening_whatever_is_fitted_since(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from xemplar.check import (
     suspicions,
 )
 from xemplar.check.limits import chosen
+from xemplar.check.swaps import Swap
 from xemplar.drafting.beliefs import Belief
 from xemplar.errors import MismatchError
 from xemplar.parts import FittedTo
@@ -103,6 +105,52 @@ def test_of_new_clean_reports_no_more_alarm_on_average(count: int, words: float)
         new = (rng.random((500, 6)) > above).any(axis=1) | (rng.random(500) < words)
         alarmed.append(new.mean())
     assert 0.05 < np.mean(alarmed) <= 0.1
+
+
+def noise(rng: np.random.Generator, patients: int, reports: int = 1, width: int = 60) -> list[Clean]:
+    """Reports that nothing tells from other films', with so much evidence that they seem to be told.
+
+    All of one patient are the same.
+    """
+    made = [
+        ((), (), False, rng.normal(size=width).tolist(), rng.normal(size=(2, width)).tolist(), str(number))
+        for number in range(patients)
+    ]
+    return [Clean(*one) for one in made for _ in range(reports)]
+
+
+@pytest.mark.parametrize(("patients", "reports"), [(60, 1), (30, 4)])
+def test_what_was_learnt_by_heart_makes_no_limit_too_low(patients: int, reports: int) -> None:
+    """Scored by what was learnt from their own patients, clean reports seem to fit better than new ones."""
+    rng = np.random.default_rng(5)
+    alarmed = []
+    for _ in range(12):
+        limits = fit_limits(noise(rng, patients, reports), {}, INDEX, budget=0.2)
+        assert (limits.reports, limits.patients) == (patients * reports, patients)
+        new = [limits.another(one.own) for one in noise(rng, 200)]
+        alarmed.append(np.mean([limits.tells("another film", one) for one in new]))
+    assert 0.05 < np.mean(alarmed) < 0.25
+
+
+@pytest.mark.parametrize(("sides", "learnt"), [(12, False), (30, True)])
+def test_a_kind_that_cannot_be_learnt_without_each_patient_is_never_told(sides: int, learnt: bool) -> None:
+    (said,) = read_report("FINDINGS: Left pleural effusion.").said
+    rng = np.random.default_rng(3)
+    swap = [(Swap("other side seen", said, (float(one), 0.0)),) for one in rng.normal(-1, 1, sides)]
+    given = [replace(one, swaps=swap[row] if row < sides else ()) for row, one in enumerate(clean(60))]
+    limits = fit_limits(given, {EFFUSION: 0.5}, INDEX)
+    assert limits.why is None and set(limits.swaps) == ({"other side seen"} if learnt else set())
+
+
+def test_without_a_report_yet_to_come_those_that_alarm_are_the_budget() -> None:
+    scores = np.random.default_rng(7).random((100, 1))
+    above, alarmed = chosen(scores, np.zeros(100, bool), 0.1, coming=0)
+    assert alarmed == (scores > above).mean() == 0.1
+
+
+def test_reports_of_one_patient_give_no_alert_and_a_reason() -> None:
+    limits = fit_limits([replace(one, patient="p") for one in clean(40)], {EFFUSION: 0.5}, INDEX)
+    assert limits.why == "fitted on clean reports of one patient, wanted several"
 
 
 def test_where_words_alone_spend_the_budget_the_film_never_alarms() -> None:

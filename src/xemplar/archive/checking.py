@@ -30,6 +30,7 @@ from xemplar.check import (
     swaps_of,
 )
 from xemplar.drafting.calibration import Calibration
+from xemplar.drafting.limits import patient_of
 from xemplar.drafting.policies.case import Case
 from xemplar.drafting.policies.evidence import ByEvidence, Held
 from xemplar.errors import XemplarError
@@ -45,6 +46,7 @@ SHOWN = 3
 OTHERS = 4
 """Films of other patients beside which each clean report is put, to learn what that looks like."""
 _OPPOSITE = {one: other for _, pair in PAIRS.values() for one, other in (pair, pair[::-1])}
+NOTHING_READ = "no finding is read in it"
 UNREAD = "the report is not read, so nothing is held to the film"
 ADVICE = "run `xemplar calibrate`"
 NOT_FITTED = f"nothing is fitted for checks; {ADVICE} again"
@@ -93,6 +95,8 @@ def judged(archive: Archive, held: Held, read: Read, *, leaning: Leaning, words:
     found = [one for one in suspected if limits.tells(one.kind, one.probability)]
     near = _Near(archive, held)
     alerts = [_alert(one, near) for one in sorted(found, key=lambda one: -one.probability)]
+    if not read.said:  # what says nothing fits no film better than another
+        return Checked((*words.alerts, *alerts), None, limits.why, (*words.notes, NOTHING_READ))
     fit = fit_of(read, held.beliefs, usual=limits.usual, nearer=nearer(archive, held, read))
     if limits.tells("another film", chance := limits.another(fit)):
         alerts.insert(0, _another(suspected, near, chance))
@@ -225,13 +229,15 @@ def fit_checks(
 ) -> CheckLimits:
     """Fit limits on clean reports beside their films and others'.
 
-    `calibration` is what the films are believed by; best fitted on other patients than these.
+    `calibration` is what the films are believed by; best fitted on other patients than these. Reports in
+    which no finding is read are left out.
     """
     assert archive.evidence is not None and archive.composer is not None
     drafter = ByEvidence(archive.evidence, archive.composer, calibration)
     held = drafter.held(cases)
-    pairs = [(one, read_report(study)) for one, study in zip(held, studies, strict=True)]
-    pairs = [(one, read) for one, read in pairs if read.unread is None]
+    reads = [read_report(study) for study in studies]
+    kept = [row for row, read in enumerate(reads) if read.said]
+    pairs = [(held[row], reads[row]) for row in kept]
     leaning = leanings(archive.retriever, drafter, [one.case for one, _ in pairs])
     texts = archive.encoder.encode_texts([read.text for _, read in pairs]) if pairs else ()
     names = list(pairs[0][0].beliefs) if pairs else []
@@ -244,7 +250,8 @@ def fit_checks(
         ]
         alarms = bool(check_text(read).alerts)
         swaps = swaps_of(read, own.beliefs, leaning[place])
-        clean.append(Clean(suspicions(read, own.beliefs), swaps, alarms, fits[0], fits[1:]))
+        patient = patient_of(studies[kept[place]])
+        clean.append(Clean(suspicions(read, own.beliefs), swaps, alarms, fits[0], fits[1:], patient))
     return fit_limits(clean, usual, fitted_to(archive.index))
 
 

@@ -49,6 +49,8 @@ class CheckLimits(Learnt):
     """Kind of alert -> weights of a side's or a degree's evidence; one that isn't in it is never told."""
     budget: float
     reports: int
+    patients: int
+    """Whose those reports are; one of nobody known counts as a patient."""
     alarmed: float
     """Share of those clean reports with any alert, by what was learnt from the others."""
     why: str | None = None
@@ -84,41 +86,59 @@ class Clean:
     """`against.fit_of` beside its own film."""
     others: Sequence[Sequence[float]]
     """Beside films of other patients."""
+    patient: str | None = None
+    """Whose report it is; one of nobody known is its own."""
 
 
 def fit_limits(
     clean: Sequence[Clean], usual: Mapping[str, float], index: FittedTo, *, budget: float = BUDGET
 ) -> CheckLimits:
     """Weights and limits from clean reports; from too few of them none, and the reason."""
+    folds, patients = _folds(clean)
     none = CheckLimits(
         index=index, above={}, usual=dict(usual), weights=[0.0] * (len(FIT) + 1), swaps={},
-        budget=budget, reports=len(clean), alarmed=0.0,
+        budget=budget, reports=len(clean), patients=patients, alarmed=0.0,
     )  # fmt: skip
     if len(clean) < FEWEST or not all(one.others for one in clean):
         return none.model_copy(update={"why": f"fitted on {len(clean)} clean reports, wanted {FEWEST}"})
-    scores = np.full((len(clean), len(_BY_FILM)), -1.0)
+    if patients < 2:
+        return none.model_copy(update={"why": "fitted on clean reports of one patient, wanted several"})
     fitted = _learnt(none, clean)
-    for fold in range(FOLDS):  # no report is scored by what was learnt from it
-        rows = range(fold, len(clean), FOLDS)
-        apart = _learnt(fitted, [one for row, one in enumerate(clean) if row % FOLDS != fold])
-        for row in rows:
-            scores[row] = _scores(apart, clean[row])
+    apart = {
+        fold: _learnt(none, [one for one, its in zip(clean, folds, strict=True) if its != fold])
+        for fold in set(folds)
+    }
+    every = [fitted, *apart.values()]
+    kinds = [kind for kind in fitted.swaps if all(kind in one.swaps for one in every)]
+    # No report is scored by what was learnt from its patient; a kind that some can't be scored in is none.
+    scores = np.array([_scores(apart[its], one, kinds) for one, its in zip(clean, folds, strict=True)])
     above, alarmed = chosen(scores, np.array([one.by_words for one in clean]), budget)
     return fitted.model_copy(
-        update={"above": dict(zip(_BY_FILM, above.tolist(), strict=True)), "alarmed": alarmed}
+        update={
+            "above": dict(zip(_BY_FILM, above.tolist(), strict=True)),
+            "swaps": {kind: fitted.swaps[kind] for kind in kinds},
+            "alarmed": alarmed,
+        }
     )
 
 
+def _folds(clean: Sequence[Clean]) -> tuple[list[int], int]:
+    """The fold of each report, by the order in which patients are first met, and how many those are."""
+    met: dict[object, int] = {}
+    keys = [row if one.patient is None else one.patient for row, one in enumerate(clean)]
+    return [met.setdefault(key, len(met)) % FOLDS for key in keys], len(met)
+
+
 def _learnt(limits: CheckLimits, clean: Sequence[Clean]) -> CheckLimits:
-    """With the weights that clean reports give; of a kind with too few swaps those it has."""
-    swaps = {**limits.swaps, **weights_of([swap for one in clean for swap in one.swaps])}
+    """With the weights that clean reports give; none of a kind with too few swaps."""
+    swaps = weights_of([swap for one in clean for swap in one.swaps])
     return limits.model_copy(update={"weights": _weights(clean), "swaps": swaps})
 
 
-def _scores(limits: CheckLimits, one: Clean) -> list[float]:
-    """The highest probability of each kind by film; -1 where it has none."""
+def _scores(limits: CheckLimits, one: Clean, kinds: Sequence[str]) -> list[float]:
+    """The highest probability of each kind by film, of swaps of these `kinds`; -1 where it has none."""
     found = dict.fromkeys(_BY_FILM, -1.0)
-    for suspicion in (*one.suspected, *limits.swapped(one.swaps)):
+    for suspicion in (*one.suspected, *limits.swapped([swap for swap in one.swaps if swap.kind in kinds])):
         found[suspicion.kind] = max(found[suspicion.kind], suspicion.probability)
     found["another film"] = limits.another(one.own)
     return list(found.values())
@@ -134,25 +154,26 @@ def _weights(clean: Sequence[Clean]) -> list[float]:
 
 
 def chosen(
-    scores: NDArray[np.float64], by_words: NDArray[np.bool_], budget: float
+    scores: NDArray[np.float64], by_words: NDArray[np.bool_], budget: float, *, coming: int = 1
 ) -> tuple[NDArray[np.float64], float]:
     """(reports, kinds) scores of clean reports -> what each kind alarms above, and the share alarmed.
 
     A new report is as likely as any of these to be among the highest of a kind. So each kind alarms above
     one of its r highest scores, and those r count as alarmed together with one more, the new one itself
     (Vovk et al. 2005, conformal prediction). r grows by one, a kind at a time, while all of them are within
-    the budget; where words alone spend it, or a kind has its turn no more, it never alarms.
+    the budget; where words alone spend it, or a kind has its turn no more, it never alarms. With `coming`
+    0 no report is yet to come: those above the limits are counted, and they alone.
     """
     order = np.argsort(-scores, axis=0, kind="stable")
     above = np.full(scores.shape[1], _NEVER)
     alarmed = by_words.copy()
     for r in range(len(scores)):
         for kind in range(scores.shape[1]):
-            limit = scores[order[r, kind], kind]
-            told = alarmed | (scores[:, kind] >= max(limit, 0.0))
-            if (told.sum() + 1) / (len(scores) + 1) > budget:
+            limit = max(scores[order[r, kind], kind], 0.0)
+            told = alarmed | (scores[:, kind] >= limit if coming else scores[:, kind] > limit)
+            if (told.sum() + coming) / (len(scores) + coming) > budget:
                 return above, float((by_words | (scores > above).any(axis=1)).mean())
-            alarmed, above[kind] = told, max(limit, 0.0)
+            alarmed, above[kind] = told, limit
     return above, float((by_words | (scores > above).any(axis=1)).mean())
 
 
