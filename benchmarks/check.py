@@ -41,6 +41,7 @@ from machine import drawn, machine
 from publish import marked
 
 from xemplar.check import check_text, fit_of, read_report, suspicions, swaps_of
+from xemplar.check.limits import chosen
 from xemplar.evaluation.benchmark.cells import rows_of
 from xemplar.findings import lexicon_version, read_claims
 from xemplar.images import read_preview
@@ -250,9 +251,11 @@ class Beside:
         one = self.held[row]
         swaps = swaps_of(read, one.beliefs, self.leaning[row])
         suspected = (*suspicions(read, one.beliefs), *self.limits.swapped(swaps))
+        found = {(each.kind, each.finding): each.probability for each in suspected}
+        if not read.said:
+            return found
         nearer = self.near(self.archive, one.case.vector, self.vectors[read.text])
         fit = fit_of(read, one.beliefs, usual=self.limits.usual, nearer=nearer)
-        found = {(each.kind, each.finding): each.probability for each in suspected}
         return {**found, ("another film", None): self.limits.another(fit)}
 
 
@@ -266,15 +269,8 @@ def at_one_in_ten(scores, by_words):
     kinds = sorted({kind for one in scores for kind, _ in one})
     worst = np.array([[max([v for (k, _), v in one.items() if k == kind], default=-1.0) for kind in kinds]
                       for one in scores])  # fmt: skip
-    ranked, words = -np.sort(-worst, axis=0), np.array([bool(one) for one in by_words])
-    above = ranked[0].copy()
-    for rank in range(len(ranked)):
-        for place in range(len(kinds)):
-            tried = above.copy()
-            tried[place] = max(ranked[rank, place], 0.0)
-            if (words | (worst > tried).any(axis=1)).mean() > ONE_IN_TEN:
-                return dict(zip(kinds, above.tolist(), strict=True))
-            above = tried
+    words = np.array([bool(one) for one in by_words])
+    above, _ = chosen(worst, words, ONE_IN_TEN, coming=0)
     return dict(zip(kinds, above.tolist(), strict=True))
 
 
@@ -365,6 +361,7 @@ def films(asked):
         by_words = [{(one.kind, one.finding) for one in check_text(read).alerts} for read in reads]
         beside = Beside(archive, held, leaning, reads)
         result["limits fitted on"] = beside.limits.reports
+        result["limits fitted on patients"] = beside.limits.patients
         print(site, len(studies), "reports,", len(cases), "cases", file=sys.stderr, flush=True)
         scores = [beside.scores(case[0], read) for case, read in zip(cases, reads, strict=True)]
         clean = [place for place, case in enumerate(cases) if case[1] == "clean"]
@@ -444,7 +441,7 @@ def plant_words(study, kind, rng):
 
 def words(folder):
     """Sensitivity of the rules on the half that they weren't written with, and how often clean ones alarm."""
-    result = {"lexicon": lexicon_version()[:16]}
+    result = {"domain": "clinical", "lexicon": lexicon_version()[:16]}
     for half in ("tuning", "frozen"):
         studies, rng = indiana(folder, half), random.Random(11)
         clean = [bool(check_text(study).alerts) for study in studies]
@@ -514,6 +511,10 @@ def page(result):
     """The figures as tables."""
     lines: list[str] = []
     found = result.get("films")
+    if found:
+        people = found.get("limits fitted on patients")
+        of = f" of {people} patients" if people else ""
+        lines += [f"Site A's limits are fitted on {found['limits fitted on']} reports{of}.", ""]
     for site in ("A", "B") if found else ():
         for name, whose in LIMITS.items():
             told = found[site][name]
@@ -526,11 +527,13 @@ def page(result):
             ]
             rows = [
                 [kind, str(one["errors"]), spread(one["found"]), spread(one["any alert"]),
-                 f"{one['floor: at random']:.2f}", f"{one['floor: words alone']['mean']:.2f}"]
+                 f"{one['floor: at random']:.2f}", spread(one["above random"]),
+                 f"{one['floor: words alone']['mean']:.2f}"]
                 for kind in KINDS
                 if (one := told.get(kind))
             ]  # fmt: skip
-            head = ["planted", "errors", "found, by its kind", "any alert", "at random", "words alone"]
+            floors = ["at random", "above random", "words alone"]
+            head = ["planted", "errors", "found, by its kind", "any alert", *floors]
             lines += rows_of(head, rows)
     for half in ("tuning", "frozen") if "words" in result else ():
         told = result["words"][half]
@@ -540,11 +543,12 @@ def page(result):
             "",
         ]
         rows = [
-            [kind, str(one["errors"]), spread(one["found"]), f"{one['floor: at random']:.3f}"]
+            [kind, str(one["errors"]), spread(one["found"]), f"{one['floor: at random']:.3f}",
+             spread(one["above random"])]
             for kind in ("wrong side", "negation flipped")
             if (one := told[kind])
-        ]
-        lines += rows_of(["planted in one place", "errors", "found", "at random"], rows)
+        ]  # fmt: skip
+        lines += rows_of(["planted in one place", "errors", "found", "at random", "above random"], rows)
     if "speed" in result:
         timed = ", ".join(
             f"{one['cpu_seconds']} s {name} ({one['wall_seconds']} s by the clock)"
