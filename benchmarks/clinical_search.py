@@ -51,8 +51,12 @@ KINDS = ("plain", "negated", "compound")
 OURS, BM25, LSA, TFIDF = "query read", "BM25", "vectors alone (LSA)", "TF-IDF cosine"
 MEASURES = ("precision@20", "recall@R", "recall@100")
 PRECISION, CONFIDENCE, FEWEST, LEAST = 0.9, 0.9, 100, 5
-DENIED_AT_LEAST = 0.5
-"""A plain denial is to rank above silence, though the labels, which know no silence, hardly tell."""
+FOLDS, STRENGTH = 15, 10.0
+BOUNDS = {"stated": (1.0, None), "met": (2.0, None), "likeness": (0.0, 3.0), "denied": (0.5, None),
+          "doubted": (None, 0.0)}  # fmt: skip
+"""Of weights that labels alone would set otherwise, as they know no silence and no doubt: who meets all that
+is wanted stands above who doubts it, however alike in words; a plain denial ranks above silence, which ranks
+above doubt. Of others none is below 0."""
 REPLICATES, LARGE, BAR_MS = 1000, 100_000, 100
 CUT_OFFS = ("third list", "first list, held back", "first list, fitted on", "second list, fitted on")
 TABLES = (
@@ -236,11 +240,18 @@ def fit(reports: Reports) -> None:
     out = np.stack([one.asserted for _, one in found])
     every = np.arange(len(found))
     intercept, weights = logistic(parts, right, ~out, every)
-    crossed = np.zeros(right.shape)
-    for row in every:
-        one = logistic(parts, right, ~out, every[every != row])
-        crossed[row] = np.where(out[row], 0.0, 1 / (1 + np.exp(-one[0] - parts[row] @ one[1])))
-    cut_off, bound, steps = promised(crossed, right)
+    apart = np.zeros(right.shape)
+    for fold in range(FOLDS):
+        one = logistic(parts, right, ~out, every[every % FOLDS != fold])
+        for row in every[every % FOLDS == fold]:
+            apart[row] = one[0] + parts[row] @ one[1]
+    chances = np.zeros(right.shape)
+    for fold in range(FOLDS):
+        rest, rows = every[every % FOLDS != fold], every[every % FOLDS == fold]
+        at, share = zip(*knots_of(apart[rest][~out[rest]], right[rest][~out[rest]]), strict=True)
+        chances[rows] = np.where(out[rows], 0.0, np.interp(apart[rows], at, share))
+    knots = knots_of(apart[~out], right[~out])
+    cut_off, bound, steps = promised(chances, right)
     lines = [
         "# Written by benchmarks/clinical_search.py --fit: numbers alone, of no report a word.",
         f'fitted_on = "{len(found)} searches, {len(reports.uids)} reports of the tuning half '
@@ -251,10 +262,17 @@ def fit(reports: Reports) -> None:
         "[weights]",
         *(f'"{name}" = {value:.4f}' for name, value in zip(weighing.PARTS, weights, strict=True)),
         "",
+        "[calibration]",
+        f"knots = {[[round(at, 3), round(share, 4)] for at, share in knots]}",
+        "",
         "[promise]",
         f"precision = {PRECISION}",
         f"confidence = {CONFIDENCE}",
-        *([] if cut_off is None else [f"cut_off = {cut_off:.2f}", f"bound = {bound:.3f}"]),
+        *(
+            []
+            if cut_off is None
+            else [f"cut_off = {cut_off:.2f}", "# the highest of the cut-offs tried", f"bound = {bound:.3f}"]
+        ),
         "",
     ]
     WORTH.write_text("\n".join(lines), encoding="utf-8")
@@ -266,22 +284,56 @@ def fit(reports: Reports) -> None:
 def logistic(
     parts: np.ndarray, right: np.ndarray, kept: np.ndarray, rows: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """Intercept and weights over the searches `rows`; a plain denial adds a little at least, a doubt nothing.
+    """Intercept and weights over the searches `rows`, within BOUNDS.
 
     A search counts as much as another however many reports answer it; of fewer than LEAST it counts less.
+    What is stated is unmentioned, and doubted, and more: its weight is what it adds to theirs.
     """
-    from sklearn.linear_model import LogisticRegression
+    from scipy.optimize import minimize
 
-    x, y, keep = parts[rows].reshape(-1, parts.shape[2]), right[rows].ravel(), kept[rows].ravel()
+    names = weighing.PARTS
+    adding = np.eye(len(names))
+    for more, less in (("uncertain", "unmentioned"), ("stated", "unmentioned"), ("stated", "uncertain")):
+        adding[names.index(more), names.index(less)] = 1.0
+    keep = kept[rows].ravel()
+    x = (parts[rows].reshape(-1, len(names)).astype(float) @ adding)[keep]
+    y = right[rows].ravel()[keep].astype(float)
     each = np.repeat(1 / np.maximum(right[rows].sum(axis=1), LEAST), right.shape[1])[keep]
-    model = LogisticRegression(C=10, max_iter=5000).fit(x[keep], y[keep], sample_weight=each / each.mean())
-    intercept, weights = float(model.intercept_[0]), model.coef_[0].astype(float)
-    denied = weighing.PARTS.index("denied")
-    less = min(0.0, float(weights[denied]) - DENIED_AT_LEAST)
-    weights[denied] -= less
-    doubted = weighing.PARTS.index("doubted")
-    weights[doubted] = min(0.0, weights[doubted])  # coders left the doubtful uncoded; who asks means it
-    return intercept + less, weights
+    each /= each.mean()
+
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = values[0] + x @ values[1:]
+        errors = each * (1 / (1 + np.exp(-scores)) - y)
+        penalty = values[1:] / STRENGTH
+        return (
+            float(each @ (np.logaddexp(0, scores) - y * scores) + penalty @ values[1:] / 2),
+            np.concatenate([[errors.sum()], x.T @ errors + penalty]),
+        )
+
+    bounds = [BOUNDS.get(name, (0.0, None)) for name in names]
+    start = [-5.0, *(0.0 if low is None else low for low, _ in bounds)]
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None), *bounds]).x
+    return float(best[0]), adding @ best[1:]
+
+
+def knots_of(scores: np.ndarray, right: np.ndarray) -> list[tuple[float, float]]:
+    """(score, share of pairs that are right), both rising: isotonic, in blocks of FEWEST pairs or more."""
+    from sklearn.isotonic import IsotonicRegression
+
+    order = np.argsort(scores, kind="stable")
+    at, hits = scores[order], right[order].astype(float)
+    fitted = IsotonicRegression().fit_transform(np.arange(len(at)), hits)
+    ends = np.flatnonzero(np.diff(fitted)) + 1
+    blocks: list[list[int]] = []
+    for block in np.split(np.arange(len(at)), ends):
+        if blocks and len(blocks[-1]) < FEWEST:
+            blocks[-1] += block.tolist()
+        else:
+            blocks.append(block.tolist())
+    if len(blocks) > 1 and len(blocks[-1]) < FEWEST:
+        blocks[-2:] = [blocks[-2] + blocks[-1]]
+    inside = [(float(at[block].mean()), float(hits[block].mean())) for block in blocks]
+    return [(inside[0][0] - 20.0, 0.0), *inside, (inside[-1][0] + 20.0, 1.0)]
 
 
 def promised(chances: np.ndarray, right: np.ndarray) -> tuple[float | None, float, list[str]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from handmade import HashEncoder, arrival, corpus_of
@@ -132,6 +133,37 @@ def test_the_shipped_weights_favour_what_they_should():
     stated = weights["stated"] + weights["terms stated"]
     assert stated + met > weights["uncertain"] > weights["unmentioned"] > 0
     assert weights["denied"] > 0 >= weights["doubted"] and min(met, weights["met"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "meets", "doubts"),
+    [
+        (
+            "cardiomegaly with pulmonary edema",
+            "The heart is enlarged. There is interstitial edema.",
+            "Cardiomegaly with possible pulmonary edema.",
+        ),
+        (
+            "pleural effusion and pneumothorax",
+            "Fluid in the pleural space. Apical pneumothorax.",
+            "Possible pleural effusion. Pneumothorax.",
+        ),
+    ],
+)
+def test_who_doubts_stands_below_who_states_it_in_other_words(query, meets, doubts, tmp_path):
+    corpus = corpus_of(
+        [arrival(n, findings=one) for n, one in enumerate((meets, doubts))], tmp_path / "corpus"
+    )
+    index = build_index(corpus, HashEncoder(), tmp_path / "index", parts=SPLITS)
+    found = Finder(Retriever(corpus, index, HashEncoder())).find(query).found
+    assert [one.hit.text for one in found] == [meets, doubts]
+    assert found[0].probability > found[1].probability
+
+
+def test_the_higher_the_score_the_higher_the_probability():
+    scores, chances = np.array(shipped().knots).T
+    assert (np.diff(scores) > 0).all() and (np.diff(chances) >= 0).all()
+    assert (np.diff(chances[chances > 0]) > 0).all() and chances[-1] == 1.0
 
 
 def test_facets_by_name_may_be_an_age_range(finder):

@@ -66,6 +66,8 @@ class Worth:
 
     intercept: float
     weights: tuple[float, ...]
+    knots: tuple[tuple[float, float], ...]
+    """(score, probability), both rising: what was right of reports with such a score; straight between."""
     cut_off: float | None
     precision: float
     confidence: float
@@ -74,8 +76,9 @@ class Worth:
 
     def probability(self, weighed: Weighed) -> NDArray[np.float64]:
         """(n,) of being relevant; 0 for what states what is not to be there."""
-        logits = self.intercept + weighed.parts.astype(np.float64) @ np.array(self.weights)
-        return np.where(weighed.asserted, 0.0, np.round(1 / (1 + np.exp(-logits)), 9))
+        scores = self.intercept + weighed.parts.astype(np.float64) @ np.array(self.weights)
+        at, chances = np.array(self.knots).T
+        return np.where(weighed.asserted, 0.0, np.round(np.interp(scores, at, chances), 9))
 
 
 @cache
@@ -88,6 +91,7 @@ def shipped() -> Worth:
     return Worth(
         intercept=table["intercept"],
         weights=tuple(table["weights"][name] for name in PARTS),
+        knots=tuple((score, chance) for score, chance in table["calibration"]["knots"]),
         cut_off=None if stale else table["promise"].get("cut_off"),
         precision=table["promise"]["precision"],
         confidence=table["promise"]["confidence"],
