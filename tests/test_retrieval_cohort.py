@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import numpy as np
 import pytest
@@ -150,6 +151,48 @@ def test_what_is_handed_on_tells_no_filter_that_points_at_a_patient(tmp_path, qu
     write_deidentified(gather(finder, query, facets=facets), finder.retriever.corpus, tmp_path / "out")
     text = (tmp_path / "out" / "cohort.csv").read_text()
     assert secret not in text.lower() and "(withheld)" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "facets", "secret"),
+    [
+        ("left effusion at age 43", {}, "43"),
+        ("left effusion in a 43-year-old", {}, "43"),
+        ("left effusion, 43 f", {}, "43"),
+        ("left effusion", {"age": "43"}, "43"),
+        ("left effusion, aged 43 to 49", {}, "43"),
+        ("left effusion, aged 40 to 44", {}, "44"),
+        ("left effusion, at least 43 years old", {}, "43"),
+        ("left effusion, over 42 years old", {}, "4[23]"),
+        ("left effusion, under 44 years old", {}, "4[34]"),
+        ("left effusion, at most 50 years old", {}, "50"),
+        ("left effusion, not over 50", {}, "50"),
+        ("left effusion, not over 50s", {}, "50"),
+        ("left effusion, age!=44-49", {}, "44"),
+        ("left effusion, age!=41-49", {}, "41"),
+    ],
+)
+def test_what_is_handed_on_tells_no_age_within_a_band(tmp_path, query, facets, secret):
+    reports = [("Left pleural effusion.", age) for age in ("43", "43", "50", "61")]
+    finder = finder_of(tmp_path, reports)
+    cohort = gather(finder, query, facets=facets)
+    write_deidentified(cohort, finder.retriever.corpus, tmp_path / "out")
+    text = (tmp_path / "out" / "cohort.csv").read_text()
+    header = text.splitlines()[0]
+    assert re.search(secret, json.dumps(cohort.header["reading"]))
+    told = [json.loads(header.removeprefix("# "))[name] for name in ("query", "reading", "excluded")]
+    assert not re.search(secret, json.dumps(told)) and "(withheld)" in header
+
+
+@pytest.mark.parametrize(
+    "query", ["aged 40 to 49", "in their 40s", "under 50", "at least 40 years old", "over 40"]
+)
+def test_what_is_handed_on_tells_ages_of_whole_bands(tmp_path, query):
+    finder = finder_of(tmp_path, [("Left pleural effusion.", "43")])
+    cohort = gather(finder, f"left effusion, {query}")
+    write_deidentified(cohort, finder.retriever.corpus, tmp_path / "out")
+    text = (tmp_path / "out" / "cohort.csv").read_text()
+    assert cohort.header["reading"]["filters"] and query in text and "(withheld)" not in text
 
 
 def test_what_is_handed_on_tells_the_filters_that_the_rows_tell(finder, tmp_path):

@@ -1,9 +1,10 @@
 """A cohort to hand on: numbered cases with previews, without ids, without a word of any report.
 
 Knows what may go along: what was asked and what each report says of it, ages in bands, sex, view, modality.
-Values of all other filters are withheld, wherever the header repeats them, and so are ages beyond the oldest.
-The numbers are drawn anew each time, and who is behind them is kept nowhere. Previews are as the archive has
-them: what was burnt into an image and not removed at ingest is there still.
+Values of all other filters are withheld, wherever the header repeats them, and so are ages that tell more
+than a row's band: those beyond the oldest, and bounds within a band. The numbers are drawn anew each time,
+and who is behind them is kept nowhere. Previews are as the archive has them: what was burnt into an image
+and not removed at ingest is there still.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import io
 import re
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,24 +69,38 @@ def _masked(header: Json) -> Json:
     secret = [one for one in kept if not _is_told(one)]
     values = {str(value) for one in secret for value in one.get("values") or ()}
     values |= {f"{one[end]:g}" for one in secret for end in ("low", "high") if one.get(end) is not None}
+    names = {str(one["name"]) for one in secret}
     for one in secret:
         one |= {"values": [WITHHELD], "low": None, "high": None}
     for name in ("text", "ranked"):
-        reading[name] = _without(str(reading.get(name, "")), values)
+        reading[name] = _without(str(reading.get(name, "")), values, names)
     for name in ("words", "notes"):
-        reading[name] = [_without(str(one), values) for one in reading.get(name, ())]
+        reading[name] = [_without(str(one), values, names) for one in reading.get(name, ())]
     excluded = Counter[str]()
     for why, count in header["excluded"].items():
         excluded[_reason(why, secret)] += count
-    query = _without(str(header["query"]), values)
+    query = _without(str(header["query"]), values, names)
     return header | {"query": query, "reading": reading | {"filters": kept}, "excluded": dict(excluded)}
 
 
 def _is_told(one: Mapping[str, Any]) -> bool:
-    """Whether a filter may go along as it is: by an age that is no rare one, or by what the rows tell."""
+    """Whether a filter may go along as it is: by ages as the rows tell them, or by what else these tell."""
     if one["name"] == "age":
-        return not one.get("values") and all((one.get(end) or 0) <= OLDEST for end in ("low", "high"))
+        return not one.get("values") and _is_of_bands(one)
     return one["name"] in _TOLD
+
+
+def _is_of_bands(one: Mapping[str, Any]) -> bool:
+    """Whether an age begins and ends where a row's band does, and is no rare one.
+
+    "Over 60", from 61 on, may go along as well: it leaves nine of a band's ten years. What it leaves out
+    is one of them, and may not.
+    """
+    low, high = one.get("low"), one.get("high")
+    begins = (0,) if one.get("negated") or high is not None else (0, 1)
+    return (low is None or (low <= OLDEST and low % 10 in begins)) and (
+        high is None or (high <= OLDEST and high % 10 == 9)
+    )
 
 
 def _reason(why: str, secret: Iterable[Mapping[str, Any]]) -> str:
@@ -96,11 +111,15 @@ def _reason(why: str, secret: Iterable[Mapping[str, Any]]) -> str:
     return why
 
 
-def _without(text: str, values: Iterable[str]) -> str:
-    """A text without filters that may not go along, and without their values where these stand as words."""
+def _without(text: str, values: Iterable[str], names: Container[str]) -> str:
+    """A text without filters that may not go along, and without their values where these stand as words.
+
+    Of facets of these `names` none goes along: what is said may be denied, and the other way round be one.
+    """
     for part in reversed(said_in(text)):
         one = {"name": part.filter.name, "values": part.filter.values, "low": part.filter.low}
-        if not _is_told(one | {"high": part.filter.high}):
+        one |= {"high": part.filter.high, "negated": part.filter.negated}
+        if part.filter.name in names or not _is_told(one):
             start, end = part.span
             text = f"{text[:start]}{part.filter.name} {WITHHELD}{text[end:]}"
     for value in sorted(values, key=len, reverse=True):
