@@ -50,6 +50,16 @@ def test_rows_that_somebody_wrote_into_are_not_written_over(walk, made, tmp_path
     assert "its rows were changed" in line and mine.read_text().endswith("my note\n")
 
 
+def test_rows_that_were_changed_since_are_told_and_gathered_as_they_were(walk, made, tmp_path):
+    changed = tmp_path / "changed.csv"
+    changed.write_text(made[0].read_text().replace(",stated,", ",denied,"))
+    assert changed.read_bytes() != made[0].read_bytes()
+    told = xemplar("cohort", walk / "index", "--again", changed, "--out", tmp_path / "again.csv").stderr
+    assert "its rows were changed since they were gathered" in told
+    assert (tmp_path / "again.csv").read_bytes() == made[0].read_bytes()
+
+
+
 def test_a_folder_that_is_not_new_leaves_nothing_written(walk, tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "x").touch()

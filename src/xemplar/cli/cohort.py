@@ -36,7 +36,7 @@ def cohort(
     """Gather every study whose report states what is asked and neither states nor doubts what is excluded."""
     from xemplar.archive import open_archive
     from xemplar.retrieval.cohort import gather, gather_again
-    from xemplar.retrieval.cohort_file import check_free, write_cohort
+    from xemplar.retrieval.cohort_file import check_free, is_changed, write_cohort
     from xemplar.terminal import say_json, tell
 
     asked = reading_of(query, reading)
@@ -45,6 +45,8 @@ def cohort(
     archive = open_archive(index, corpus=corpus, model=model)
     if again is not None:
         made = gather_again(archive.finder, again)
+        if is_changed(again, made):
+            tell(f"{again}: its rows were changed since they were gathered; here are those it was made with")
     else:
         assert asked is not None
         facets = pairs_of(facet or [], "--facet")

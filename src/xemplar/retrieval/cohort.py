@@ -228,7 +228,7 @@ def _made_with(finder: Finder) -> Json:
         "corpus": retriever.corpus.fingerprint,
         "index": retriever.index.fingerprint,
         "lexicon": lexicon_version(),
-        "weights": fingerprint([finder.worth.intercept, *finder.worth.weights]),
+        "weights": fingerprint([finder.worth.intercept, *finder.worth.weights, *finder.worth.knots]),
     }
 
 

@@ -39,7 +39,7 @@ def write_cohort(made: Cohort, out: Path, *, again: Path | None = None) -> None:
     """Write a cohort as CSV; over the file it is made `again` from only where that has the same rows."""
     check_free(out, again=again)
     text = made.text()
-    if out.exists() and _rows_of(out.read_bytes()) != _rows_of(text.encode()):
+    if out.exists() and is_changed(out, made):
         raise XemplarError(
             "its rows were changed since they were gathered", wanted="the rows that were, to write over them",
             where=str(out), remedy="choose another name with --out",
@@ -47,6 +47,11 @@ def write_cohort(made: Cohort, out: Path, *, again: Path | None = None) -> None:
     with refusals_told(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out, text.encode())
+
+
+def is_changed(path: Path, made: Cohort) -> bool:
+    """Whether a cohort's file holds other rows than those that its header describes, gathered again."""
+    return _rows_of(path.read_bytes()) != _rows_of(made.text().encode())
 
 
 def _same(out: Path, again: Path | None) -> bool:
