@@ -75,3 +75,18 @@ def test_films_of_other_names_are_refused(reports: Path, tmp_path: Path) -> None
         check_folder(
             reports, tmp_path / "o", films=tmp_path / "films", judge=lambda one, _: check_text(one), by={}
         )
+
+
+def test_beside_a_folder_of_films_reports_without_one_are_counted(reports: Path, tmp_path: Path) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.png").write_bytes(b"film")
+
+    def judging(report: str | Study, given: tuple[Path, ...]) -> Checked:
+        found = check_text(report)
+        return Checked(found.alerts, unseen=None if given else "no film was given")
+
+    films, out = tmp_path / "films", tmp_path / "o.jsonl"
+    counted = check_folder(reports, out, films=films, judge=judging, by={})
+    assert (counted.reports, counted.unseen, counted.seen) == (3, 2, 1)
+    again = check_folder(reports, out, films=films, judge=judging, by={})
+    assert again.unseen == 2

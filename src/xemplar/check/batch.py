@@ -58,6 +58,8 @@ class Batch:
     """Id, report and its films' files, in an order that is always the same."""
     spare: int = 0
     """Films that are no report's."""
+    wants_films: bool = False
+    """Whether a report without a film is counted as one whose film could not be judged."""
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ def check_batch(
                 told = {"id": name, **_films(films), **told_of(_judged(judge, report, films))}
                 stream.write(_line(told))
                 stream.flush()
-            _count(counted, told, asked=bool(films))
+            _count(counted, told, asked=batch.wants_films or bool(films))
             if on_progress is not None:
                 on_progress(counted.reports, len(ids))
         os.fsync(stream.fileno())
@@ -235,7 +237,7 @@ def _damaged(where: Path, what: str) -> XemplarError:
 def _counted(batch: Batch, told: Mapping[str, Json], out: Path) -> Counted:
     counted = Counted(before=len(told), spare=batch.spare)
     for name, _, films in batch.reports():
-        _count(counted, _unchanged(told[name], films, out), asked=bool(films))
+        _count(counted, _unchanged(told[name], films, out), asked=batch.wants_films or bool(films))
     return counted
 
 

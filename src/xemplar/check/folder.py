@@ -41,7 +41,7 @@ def check_folder(
         raise XemplarError("no film is called as a report is", wanted="the names alike", where=str(films))
     hashes = [(name, file_sha256(path)) for name, path in reports.items()]
     told = {"checked": folder.name, "sha256": fingerprint(hashes), "films": films is not None}
-    batch = Batch(told, tuple(reports.values()), lambda: _reports(reports, views), spare)
+    batch = Batch(told, tuple(reports.values()), lambda: _reports(reports, views), spare, films is not None)
     return check_batch(batch, out, judge=judge, by=by, on_progress=on_progress)
 
 
