@@ -84,3 +84,8 @@ def test_the_longest_word_is_read() -> None:
 
 def test_a_word_that_is_none_outside_of_what_is_read_is_nothing() -> None:
     assert check_text(f"INDICATION: {'a' * 500}\n\nFINDINGS: The lungs are clear.").unread is None
+
+
+def test_a_text_without_an_end_of_a_sentence_is_not_read() -> None:
+    read = read_report("effusion " * 1_000)
+    assert read.said == () and read.unread == "a sentence of 8,999 characters; no report"

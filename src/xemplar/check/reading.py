@@ -21,7 +21,7 @@ WHOLE = "report"
 """Section of a text without headings, which is read as one."""
 LONGEST = 100_000
 """Characters of a report above which it is none: of some texts each takes longer the more there are."""
-LONGEST_WORD = 200
+LONGEST_SENTENCE, LONGEST_WORD = 5_000, 200
 """Letters of a word above which what it stands in is no report, for the same reason."""
 _NONE_NAMED, _BEFORE = "unnamed", {"indication", "comparison", "technique"}
 
@@ -120,6 +120,9 @@ def _too_long(parts: list[Part]) -> str | None:
         return f"{length:,} characters, more than the {LONGEST:,} that are read"
     if letters := max((len(word) for text in texts for word in _LONG_WORD.findall(text)), default=0):
         return f"a word of {letters:,} letters; no report"
+    spans = (span for text in texts if len(text) > LONGEST_SENTENCE for span in split_sentences(text))
+    if (most := max((end - start for start, end in spans), default=0)) > LONGEST_SENTENCE:
+        return f"a sentence of {most:,} characters; no report"
     return None
 
 
