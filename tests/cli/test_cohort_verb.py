@@ -59,7 +59,6 @@ def test_rows_that_were_changed_since_are_told_and_gathered_as_they_were(walk, m
     assert (tmp_path / "again.csv").read_bytes() == made[0].read_bytes()
 
 
-
 def test_a_folder_that_is_not_new_leaves_nothing_written(walk, tmp_path):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "x").touch()
