@@ -241,7 +241,7 @@ class Beside:
     def __init__(self, archive, held, leaning, reads):
         from xemplar.archive import checking
 
-        self.archive, self.held, self.leaning, self.near = archive, held, leaning, checking._nearer
+        self.archive, self.held, self.leaning, self.near = archive, held, leaning, checking.nearer
         self.limits = checking.limits_of(archive)
         texts = list(dict.fromkeys(read.text for read in reads))
         self.vectors = dict(zip(texts, archive.encoder.encode_texts(texts), strict=True))

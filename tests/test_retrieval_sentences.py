@@ -5,7 +5,9 @@ import pytest
 from xemplar.findings import read_claims
 from xemplar.records import Sentence
 from xemplar.retrieval import read_query
-from xemplar.retrieval.by_sentences import STATUS, SentenceTable
+from xemplar.retrieval.by_sentences import SentenceTable
+
+STATUS = ("denied", "unmentioned", "uncertain", "stated")
 
 
 def table(*reports):

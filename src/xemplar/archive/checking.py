@@ -97,7 +97,8 @@ def judged(archive: Archive, held: Held, read: Read, *, leaning: Leaning, words:
     alerts = [_alert(one, near) for one in sorted(found, key=lambda one: -one.probability)]
     if not read.said:  # what says nothing fits no film better than another
         return Checked((*words.alerts, *alerts), None, limits.why, (*words.notes, NOTHING_READ))
-    fit = fit_of(read, held.beliefs, usual=limits.usual, nearer=nearer(archive, held, read))
+    share = nearer(archive, held.case.vector, archive.encoder.encode_texts([read.text])[0])
+    fit = fit_of(read, held.beliefs, usual=limits.usual, nearer=share)
     if limits.tells("another film", chance := limits.another(fit)):
         alerts.insert(0, _another(suspected, near, chance))
     return Checked((*words.alerts, *alerts), None, limits.why, words.notes)
@@ -210,13 +211,8 @@ def _message(one: Suspicion) -> str:
 # --- what is fitted ---
 
 
-def nearer(archive: Archive, held: Held, read: Read) -> float:
-    """The share of the archive's films to whose vectors the report's is nearer than to this film's."""
-    text = archive.encoder.encode_texts([read.text])[0]
-    return _nearer(archive, held.case.vector, text)
-
-
-def _nearer(archive: Archive, film: NDArray[np.float32], text: NDArray[np.float32]) -> float:
+def nearer(archive: Archive, film: NDArray[np.float32], text: NDArray[np.float32]) -> float:
+    """The share of the archive's films whose vectors are nearer to a report's than a film's is; (dim,)."""
     if "image" not in archive.index.items:
         return 0.5
     cosines = np.asarray(archive.index.items["image"].vectors) @ text
@@ -245,7 +241,7 @@ def fit_checks(
     clean = []
     for place, (own, read) in enumerate(pairs):
         fits = [
-            fit_of(read, one.beliefs, usual=usual, nearer=_nearer(archive, one.case.vector, texts[place]))
+            fit_of(read, one.beliefs, usual=usual, nearer=nearer(archive, one.case.vector, texts[place]))
             for one in (own, *_others(pairs, place))
         ]
         alarms = bool(check_text(read).alerts)

@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-import numpy as np
-
 from xemplar.archive.gating import position_of
+from xemplar.check.against import log_odds
+from xemplar.check.swaps import LEAST
 from xemplar.drafting.policies.case import Case
 from xemplar.drafting.policies.evidence import ByEvidence
 from xemplar.images.halves import doubled
 from xemplar.records import Film
 from xemplar.retrieval import Retriever
 
-_LEAST = 1e-3
 _AT_ONCE = 32
 """Cases whose halves are in memory together."""
 
@@ -39,7 +38,8 @@ def leanings(retriever: Retriever, drafter: ByEvidence, cases: Sequence[Case]) -
         held = drafter.held(sides)
         for (place, _), left, right in zip(some, held[::2], held[1::2], strict=True):
             found[place] = {
-                name: _log_odds(one.presence) - _log_odds(right.beliefs[name].presence)
+                name: log_odds(one.presence, least=LEAST)
+                - log_odds(right.beliefs[name].presence, least=LEAST)
                 for name, one in left.beliefs.items()
             }
     return found
@@ -55,8 +55,3 @@ def _halves(films: Sequence[Film]) -> tuple[list[Film], list[Film]]:
                 left.append(replace(film, image=one))
                 right.append(replace(film, image=other))
     return left, right
-
-
-def _log_odds(p: float) -> float:
-    held = min(max(p, _LEAST), 1.0 - _LEAST)
-    return float(np.log(held / (1.0 - held)))

@@ -130,10 +130,15 @@ def fit_of(read: Read, believed: Believed, *, usual: Mapping[str, float], nearer
                     sums[part] -= p * math.log(2 * _held(right))
         else:
             sums["unsaid" if claim is None else "denied"] += math.log((1 - p0) / (1 - p))
-    odds = _held(nearer)
-    sums["nearer films"] = math.log(odds / (1 - odds))
+    sums["nearer films"] = log_odds(nearer)
     return [sums[name] for name in FIT]
 
 
-def _held(p: float) -> float:
-    return min(max(p, _LEAST), 1.0 - _LEAST)
+def log_odds(p: float, *, least: float = _LEAST) -> float:
+    """Of a probability in 0..1, as if it were `least` away from either end at least."""
+    held = _held(p, least)
+    return math.log(held / (1.0 - held))
+
+
+def _held(p: float, least: float = _LEAST) -> float:
+    return min(max(p, least), 1.0 - least)

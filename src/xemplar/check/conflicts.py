@@ -12,7 +12,7 @@ from dataclasses import replace
 from itertools import product
 
 from xemplar.check.alerts import Alert, Kind, Quote
-from xemplar.check.denials import EXCEPT, MEANWHILE, OLD, contradicts, same
+from xemplar.check.denials import CLEAR, EXCEPT, MEANWHILE, OLD, contradicts, same
 from xemplar.check.reading import Read, Said
 from xemplar.check.sides import kin_apart, leans_apart, sides_apart
 from xemplar.records import Claim
@@ -28,7 +28,6 @@ _VAGUE = frozenset(
 )
 """Whose presence and absence are told of different things too often."""
 
-_CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
 _ELSEWHERE = re.compile(
     r"\b(?:otherwise|elsewhere|remain\w*|rest|remainder|grossly|essentially|relatively)\b"
 )
@@ -175,7 +174,7 @@ def _is_clear(said: Said) -> bool:
     """Whether lungs are called clear, and not but for something."""
     sentence = said.quote.sentence.lower()
     but = _ELSEWHERE.search(sentence) or EXCEPT.search(sentence)
-    return bool(_CLEAR.search(said.quote.text.lower())) and not but
+    return bool(CLEAR.search(said.quote.text.lower())) and not but
 
 
 def _against(read: Read, normal: Said, names: frozenset[str]) -> Said | None:

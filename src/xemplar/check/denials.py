@@ -67,7 +67,7 @@ MEANWHILE = re.compile(r"\b(?:previous\w*|prior|now|formerly|earlier)\b")
 """Of a sentence that may tell of two times: how large it is now isn't known."""
 _AGED = re.compile(r"\b(?:chronic|old|healed|healing|remote)\b")
 _FRESH = re.compile(r"\b(?:acute|new|recent|subacute)\b")
-_CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
+CLEAR = re.compile(r"\bclear(?!ed|ing)\b")
 _CLAUSE = re.compile(r"[,;]|\b(?:and|with)\b")
 
 
@@ -122,7 +122,7 @@ def _excludes(stated: Said, denied: Said) -> bool:
         return False
     if one.finding in FINDINGS and OLD.search(stated.quote.sentence.lower()):
         return False
-    return other.finding != "Lung Opacity" or not _CLEAR.search(denied.quote.text)
+    return other.finding != "Lung Opacity" or not CLEAR.search(denied.quote.text)
 
 
 def _limits(words: str, *, focal: bool) -> Iterator[list[re.Match[str]]]:

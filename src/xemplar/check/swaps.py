@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from xemplar.check.against import Believed
+from xemplar.check.against import Believed, log_odds
 from xemplar.check.reading import Read, Said
 
 Swapped = Literal["other side seen", "other degree seen"]
@@ -32,7 +32,8 @@ FEWEST = 12
 
 _STRENGTH = 0.3
 """Of the logistic regression, scikit-learn's C; the evidence is in log odds."""
-_LEAST = 1e-3
+LEAST = 1e-3
+"""No probability is taken for nearer to 0 or 1 than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def swaps_of(read: Read, believed: Believed, leaning: Leaning) -> list[Swap]:
             (value,) = values
             chances = opinion.details.get(detail, {})
             if pair[0] in chances and pair[1] in chances:
-                told = _log_odds(chances[pair[0]]) - _log_odds(chances[pair[1]])
+                told = log_odds(chances[pair[0]], least=LEAST) - log_odds(chances[pair[1]], least=LEAST)
                 evidence = (told, leaning.get(name, 0.0)) if detail == "side" else (told,)
                 sign = 1.0 if value == pair[1] else -1.0
                 found.append(Swap(kind, said[0], tuple(sign * one for one in evidence)))
@@ -79,11 +80,6 @@ def _told(read: Read, detail: str) -> dict[str, list[Said]]:
         if stated and claim.finding != "Support Devices" and getattr(claim, detail) is not None:
             found.setdefault(claim.finding, []).append(one)
     return found
-
-
-def _log_odds(p: float) -> float:
-    held = min(max(p, _LEAST), 1.0 - _LEAST)
-    return math.log(held / (1.0 - held))
 
 
 def weights_of(swaps: Sequence[Swap]) -> dict[str, list[float]]:

@@ -33,7 +33,6 @@ from xemplar.retrieval.verdicts import (
 
 DENIED, UNSAID, DOUBTED, STATED = 0, 1, 2, 3
 """What a report says of a term, in rising order of what speaks for it."""
-STATUS = ("denied", "unmentioned", "uncertain", "stated")
 
 _TIER = {"absent": DENIED, "uncertain": DOUBTED, "present": STATED}
 _STEPS = 255

@@ -59,12 +59,6 @@ class Term:
             raise XemplarError(f"presence {self.presence!r}", wanted=", ".join(get_args(Presence)))
 
     @property
-    def agrees_from(self) -> float:
-        """The share of points from which a claim's details are those asked for; a place may be next to it."""
-        asked = sum(bool(values) for values in (self.side, self.place, self.degree))
-        return 0.999 - (1 / (3 * asked) if self.place else 0.0)
-
-    @property
     def each(self) -> tuple[Term, ...]:
         """What will do: the term itself, or those of which any will."""
         return self.any_of or (self,)
